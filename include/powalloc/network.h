@@ -1,0 +1,220 @@
+/**
+ * @file network.h
+ * @brief Networks: who hears whom, and random fading on top. A source of channel states.
+ */
+#ifndef POWALLOC_NETWORK_H
+#define POWALLOC_NETWORK_H
+
+#include <powalloc/states.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * @brief A network, or a family of them.
+ *
+ * A network has fixed path gains (amplitudes) and draws Rayleigh fading on
+ * them. A family has many topologies: every group of draws comes from a
+ * topology of its own, with a random density and a random number of links.
+ *
+ * Draw @c i of stream @c s depends on the network's seed, @c s and @c i
+ * alone, whatever the batch, the thread or the order of the calls.
+ *
+ * A network may be read (drawn from) by several threads at once; the calls
+ * that set something need exclusive use.
+ */
+typedef struct pa_network pa_network;
+
+/** @name Keys of a network
+ * @{ */
+/** Density factor d: transmitters are dropped in a box d times narrower. Default 1. */
+#define PA_NETWORK_DENSITY 101
+/** Reference size m0 of the geometry; 0 means the network's own number of links. Default 0. */
+#define PA_NETWORK_REFERENCE_LINKS 102
+/** 1: the box grows with the number of links so that the density stays that of the reference size (REGNN
+ * paper, section V); 0: the box stays that of the reference size (UWMMSE paper, section 4.2). Default 1. */
+#define PA_NETWORK_CONSTANT_DENSITY 103
+/** Path-loss exponent of the amplitude, distance^-exponent. Default 2.2 (both papers). */
+#define PA_NETWORK_PATH_LOSS_EXPONENT 104
+/** Distances below this count as this, in the units of the geometry. Default 0. */
+#define PA_NETWORK_MIN_DISTANCE 105
+/** 1: Rayleigh fading of scale 1 on every channel (E|h|^2 = 2 times the path gain squared, both papers);
+ * 0: the path gains themselves. Default 1. */
+#define PA_NETWORK_FADING 106
+/** Consecutive draws of a family that share a topology. Default 8. */
+#define PA_NETWORK_DRAWS_PER_TOPOLOGY 107
+/** @} */
+
+/**
+ * @brief Ad hoc network by the rule of both papers.
+ *
+ * Transmitter i is dropped uniformly in [-w, w]^2, w = m0 sqrt(links / m0) / d
+ * (constant density) or m0 / d, its receiver uniformly in a box of half-width
+ * m0 / 4 around it; path gain (amplitude) |t_i - r_j|^-2.2. REGNN paper,
+ * section V; UWMMSE paper, section 4. With the default m0 = links, w is
+ * links / d.
+ * @param[out] out  the network, to be freed with pa_network_free()
+ * @param links     links, >= 1
+ * @param seed      any; positions and fading follow from it
+ * @param allocator NULL for the C library's
+ * @since 0.1
+ */
+PA_API pa_status pa_network_create_adhoc(pa_network **out, size_t links, uint64_t seed,
+                                         const pa_allocator *allocator);
+
+/**
+ * @brief Family of ad hoc networks for robust training (UWMMSE paper, section 4.2).
+ *
+ * Every PA_NETWORK_DRAWS_PER_TOPOLOGY consecutive draws share a topology;
+ * its number of links is uniform in [links_min, links_max], its density
+ * uniform in [density_min, density_max], its positions by the rule of
+ * pa_network_create_adhoc(). PA_NETWORK_DENSITY does not apply.
+ * @param[out] out    the family, to be freed with pa_network_free()
+ * @param links_min   fewest links, >= 1
+ * @param links_max   most links, >= links_min
+ * @param density_min lowest density factor, > 0
+ * @param density_max highest density factor, >= density_min
+ * @param seed        any
+ * @param allocator   NULL for the C library's
+ * @since 0.1
+ */
+PA_API pa_status pa_network_create_adhoc_family(pa_network **out, size_t links_min, size_t links_max,
+                                                double density_min, double density_max, uint64_t seed,
+                                                const pa_allocator *allocator);
+
+/**
+ * @brief Multi-cell uplink: several links share a receiver, and with it their fading.
+ *
+ * Base stations are dropped uniformly in the box of pa_network_create_adhoc();
+ * user i belongs to base station i mod cells and is dropped uniformly in a
+ * box of half-width m0 / 4 around it (REGNN paper, section V.D: users evenly
+ * among the cells). Fading is drawn per user and base station.
+ * @param[out] out  the network, to be freed with pa_network_free()
+ * @param cells     base stations, 1 to links
+ * @param links     users, >= 1
+ * @param seed      any
+ * @param allocator NULL for the C library's
+ * @since 0.1
+ */
+PA_API pa_status pa_network_create_multicell(pa_network **out, size_t cells, size_t links, uint64_t seed,
+                                             const pa_allocator *allocator);
+
+/**
+ * @brief Network from the user's path gains.
+ * @param[out] out  the network, to be freed with pa_network_free()
+ * @param links     links, >= 1
+ * @param path_gain [links][links] amplitudes, linear, finite, >= 0: transmitter i to the receiver of link j; copied
+ * @param seed      of the fading
+ * @param allocator NULL for the C library's
+ * @since 0.1
+ */
+PA_API pa_status pa_network_create_path_gain(pa_network **out, size_t links, const double *path_gain,
+                                             uint64_t seed, const pa_allocator *allocator);
+
+/**
+ * @brief Network from the user's positions.
+ * @param[out] out     the network, to be freed with pa_network_free()
+ * @param links        links, >= 1
+ * @param transmitters [links][2] positions, finite; copied
+ * @param receivers    number of receivers, >= 1
+ * @param receiver_at  [receivers][2] positions, finite; copied
+ * @param receiver_of  [links] index of each link's receiver, 0 to receivers - 1; NULL for one
+ *                     receiver per link (then @p receivers must equal @p links). Links that share a
+ *                     receiver share its fading. Copied.
+ * @param min_distance shorter distances count as this, >= 0; needed (> 0) if a transmitter stands on a receiver
+ * @param seed         of the fading
+ * @param allocator    NULL for the C library's
+ * @since 0.1
+ */
+PA_API pa_status pa_network_create_positions(pa_network **out, size_t links, const double *transmitters,
+                                             size_t receivers, const double *receiver_at,
+                                             const int64_t *receiver_of, double min_distance, uint64_t seed,
+                                             const pa_allocator *allocator);
+
+/** @brief Frees a network. NULL is fine. @since 0.1 */
+PA_API void pa_network_free(pa_network *network);
+
+/**
+ * @brief Sets a key; the geometry follows at once.
+ * @param network the network, unchanged on an error
+ * @param key     one of PA_NETWORK_*; it must apply to this kind of network
+ * @param value   within the key's bounds, see pa_key_bounds()
+ * @since 0.1
+ */
+PA_API pa_status pa_network_set(pa_network *network, int32_t key, double value);
+
+/** @brief Value of a key. @since 0.1 */
+PA_API pa_status pa_network_get(const pa_network *network, int32_t key, double *value);
+
+/**
+ * @brief Noise power of every receiver of the network; 1 W if never set.
+ * @param network the network
+ * @param watts   [n] W, > 0, by link; copied
+ * @param n       1 (all alike) or the number of links (1 only for a family)
+ * @since 0.1
+ */
+PA_API pa_status pa_network_set_noise(pa_network *network, const double *watts, size_t n);
+
+/**
+ * @brief Power limit of every transmitter of the network; 1 W if never set.
+ * @param network the network
+ * @param watts   [n] W, > 0; copied
+ * @param n       1 (all alike) or the number of links (1 only for a family)
+ * @since 0.1
+ */
+PA_API pa_status pa_network_set_power_limit(pa_network *network, const double *watts, size_t n);
+
+/** @brief Links of the network, the most of a family; 0 for NULL. @since 0.1 */
+PA_API size_t pa_network_links(const pa_network *network);
+
+/** @brief Fewest links of a draw: differs from pa_network_links() for a family only; 0 for NULL. @since 0.1 */
+PA_API size_t pa_network_links_min(const pa_network *network);
+
+/**
+ * @brief Path gains of the network. Not for a family.
+ * @param network   the network
+ * @param[out] gain [links][links] amplitudes, linear
+ * @since 0.1
+ */
+PA_API pa_status pa_network_path_gain(const pa_network *network, double *gain);
+
+/**
+ * @brief Positions of the network. Not for a family, nor for one made from path gains.
+ * @param network           the network
+ * @param[out] transmitters [links][2]
+ * @param[out] receivers    [links][2], the receiver of each link
+ * @since 0.1
+ */
+PA_API pa_status pa_network_positions(const pa_network *network, double *transmitters, double *receivers);
+
+/**
+ * @brief Draws channels. Does not allocate but for a family and for shared receivers.
+ * @param network the network; a family must have links_min == links_max
+ * @param stream  number of the stream
+ * @param first   number of the first draw in its stream
+ * @param batch   draws, >= 1
+ * @param[out] h  [batch][links][links] channel amplitudes
+ * @since 0.1
+ */
+PA_API pa_status pa_network_draw(const pa_network *network, uint64_t stream, uint64_t first, size_t batch,
+                                 double *h);
+
+/**
+ * @brief Draws states that own their channels, with the network's noise and power limits.
+ * @param network   the network; a family must have links_min == links_max
+ * @param stream    number of the stream
+ * @param first     number of the first draw in its stream
+ * @param batch     draws, >= 1
+ * @param[out] out  the states, to be freed with pa_states_free()
+ * @param allocator NULL for the C library's
+ * @since 0.1
+ */
+PA_API pa_status pa_network_draw_states(const pa_network *network, uint64_t stream, uint64_t first, size_t batch,
+                                        pa_states **out, const pa_allocator *allocator);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

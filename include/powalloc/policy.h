@@ -1,0 +1,166 @@
+/**
+ * @file policy.h
+ * @brief Policies: whatever turns a channel state into transmit powers.
+ */
+#ifndef POWALLOC_POLICY_H
+#define POWALLOC_POLICY_H
+
+#include <powalloc/states.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * @brief A policy: classical, learned, or the user's own.
+ *
+ * A policy may be used by several threads at once, each with its own
+ * workspace; the calls that change it (set, meet a budget, train) need
+ * exclusive use.
+ */
+typedef struct pa_policy pa_policy;
+
+/** @name Keys of policies
+ * Each policy has some of them; setting one that it does not have is an error.
+ * @{ */
+/** WMMSE: iterations, full updates of u, w and v. Default 100. */
+#define PA_POLICY_ITERATIONS 201
+/** WMMSE: ends a sample once no amplitude v moved by more than this part of sqrt(pmax) in an iteration; 0 never
+ * (a fixed number of steps). Default 0. */
+#define PA_POLICY_TOLERANCE 202
+/** WMMSE: the start v(0) as a part of sqrt(pmax). Default 1. */
+#define PA_POLICY_START 203
+/** Cap on the sum of the powers of one sample in W; 0 for none. WMMSE finds the multiplier of the cap in every
+ * iteration; equal power divides the cap; random selection takes as many links as it pays for. Default 0. */
+#define PA_POLICY_SUM_POWER 204
+/** WMMSE with a price: the price of power in nats per W, the Lagrange multiplier of an average budget. Default 0. */
+#define PA_POLICY_PRICE 205
+/** Random selection: part of the links that transmit, rounded; used if no cap on the sum is set. Default 0.5. */
+#define PA_POLICY_ACTIVE_SHARE 206
+/** Random selection: seed of the draw. Default 0. */
+#define PA_POLICY_SEED 207
+/** @} */
+
+/**
+ * @brief A classical policy by its name.
+ *
+ * | name | powers |
+ * |---|---|
+ * | full-power | p_i = pmax_i |
+ * | equal | p_i = min(pmax_i, PA_POLICY_SUM_POWER / links); pmax_i if no cap is set |
+ * | random | a random set of links at pmax_i, the same set for the same sample number and seed |
+ * | wmmse | weighted WMMSE, PA_POLICY_ITERATIONS full iterations from v = PA_POLICY_START sqrt(pmax), in the stable form (see @ref concepts) |
+ * | wmmse-truncated | the same with 4 iterations by default, as in the UWMMSE paper |
+ * | wmmse-priced | WMMSE on the sum-rate in nats minus price times power; the price is set by hand or by pa_policy_meet_budget() |
+ *
+ * @param[out] out  the policy, to be freed with pa_policy_free()
+ * @param name      a name of the table
+ * @param allocator NULL for the C library's
+ * @since 0.1
+ */
+PA_API pa_status pa_policy_create(pa_policy **out, const char *name, const pa_allocator *allocator);
+
+/** @brief Number of names pa_policy_create() knows. @since 0.1 */
+PA_API size_t pa_policy_kind_count(void);
+
+/** @brief A name pa_policy_create() knows, NULL if @p index is out of range. @since 0.1 */
+PA_API const char *pa_policy_kind_name(size_t index);
+
+/**
+ * @brief The user's allocation: fills power [batch][links] for the states.
+ *
+ * Called once per call of pa_policy_allocate(), on that thread. The powers
+ * arrive full of NaN; each must become finite and lie in [0, pmax].
+ * @return PA_CALLBACK_OK, PA_CALLBACK_ABORT
+ */
+typedef int32_t (*pa_allocate_fn)(void *user, const pa_states *states, double *power);
+
+/**
+ * @brief A policy by callback: everything that takes a policy takes it.
+ * @param[out] out   the policy, to be freed with pa_policy_free()
+ * @param allocate   the function
+ * @param user       handed to it, may be NULL
+ * @param free_user  frees @p user with the policy, may be NULL; not called if this call fails
+ * @param allocator  NULL for the C library's
+ * @since 0.1
+ */
+PA_API pa_status pa_policy_create_callback(pa_policy **out, pa_allocate_fn allocate, void *user,
+                                           pa_free_fn free_user, const pa_allocator *allocator);
+
+/**
+ * @brief A learned policy from a model file of any kind.
+ * @param[out] out  the policy, to be freed with pa_policy_free()
+ * @param path      the model file
+ * @param allocator NULL for the C library's
+ * @since 0.1
+ */
+PA_API pa_status pa_policy_load(pa_policy **out, const char *path, const pa_allocator *allocator);
+
+/**
+ * @brief Frees a policy made by a call of this header. NULL is fine.
+ *
+ * A policy borrowed from its model (pa_uwmmse_policy()) goes with the model; freeing it here does nothing.
+ * @since 0.1
+ */
+PA_API void pa_policy_free(pa_policy *policy);
+
+/** @brief Name: of the table, "callback", or the kind of model; "" for NULL. Owned by the policy. @since 0.1 */
+PA_API const char *pa_policy_name(const pa_policy *policy);
+
+/**
+ * @brief Sets a key.
+ * @param policy the policy, unchanged on an error
+ * @param key    one of PA_POLICY_* that this policy has
+ * @param value  within the key's bounds, see pa_key_bounds()
+ * @since 0.1
+ */
+PA_API pa_status pa_policy_set(pa_policy *policy, int32_t key, double value);
+
+/** @brief Value of a key. @since 0.1 */
+PA_API pa_status pa_policy_get(const pa_policy *policy, int32_t key, double *value);
+
+/**
+ * @brief Bytes of workspace that pa_policy_allocate() needs. Grows with links, never with anything else but batch.
+ * @param policy     the policy
+ * @param batch      largest batch, >= 1
+ * @param links      largest number of links, >= 1
+ * @param[out] bytes workspace size, to be aligned to 64 bytes
+ * @since 0.1
+ */
+PA_API pa_status pa_policy_workspace(const pa_policy *policy, size_t batch, size_t links, size_t *bytes);
+
+/**
+ * @brief Powers for a batch of states.
+ *
+ * With a workspace: allocates nothing, takes no lock, makes no system call,
+ * and does a number of steps fixed by the shape (unless PA_POLICY_TOLERANCE
+ * is set, or a callback does otherwise). A sample's powers do not depend on
+ * the batch that it is in.
+ * @param policy     the policy
+ * @param states     the states; every channel is checked to be finite and >= 0
+ * @param[out] power [batch][links] powers in W, in [0, pmax]; untouched on an error
+ * @param work       workspace aligned to 64 bytes, or NULL: the call then allocates and frees its own
+ * @param bytes      size of @p work, at least pa_policy_workspace(); ignored if @p work is NULL
+ * @since 0.1
+ */
+PA_API pa_status pa_policy_allocate(const pa_policy *policy, const pa_states *states, double *power, void *work,
+                                    size_t bytes);
+
+/**
+ * @brief Sets the policy's price (PA_POLICY_PRICE) so that its mean total power meets an average budget.
+ *
+ * Bisects the price until the mean over the batch of sum_i p_i is within
+ * 1e-6 of the budget, from below; price 0 if the policy stays below the budget of
+ * itself. Allocates.
+ * @param policy a policy that has the key
+ * @param states states to average over, many
+ * @param budget mean of the total power of a sample in W, > 0
+ * @since 0.1
+ */
+PA_API pa_status pa_policy_meet_budget(pa_policy *policy, const pa_states *states, double budget);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

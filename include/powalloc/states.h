@@ -1,0 +1,139 @@
+/**
+ * @file states.h
+ * @brief A batch of channel states: the input of every policy, and the rates that powers reach on it.
+ */
+#ifndef POWALLOC_STATES_H
+#define POWALLOC_STATES_H
+
+#include <powalloc/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * @brief A batch of states of one network: channels, noise, power limits, weights.
+ *
+ * A link is a transmitter with its receiver. The channels are the caller's
+ * array @c h [batch][links][links], row-major: @c h[b][i][j] is the channel
+ * amplitude |h|, linear, from transmitter @c i to the receiver of link @c j
+ * in sample @c b; its square is the power gain. The array is borrowed: it
+ * must stay where it is, and be unchanged during a call that reads it, until
+ * the states are freed or bound to another. All else is copied.
+ *
+ * A @c pa_states may be read by several threads at once; the calls that
+ * change it (set, bind) need exclusive use.
+ */
+typedef struct pa_states pa_states;
+
+/**
+ * @brief A view of the caller's channels.
+ * @param[out] out   the states, to be freed with pa_states_free()
+ * @param batch      samples, >= 1
+ * @param links      links, >= 1
+ * @param h          [batch][links][links] channel amplitudes, finite, >= 0; borrowed. Its elements are
+ *                   checked when they are used, not here.
+ * @param noise      noise power at every receiver in W, > 0
+ * @param pmax       power limit of every transmitter in W, > 0
+ * @param allocator  NULL for the C library's
+ * @since 0.1
+ */
+PA_API pa_status pa_states_create(pa_states **out, size_t batch, size_t links, const double *h,
+                                  double noise, double pmax, const pa_allocator *allocator);
+
+/** @brief Frees the states, not the caller's channels. NULL is fine. @since 0.1 */
+PA_API void pa_states_free(pa_states *states);
+
+/**
+ * @brief Binds other channels, the next slot's for example. Does not allocate.
+ * @param states the states; on an error they keep the old binding
+ * @param batch  samples, >= 1
+ * @param h      [batch][links][links] as in pa_states_create(); borrowed
+ * @since 0.1
+ */
+PA_API pa_status pa_states_bind(pa_states *states, size_t batch, const double *h);
+
+/**
+ * @brief Noise power per receiver.
+ * @param states the states
+ * @param watts  [n] noise power in W at the receiver of each link, > 0; copied
+ * @param n      1 (all alike) or the number of links
+ * @since 0.1
+ */
+PA_API pa_status pa_states_set_noise(pa_states *states, const double *watts, size_t n);
+
+/**
+ * @brief Power limit per transmitter.
+ * @param states the states
+ * @param watts  [n] largest power in W, > 0; copied
+ * @param n      1 (all alike) or the number of links
+ * @since 0.1
+ */
+PA_API pa_status pa_states_set_power_limit(pa_states *states, const double *watts, size_t n);
+
+/**
+ * @brief Weights of the weighted sum-rate sum_j weight_j rate_j that policies maximise; all 1 if never set.
+ * @param states  the states
+ * @param weights [n] weights, > 0; copied
+ * @param n       1 (all alike) or the number of links
+ * @since 0.1
+ */
+PA_API pa_status pa_states_set_weights(pa_states *states, const double *weights, size_t n);
+
+/**
+ * @brief Number that the batch's first sample has in its stream; 0 if never set.
+ *
+ * Policies that draw (random selection) draw the same for the same sample
+ * number, whatever the batch.
+ * @since 0.1
+ */
+PA_API pa_status pa_states_set_first(pa_states *states, uint64_t first);
+
+/** @brief Samples in the batch; 0 for NULL. @since 0.1 */
+PA_API size_t pa_states_batch(const pa_states *states);
+
+/** @brief Links per sample; 0 for NULL. @since 0.1 */
+PA_API size_t pa_states_links(const pa_states *states);
+
+/** @brief The channels [batch][links][links], borrowed; NULL for NULL. @since 0.1 */
+PA_API const double *pa_states_channel(const pa_states *states);
+
+/** @brief Noise powers [links] in W, owned by the states; NULL for NULL. @since 0.1 */
+PA_API const double *pa_states_noise(const pa_states *states);
+
+/** @brief Power limits [links] in W, owned by the states; NULL for NULL. @since 0.1 */
+PA_API const double *pa_states_power_limit(const pa_states *states);
+
+/** @brief Weights [links] of the sum-rate, owned by the states; NULL for NULL. @since 0.1 */
+PA_API const double *pa_states_weights(const pa_states *states);
+
+/** @brief Number of the first sample in its stream; 0 for NULL. @since 0.1 */
+PA_API uint64_t pa_states_first(const pa_states *states);
+
+/**
+ * @brief Signal to interference and noise ratio of each link.
+ *
+ * SINR_j = h_jj^2 p_j / (noise_j + sum_{i != j} h_ij^2 p_i), the fraction in
+ * eq. (2) of the UWMMSE paper with its indices as in @ref pa_states. The sum
+ * leaves the own signal out rather than subtracting it. Does not allocate.
+ * @param states    the states
+ * @param power     [batch][links] powers in W, finite, >= 0; need not respect the limits
+ * @param[out] sinr [batch][links] linear ratios; must not overlap @p power
+ * @since 0.1
+ */
+PA_API pa_status pa_sinr(const pa_states *states, const double *power, double *sinr);
+
+/**
+ * @brief Rate of each link, log2(1 + SINR_j) (eq. (2) of the UWMMSE paper). Does not allocate.
+ * @param states    the states
+ * @param power     [batch][links] powers in W, finite, >= 0; need not respect the limits
+ * @param[out] rate [batch][links] in bit/s/Hz (multiply by ln 2 for nats); must not overlap @p power
+ * @since 0.1
+ */
+PA_API pa_status pa_rates(const pa_states *states, const double *power, double *rate);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

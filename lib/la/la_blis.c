@@ -1,0 +1,45 @@
+/* The only file that sees BLIS. Expert calls with one thread of our own, whatever the environment says. */
+#define _GNU_SOURCE /* blis.h uses POSIX barriers */
+#include "la.h"
+
+#include <blis.h>
+
+/* From this size on BLIS is ahead of the kernels for several columns. */
+enum { BLIS_LINKS = 512, BLIS_COLUMNS = 4 };
+
+/* y[c] = op(A) z[c] for all columns at once: Y^T = op(A) Z^T with rows padded apart. */
+static void product(const pa__layout *l, double *y, const pa__matrix *a, const double *z, size_t columns, trans_t op) {
+  rntm_t one;
+  bli_rntm_init(&one);
+  bli_rntm_set_num_threads(1, &one);
+  double alpha = 1, beta = 0;
+  dim_t n = (dim_t)l->links;
+  inc_t padded = (inc_t)l->length;
+  bli_dgemm_ex(op, BLIS_NO_TRANSPOSE, n, (dim_t)columns, n, &alpha, a->rows, padded, 1, (double *)z, 1, padded, &beta, y, 1,
+               padded, NULL, &one);
+  for (size_t c = 0; c < columns; c++)
+    for (size_t k = l->links; k < l->length; k++) y[c * l->length + k] = 0;
+}
+
+static void shift(const pa__layout *l, double *y, const pa__matrix *a, const double *z, size_t columns) {
+  if (l->width == 1 && columns >= BLIS_COLUMNS)
+    product(l, y, a, z, columns, BLIS_NO_TRANSPOSE);
+  else
+    pa__la_best()->shift(l, y, a, z, columns);
+}
+
+static void shift_transposed(const pa__layout *l, double *y, const pa__matrix *a, const double *z, size_t columns) {
+  if (l->width == 1 && columns >= BLIS_COLUMNS)
+    product(l, y, a, z, columns, BLIS_TRANSPOSE);
+  else
+    pa__la_best()->shift_transposed(l, y, a, z, columns);
+}
+
+pa__la pa__la_training(size_t links) {
+  pa__la la = *pa__la_best();
+  if (links >= BLIS_LINKS) {
+    la.shift = shift;
+    la.shift_transposed = shift_transposed;
+  }
+  return la;
+}

@@ -1,0 +1,410 @@
+#include "network.h"
+
+#include "../base/random.h"
+#include "geometry.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+enum kind { ADHOC, FAMILY, MULTICELL, PATH_GAIN, POSITIONS };
+enum { FIRST_KEY = PA_NETWORK_DENSITY, KEYS = 7 };
+
+static const char *const kind_names[] = {"an ad hoc network", "a family", "a multi-cell network",
+                                         "a network made from path gains", "a network made from positions"};
+
+struct pa_network {
+  pa_allocator allocator;
+  enum kind kind;
+  uint64_t seed;
+  size_t links, links_min, receivers;
+  double density_min, density_max; /* family */
+  double value[KEYS];
+  double *gain;                        /* [links][receivers]; NULL for a family */
+  double *transmitter_at;              /* [links][2]; NULL for a family and for path gains */
+  double *receiver_at;                 /* [receivers][2], likewise */
+  size_t *receiver_of;                 /* [links]; NULL: link j has receiver j of its own */
+  double *noise, *limit;               /* [links] */
+};
+
+#define VALUE(network, key) ((network)->value[(key)-FIRST_KEY])
+
+static bool has_key(const pa_network *n, int32_t key) {
+  switch (key) {
+  case PA_NETWORK_DENSITY:
+    return n->kind == ADHOC || n->kind == MULTICELL;
+  case PA_NETWORK_REFERENCE_LINKS:
+  case PA_NETWORK_CONSTANT_DENSITY:
+    return n->kind != PATH_GAIN && n->kind != POSITIONS;
+  case PA_NETWORK_PATH_LOSS_EXPONENT:
+  case PA_NETWORK_MIN_DISTANCE:
+    return n->kind != PATH_GAIN;
+  case PA_NETWORK_FADING:
+    return true;
+  case PA_NETWORK_DRAWS_PER_TOPOLOGY:
+    return n->kind == FAMILY;
+  default:
+    return false;
+  }
+}
+
+static pa__box box_of(const pa_network *n, double links, double density) {
+  return pa__box_of(links, VALUE(n, PA_NETWORK_REFERENCE_LINKS), VALUE(n, PA_NETWORK_CONSTANT_DENSITY) != 0, density);
+}
+
+/* Positions (unless they are the user's) and path gains from the keys. */
+static pa_status build(pa_network *n) {
+  if (n->kind == FAMILY || n->kind == PATH_GAIN) return PA_OK;
+  uint64_t key = pa__random_key(n->seed, PA__STREAM_POSITIONS, 0);
+  pa__box box = box_of(n, (double)n->links, VALUE(n, PA_NETWORK_DENSITY));
+  const pa__la *la = pa__la_best();
+  double *work = pa__allocate(&n->allocator, n->links * n->receivers + la->width, sizeof(double));
+  if (!work) return PA_ERROR_MEMORY;
+  if (n->kind == ADHOC) pa__drop_pairs(key, 0, 0, n->links, box, n->transmitter_at, n->receiver_at);
+  if (n->kind == MULTICELL) pa__drop_cells(key, n->receivers, n->links, box, n->receiver_at, n->transmitter_at);
+  pa__path_gain(la, n->links, n->transmitter_at, n->receivers, n->receiver_at, VALUE(n, PA_NETWORK_PATH_LOSS_EXPONENT),
+                VALUE(n, PA_NETWORK_MIN_DISTANCE), n->gain, work);
+  pa__release(&n->allocator, work);
+  return PA_OK;
+}
+
+/* A network with default keys, noise and limits, and room for what its kind keeps. */
+static pa_status create(pa_network **out, enum kind kind, size_t links_min, size_t links, size_t receivers, uint64_t seed,
+                        const pa_allocator *allocator) {
+  size_t elements;
+  if (links == 0) return pa__fail(PA_ERROR_ARGUMENT, "links is 0, must be at least 1");
+  pa_status status = pa__channel_size(1, links, &elements);
+  if (status == PA_OK) status = pa__channel_size(1, receivers, &elements);
+  if (status != PA_OK) return status;
+  pa_network *n = NULL;
+  if ((status = pa__handle_create(out ? (void *)&n : NULL, sizeof *n, allocator)) != PA_OK) return status;
+  n->kind = kind;
+  n->seed = seed;
+  n->links = links;
+  n->links_min = links_min;
+  n->receivers = receivers;
+  for (int32_t k = 0; k < KEYS; k++) n->value[k] = pa__key_default(FIRST_KEY + k);
+  bool ok = (n->noise = pa__allocate(&n->allocator, links, 2 * sizeof(double))) != NULL;
+  if (ok && kind != FAMILY) {
+    size_t gains;
+    ok = pa__multiply(links, receivers, &gains) && (n->gain = pa__allocate(&n->allocator, gains, sizeof(double))) != NULL;
+    if (ok && kind != PATH_GAIN)
+      ok = (n->transmitter_at = pa__allocate(&n->allocator, links, 2 * sizeof(double))) != NULL &&
+           (n->receiver_at = pa__allocate(&n->allocator, receivers, 2 * sizeof(double))) != NULL;
+  }
+  if (!ok) {
+    pa_network_free(n);
+    return PA_ERROR_MEMORY;
+  }
+  n->limit = n->noise + links;
+  for (size_t i = 0; i < links; i++) n->noise[i] = n->limit[i] = 1;
+  *out = n;
+  return PA_OK;
+}
+
+static pa_status build_or_free(pa_network **out, pa_network *n) {
+  pa_status status = build(n);
+  if (status == PA_OK)
+    *out = n;
+  else
+    pa_network_free(n);
+  return status;
+}
+
+pa_status pa_network_create_adhoc(pa_network **out, size_t links, uint64_t seed, const pa_allocator *allocator) {
+  pa_network *n = NULL;
+  pa_status status = create(out ? &n : NULL, ADHOC, links, links, links, seed, allocator);
+  return status == PA_OK ? build_or_free(out, n) : status;
+}
+
+pa_status pa_network_create_adhoc_family(pa_network **out, size_t links_min, size_t links_max, double density_min,
+                                         double density_max, uint64_t seed, const pa_allocator *allocator) {
+  if (links_min == 0 || links_min > links_max)
+    return pa__fail(PA_ERROR_ARGUMENT, "links %zu to %zu is not a range that starts at 1 or more", links_min, links_max);
+  pa_status status = pa__key_check(PA_NETWORK_DENSITY, density_min);
+  if (status == PA_OK) status = pa__key_check(PA_NETWORK_DENSITY, density_max);
+  if (status != PA_OK) return status;
+  if (density_min > density_max)
+    return pa__fail(PA_ERROR_ARGUMENT, "density %g to %g is not a range", density_min, density_max);
+  pa_network *n = NULL;
+  if ((status = create(out ? &n : NULL, FAMILY, links_min, links_max, links_max, seed, allocator)) != PA_OK) return status;
+  n->density_min = density_min;
+  n->density_max = density_max;
+  *out = n;
+  return PA_OK;
+}
+
+pa_status pa_network_create_multicell(pa_network **out, size_t cells, size_t links, uint64_t seed,
+                                      const pa_allocator *allocator) {
+  if (cells == 0 || cells > links)
+    return pa__fail(PA_ERROR_ARGUMENT, "cells is %zu, must be 1 to the number of links, %zu", cells, links);
+  pa_network *n = NULL;
+  pa_status status = create(out ? &n : NULL, MULTICELL, links, links, cells, seed, allocator);
+  if (status != PA_OK) return status;
+  n->receiver_of = pa__allocate(&n->allocator, links, sizeof(size_t));
+  if (!n->receiver_of) {
+    pa_network_free(n);
+    return PA_ERROR_MEMORY;
+  }
+  for (size_t i = 0; i < links; i++) n->receiver_of[i] = i % cells;
+  return build_or_free(out, n);
+}
+
+pa_status pa_network_create_path_gain(pa_network **out, size_t links, const double *path_gain, uint64_t seed,
+                                      const pa_allocator *allocator) {
+  if (!path_gain) return pa__fail(PA_ERROR_ARGUMENT, "path_gain is NULL");
+  pa_network *n = NULL;
+  pa_status status = create(out ? &n : NULL, PATH_GAIN, links, links, links, seed, allocator);
+  if (status != PA_OK) return status;
+  for (size_t k = 0; k < links * links; k++)
+    if (!(path_gain[k] >= 0 && path_gain[k] <= DBL_MAX)) {
+      pa_network_free(n);
+      return pa__fail(PA_ERROR_ARGUMENT, "path_gain[%zu][%zu] is %g, must be finite and >= 0", k / links, k % links,
+                      path_gain[k]);
+    }
+  memcpy(n->gain, path_gain, links * links * sizeof(double));
+  *out = n;
+  return PA_OK;
+}
+
+static pa_status check_positions(const char *name, const double *at, size_t count) {
+  if (!at) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", name);
+  for (size_t k = 0; k < 2 * count; k++)
+    if (!isfinite(at[k])) return pa__fail(PA_ERROR_ARGUMENT, "%s[%zu][%zu] is not finite", name, k / 2, k % 2);
+  return PA_OK;
+}
+
+static pa_status check_receiver_of(const int64_t *receiver_of, size_t links, size_t receivers) {
+  if (!receiver_of && receivers != links)
+    return pa__fail(PA_ERROR_ARGUMENT, "receiver_of is NULL, but there are %zu receivers for %zu links", receivers, links);
+  for (size_t i = 0; receiver_of && i < links; i++)
+    if (receiver_of[i] < 0 || (uint64_t)receiver_of[i] >= receivers)
+      return pa__fail(PA_ERROR_ARGUMENT, "receiver_of[%zu] is %lld, must be 0 to %zu", i, (long long)receiver_of[i],
+                      receivers - 1);
+  return PA_OK;
+}
+
+static pa_status check_coincidence(const pa_network *n) {
+  for (size_t k = 0; k < n->links * n->receivers; k++)
+    if (!(n->gain[k] <= DBL_MAX))
+      return pa__fail(PA_ERROR_ARGUMENT, "transmitter %zu stands on receiver %zu: min_distance must be > 0",
+                      k / n->receivers, k % n->receivers);
+  return PA_OK;
+}
+
+pa_status pa_network_create_positions(pa_network **out, size_t links, const double *transmitters, size_t receivers,
+                                      const double *receiver_at, const int64_t *receiver_of, double min_distance,
+                                      uint64_t seed, const pa_allocator *allocator) {
+  if (receivers == 0) return pa__fail(PA_ERROR_ARGUMENT, "receivers is 0, must be at least 1");
+  pa_status status = pa__key_check(PA_NETWORK_MIN_DISTANCE, min_distance);
+  if (status == PA_OK) status = check_receiver_of(receiver_of, links, receivers);
+  if (status != PA_OK) return status;
+  pa_network *n = NULL;
+  if ((status = create(out ? &n : NULL, POSITIONS, links, links, receivers, seed, allocator)) != PA_OK) return status;
+  if ((status = check_positions("transmitters", transmitters, links)) != PA_OK ||
+      (status = check_positions("receiver_at", receiver_at, receivers)) != PA_OK)
+    goto fail;
+  memcpy(n->transmitter_at, transmitters, links * 2 * sizeof(double));
+  memcpy(n->receiver_at, receiver_at, receivers * 2 * sizeof(double));
+  if (receiver_of) {
+    n->receiver_of = pa__allocate(&n->allocator, links, sizeof(size_t));
+    if (!n->receiver_of) {
+      status = PA_ERROR_MEMORY;
+      goto fail;
+    }
+    for (size_t i = 0; i < links; i++) n->receiver_of[i] = (size_t)receiver_of[i];
+  }
+  VALUE(n, PA_NETWORK_MIN_DISTANCE) = min_distance;
+  if ((status = build(n)) != PA_OK || (status = check_coincidence(n)) != PA_OK) goto fail;
+  *out = n;
+  return PA_OK;
+fail:
+  pa_network_free(n);
+  return status;
+}
+
+void pa_network_free(pa_network *network) {
+  if (!network) return;
+  pa_allocator allocator = network->allocator;
+  pa__release(&allocator, network->gain);
+  pa__release(&allocator, network->transmitter_at);
+  pa__release(&allocator, network->receiver_at);
+  pa__release(&allocator, network->receiver_of);
+  pa__release(&allocator, network->noise);
+  pa__release(&allocator, network);
+}
+
+static pa_status check_key(const pa_network *network, int32_t key) {
+  if (!network) return pa__fail(PA_ERROR_ARGUMENT, "network is NULL");
+  if (has_key(network, key)) return PA_OK;
+  return pa__fail(PA_ERROR_ARGUMENT, "key %d (%s) does not apply to %s", (int)key, pa_key_name(key),
+                  kind_names[network->kind]);
+}
+
+pa_status pa_network_set(pa_network *network, int32_t key, double value) {
+  pa_status status = check_key(network, key);
+  if (status == PA_OK) status = pa__key_check(key, value);
+  if (status != PA_OK) return status;
+  double old = VALUE(network, key);
+  VALUE(network, key) = value;
+  if ((status = build(network)) == PA_OK && network->gain) status = check_coincidence(network);
+  if (status != PA_OK) {
+    VALUE(network, key) = old;
+    build(network);
+  }
+  return status;
+}
+
+pa_status pa_network_get(const pa_network *network, int32_t key, double *value) {
+  pa_status status = check_key(network, key);
+  if (status != PA_OK) return status;
+  if (!value) return pa__fail(PA_ERROR_ARGUMENT, "value is NULL");
+  *value = VALUE(network, key);
+  return PA_OK;
+}
+
+static pa_status set_per_link(pa_network *network, const char *name, const double *watts, size_t n, double *to) {
+  if (network->kind == FAMILY && n != 1)
+    return pa__fail(PA_ERROR_ARGUMENT, "%s has %zu values, a family takes 1", name, n);
+  return pa__positive_per_link(name, watts, n, network->links, to);
+}
+
+pa_status pa_network_set_noise(pa_network *network, const double *watts, size_t n) {
+  if (!network) return pa__fail(PA_ERROR_ARGUMENT, "network is NULL");
+  return set_per_link(network, "noise", watts, n, network->noise);
+}
+
+pa_status pa_network_set_power_limit(pa_network *network, const double *watts, size_t n) {
+  if (!network) return pa__fail(PA_ERROR_ARGUMENT, "network is NULL");
+  return set_per_link(network, "power limit", watts, n, network->limit);
+}
+
+size_t pa_network_links(const pa_network *network) { return network ? network->links : 0; }
+
+size_t pa_network_links_min(const pa_network *network) { return network ? network->links_min : 0; }
+
+/* Channel [links][links] of what is given per receiver. */
+static void spread(const pa_network *n, const double *per_receiver, double *h) {
+  for (size_t i = 0; i < n->links; i++)
+    for (size_t j = 0; j < n->links; j++)
+      h[i * n->links + j] = per_receiver[i * n->receivers + (n->receiver_of ? n->receiver_of[j] : j)];
+}
+
+pa_status pa_network_path_gain(const pa_network *network, double *gain) {
+  if (!network || !gain) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", network ? "gain" : "network");
+  if (!network->gain) return pa__fail(PA_ERROR_ARGUMENT, "a family has no path gains of its own");
+  spread(network, network->gain, gain);
+  return PA_OK;
+}
+
+pa_status pa_network_positions(const pa_network *network, double *transmitters, double *receivers) {
+  if (!network || !transmitters || !receivers)
+    return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", !network ? "network" : !transmitters ? "transmitters" : "receivers");
+  if (!network->transmitter_at)
+    return pa__fail(PA_ERROR_ARGUMENT, "%s has no positions", kind_names[network->kind]);
+  memcpy(transmitters, network->transmitter_at, network->links * 2 * sizeof(double));
+  for (size_t j = 0; j < network->links; j++)
+    memcpy(receivers + 2 * j, network->receiver_at + 2 * (network->receiver_of ? network->receiver_of[j] : j),
+           2 * sizeof(double));
+  return PA_OK;
+}
+
+size_t pa__network_group(const pa_network *n) {
+  return n->kind == FAMILY ? (size_t)VALUE(n, PA_NETWORK_DRAWS_PER_TOPOLOGY) : SIZE_MAX;
+}
+
+size_t pa__network_scratch(const pa_network *n) {
+  /* A family's gains, the work of computing them and positions; or the fading per receiver. */
+  return 2 * n->links * n->links + 4 * n->links + pa__la_best()->width;
+}
+
+const double *pa__network_noise(const pa_network *n) { return n->noise; }
+
+const double *pa__network_limit(const pa_network *n) { return n->limit; }
+
+/* Topology of a family's group: numbers 0 and 1 of its draw are size and density, then come the positions. */
+static size_t family_topology(const pa_network *n, uint64_t stream, uint64_t group, double *gain, double *work) {
+  uint64_t key = pa__random_key(n->seed, PA__STREAM_TOPOLOGY, stream);
+  size_t links = n->links_min + (size_t)pa__random_below(key, group, 0, n->links - n->links_min + 1);
+  double density = n->density_min + (n->density_max - n->density_min) * pa__random_uniform(key, group, 1);
+  double *transmitters = work, *receivers = work + 2 * links;
+  pa__drop_pairs(key, group, 2, links, box_of(n, (double)links, density), transmitters, receivers);
+  pa__path_gain(pa__la_best(), links, transmitters, links, receivers, VALUE(n, PA_NETWORK_PATH_LOSS_EXPONENT),
+                VALUE(n, PA_NETWORK_MIN_DISTANCE), gain, receivers + 2 * links);
+  return links;
+}
+
+size_t pa__network_sample(const pa_network *n, uint64_t stream, uint64_t first, size_t count, double *h, double *scratch) {
+  const pa__la *la = pa__la_best();
+  uint64_t key = pa__random_key(n->seed, PA__STREAM_FADING, stream);
+  size_t links = n->links, receivers = n->receivers;
+  const double *gain = n->gain;
+  if (n->kind == FAMILY) {
+    links = receivers = family_topology(n, stream, first / pa__network_group(n), scratch, scratch + n->links * n->links);
+    gain = scratch;
+  }
+  for (size_t b = 0; b < count; b++) {
+    double *sample = h + b * links * links, *amplitude = n->receiver_of ? scratch : sample;
+    if (VALUE(n, PA_NETWORK_FADING) != 0) {
+      la->rayleigh(key, first + b, links * receivers, amplitude);
+      for (size_t k = 0; k < links * receivers; k++) amplitude[k] *= gain[k];
+    } else {
+      memcpy(amplitude, gain, links * receivers * sizeof(double));
+    }
+    if (n->receiver_of) spread(n, amplitude, sample);
+  }
+  return links;
+}
+
+static pa_status check_draw(const pa_network *network, size_t batch, const void *output, const char *name) {
+  if (!network || !output) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", network ? name : "network");
+  if (batch == 0) return pa__fail(PA_ERROR_ARGUMENT, "batch is 0, must be at least 1");
+  if (network->links_min != network->links)
+    return pa__fail(PA_ERROR_ARGUMENT, "a family of %zu to %zu links has no fixed shape to draw into", network->links_min,
+                    network->links);
+  size_t elements;
+  return pa__channel_size(batch, network->links, &elements);
+}
+
+pa_status pa_network_draw(const pa_network *network, uint64_t stream, uint64_t first, size_t batch, double *h) {
+  pa_status status = check_draw(network, batch, h, "h");
+  if (status != PA_OK) return status;
+  double *scratch = NULL;
+  if (network->kind == FAMILY || network->receiver_of) {
+    scratch = pa__allocate(&network->allocator, pa__network_scratch(network), sizeof(double));
+    if (!scratch) return PA_ERROR_MEMORY;
+  }
+  size_t group = pa__network_group(network), elements = network->links * network->links;
+  for (size_t done = 0, count; done < batch; done += count) {
+    uint64_t left = group - (first + done) % group;
+    count = left < batch - done ? (size_t)left : batch - done;
+    pa__network_sample(network, stream, first + done, count, h + done * elements, scratch);
+  }
+  pa__release(&network->allocator, scratch);
+  return PA_OK;
+}
+
+pa_status pa_network_draw_states(const pa_network *network, uint64_t stream, uint64_t first, size_t batch, pa_states **out,
+                                 const pa_allocator *allocator) {
+  pa_status status = check_draw(network, batch, out, "out");
+  if (status != PA_OK) return status;
+  pa_allocator memory;
+  if ((status = pa__allocator_copy(&memory, allocator)) != PA_OK) return status;
+  double *h = pa__allocate(&memory, batch * network->links * network->links, sizeof(double));
+  if (!h) return PA_ERROR_MEMORY;
+  pa_states *s;
+  if ((status = pa_states_create(&s, batch, network->links, h, 1, 1, allocator)) != PA_OK) {
+    pa__release(&memory, h);
+    return status;
+  }
+  s->owned = h;
+  s->first = first;
+  if ((status = pa_network_draw(network, stream, first, batch, h)) != PA_OK ||
+      (status = pa_states_set_noise(s, network->noise, network->links)) != PA_OK ||
+      (status = pa_states_set_power_limit(s, network->limit, network->links)) != PA_OK) {
+    pa_states_free(s);
+    return status;
+  }
+  *out = s;
+  return PA_OK;
+}

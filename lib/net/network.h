@@ -1,0 +1,22 @@
+#ifndef POWALLOC_LIB_NETWORK_H
+#define POWALLOC_LIB_NETWORK_H
+
+#include "states.h"
+
+#include <powalloc/network.h>
+
+/* Draws that share a topology come in groups; a draw's group is first / pa__network_group(). */
+size_t pa__network_group(const pa_network *network);
+
+/* Doubles of scratch that pa__network_sample() needs. */
+size_t pa__network_scratch(const pa_network *network);
+
+/* Draws first .. first + count - 1 of a stream, all in one group: channels h [count][links][links]; returns links. */
+size_t pa__network_sample(const pa_network *network, uint64_t stream, uint64_t first, size_t count, double *h,
+                          double *scratch);
+
+/* The network's noise and power limits [links of the network]. */
+const double *pa__network_noise(const pa_network *network);
+const double *pa__network_limit(const pa_network *network);
+
+#endif

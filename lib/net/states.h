@@ -1,0 +1,24 @@
+#ifndef POWALLOC_LIB_STATES_H
+#define POWALLOC_LIB_STATES_H
+
+#include "../base/base.h"
+
+#include <powalloc/states.h>
+
+struct pa_states {
+  pa_allocator allocator;
+  size_t batch, links;
+  const double *h;                 /* [batch][links][links] */
+  double *noise, *limit, *weights; /* [links] */
+  uint64_t first;
+  double *owned; /* h, if the states own it */
+};
+
+/* Fails unless states is one and all its channels are finite, >= 0, and no link's gain over the noise leaves the
+ * range that policies compute in. */
+pa_status pa__states_check(const pa_states *states);
+
+/* Copies values (n = 1 or links) into to[links]; each must be finite and > 0. */
+pa_status pa__positive_per_link(const char *name, const double *values, size_t n, size_t links, double *to);
+
+#endif

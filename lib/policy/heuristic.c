@@ -1,0 +1,63 @@
+#include "../base/random.h"
+#include "policy.h"
+
+#include <float.h>
+#include <math.h>
+
+static void no_workspace(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena) {
+  (void)policy;
+  (void)batch;
+  (void)links;
+  (void)arena;
+}
+
+static pa_status full_power(const pa_policy *policy, const pa_states *s, double *power, void *work) {
+  (void)policy;
+  (void)work;
+  for (size_t k = 0; k < s->batch * s->links; k++) power[k] = s->limit[k % s->links];
+  return PA_OK;
+}
+
+static pa_status equal(const pa_policy *policy, const pa_states *s, double *power, void *work) {
+  double cap = pa__policy_value(policy, PA_POLICY_SUM_POWER), share = cap > 0 ? cap / (double)s->links : DBL_MAX;
+  (void)work;
+  for (size_t k = 0; k < s->batch * s->links; k++) power[k] = fmin(s->limit[k % s->links], share);
+  return PA_OK;
+}
+
+/* Links in random order (Fisher and Yates), as many as the share or the cap lets transmit. */
+static void random_workspace(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena) {
+  (void)policy;
+  (void)batch;
+  pa__arena_take(arena, links, sizeof(size_t));
+}
+
+static pa_status random_selection(const pa_policy *policy, const pa_states *s, double *power, void *work) {
+  size_t n = s->links, *order = work;
+  uint64_t key = pa__random_key((uint64_t)pa__policy_value(policy, PA_POLICY_SEED), PA__STREAM_SELECTION, 0);
+  double cap = pa__policy_value(policy, PA_POLICY_SUM_POWER);
+  size_t share = (size_t)lround(pa__policy_value(policy, PA_POLICY_ACTIVE_SHARE) * (double)n);
+  for (size_t b = 0; b < s->batch; b++) {
+    double *p = power + b * n, left = cap;
+    for (size_t i = 0; i < n; i++) order[i] = i, p[i] = 0;
+    for (size_t k = 0; k < (cap > 0 ? n : share); k++) {
+      size_t pick = k + (size_t)pa__random_below(key, s->first + b, k, n - k), link = order[pick];
+      order[pick] = order[k];
+      if (cap > 0 && s->limit[link] > left) break;
+      p[link] = s->limit[link];
+      left -= p[link];
+    }
+  }
+  return PA_OK;
+}
+
+static const int32_t equal_keys[] = {PA_POLICY_SUM_POWER, 0};
+static const int32_t random_keys[] = {PA_POLICY_SUM_POWER, PA_POLICY_ACTIVE_SHARE, PA_POLICY_SEED, 0};
+
+static const pa__policy_class full_power_class = {.name = "full-power", .workspace = no_workspace, .allocate = full_power};
+static const pa__policy_class equal_class = {
+    .name = "equal", .keys = equal_keys, .workspace = no_workspace, .allocate = equal};
+static const pa__policy_class random_class = {
+    .name = "random", .keys = random_keys, .workspace = random_workspace, .allocate = random_selection};
+
+const pa__policy_class *const pa__heuristic_classes[] = {&full_power_class, &equal_class, &random_class, NULL};

@@ -1,0 +1,90 @@
+/* A policy from inside: a table of functions, and what every policy carries. */
+#ifndef POWALLOC_LIB_POLICY_H
+#define POWALLOC_LIB_POLICY_H
+
+#include "../la/la.h"
+#include "../net/states.h"
+
+#include <powalloc/policy.h>
+
+enum { PA__POLICY_FIRST_KEY = PA_POLICY_ITERATIONS, PA__POLICY_KEYS = 7 };
+
+/* How a learned policy trains unless the trainer's keys say otherwise. */
+typedef struct pa__recipe {
+  double learning_rate, final_rate, warmup, sample_clip;
+} pa__recipe;
+
+/* What a policy adds if it learns. Gradients are of the summed weighted sum-rate in bit/s/Hz, to be climbed. */
+typedef struct pa__learner_class {
+  size_t (*weight_count)(const pa_policy *policy);
+  void (*get_weights)(const pa_policy *policy, double *weights);
+  void (*set_weights)(pa_policy *policy, const double *weights);
+  /* Moves weights to the nearest ones allowed. */
+  void (*project)(const pa_policy *policy, double *weights);
+  pa__recipe (*recipe)(const pa_policy *policy, bool family);
+  /* Workspace of both calls below, for `samples` samples of `links` links. */
+  void (*gradient_workspace)(const pa_policy *policy, size_t samples, size_t links, pa__arena *arena);
+  /* Sum of the samples' gradients, each cut to norm sample_clip (0: not), into gradient [weights]; the samples' weighted
+   * sum-rates into rate [batch]. Samples whose gradient is not finite are left out; returns how many. */
+  size_t (*gradient)(const pa_policy *policy, const pa_states *states, double sample_clip, double *gradient, double *rate,
+                     void *work);
+  /* Weighted sum-rates alone. */
+  void (*rates)(const pa_policy *policy, const pa_states *states, double *rate, void *work);
+} pa__learner_class;
+
+typedef struct pa__policy_class {
+  const char *name;
+  const int32_t *keys; /* ends with 0 */
+  bool borrowed;       /* lives inside a model that frees it */
+  void (*free)(pa_policy *policy);
+  /* Takes from an arena what allocate needs, in the same order. */
+  void (*workspace)(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena);
+  /* Fills power; states were checked, work is large enough. */
+  pa_status (*allocate)(const pa_policy *policy, const pa_states *states, double *power, void *work);
+  const pa__learner_class *learner; /* NULL: nothing to learn */
+} pa__policy_class;
+
+struct pa_policy {
+  pa_allocator allocator;
+  const pa__policy_class *class;
+  double value[PA__POLICY_KEYS];
+};
+
+/* Starts a policy inside its own handle's memory: class and default keys. */
+void pa__policy_init(pa_policy *policy, const pa__policy_class *class);
+double pa__policy_value(const pa_policy *policy, int32_t key);
+/* Bytes of the workspace that a function above takes; SIZE_MAX if they overflow. */
+size_t pa__policy_measure(void (*workspace)(const pa_policy *, size_t, size_t, pa__arena *), const pa_policy *policy,
+                          size_t batch, size_t links);
+
+/* The classical policies: NULL-terminated list of classes that pa_policy_create() makes. */
+extern const pa__policy_class *const pa__heuristic_classes[];
+extern const pa__policy_class *const pa__wmmse_classes[];
+
+/* Splits a batch into blocks of one layout; samples beyond the batch repeat its last. */
+typedef struct pa__block {
+  pa__layout layout;
+  size_t first, count;      /* samples of the batch in this block */
+  const double *h[8];       /* [layout.width] */
+} pa__block;
+
+enum { PA__WIDEST = 8 };
+
+pa__block pa__block_at(const pa_states *states, pa__layout layout, size_t first);
+
+/* The block as WMMSE sees it, in units of the noise and the power limits: gain h_ij^2 pmax_i / noise_j, noise 1,
+ * amplitudes v in [0, 1]. */
+typedef struct pa__gains {
+  pa__matrix cross; /* 0 on the diagonal */
+  double *direct;   /* node vector */
+  double *weight;   /* node vector, 0 in the padding */
+  double *limit;    /* node vector of pmax in W, 0 in the padding */
+  double *row_scale, *column_scale;
+} pa__gains;
+
+pa__gains pa__gains_take(pa__arena *arena, const pa__layout *layout);
+void pa__gains_fill(const pa__la *la, const pa_states *states, const pa__block *block, const pa__gains *gains);
+/* power [links] of each sample in the block: pmax v^2. */
+void pa__block_power(const pa_states *states, const pa__block *block, const double *v, double *power);
+
+#endif
