@@ -163,18 +163,20 @@ static void pack_bounded(const pa__layout *l, const double *const *h, const doub
       }                                                                                                   \
   } while (0)
 
-#define DENSE_ROWS(R)                                        \
-  do {                                                       \
-    size_t o = 0;                                            \
-    for (; o + 4 <= outputs; o += 4) DENSE_TILE(R, 4);       \
-    for (; o < outputs; o++) DENSE_TILE(R, 1);               \
-  } while (0)
 
 static void dense(size_t n, size_t inputs, size_t outputs, const double *restrict x, const double *restrict weight,
                   const double *restrict bias, bool relu, double *restrict y) {
-  size_t k = 0;
-  for (; k + 2 * WIDTH <= n; k += 2 * WIDTH) DENSE_ROWS(2);
-  for (; k < n; k += WIDTH) DENSE_ROWS(1);
+  size_t o = 0;
+  for (; o + 4 <= outputs; o += 4) {
+    size_t k = 0;
+    for (; k + 2 * WIDTH <= n; k += 2 * WIDTH) DENSE_TILE(2, 4);
+    for (; k < n; k += WIDTH) DENSE_TILE(1, 4);
+  }
+  for (; o < outputs; o++) {
+    size_t k = 0;
+    for (; k + 4 * WIDTH <= n; k += 4 * WIDTH) DENSE_TILE(4, 1);
+    for (; k < n; k += WIDTH) DENSE_TILE(1, 1);
+  }
 }
 
 #define OUTER_TILE(A, B)                                                                                     \
@@ -200,18 +202,20 @@ static void dense(size_t n, size_t inputs, size_t outputs, const double *restric
       }                                                                                                      \
   } while (0)
 
-#define OUTER_ROWS(A)                                  \
-  do {                                                 \
-    size_t o = 0;                                      \
-    for (; o + 4 <= b; o += 4) OUTER_TILE(A, 4);       \
-    for (; o < b; o++) OUTER_TILE(A, 1);               \
-  } while (0)
-
 static void outer(const pa__layout *l, size_t a, size_t b, const double *restrict x, const double *restrict y,
                   double *restrict products) {
-  size_t n = l->length, i = 0;
-  for (; i + 2 <= a; i += 2) OUTER_ROWS(2);
-  for (; i < a; i++) OUTER_ROWS(1);
+  size_t n = l->length, o = 0;
+  for (; o + 4 <= b; o += 4) {
+    size_t i = 0;
+    for (; i + 2 <= a; i += 2) OUTER_TILE(2, 4);
+    for (; i < a; i++) OUTER_TILE(1, 4);
+  }
+  for (; o < b; o++) {
+    size_t i = 0;
+    for (; i + 8 <= a; i += 8) OUTER_TILE(8, 1);
+    for (; i + 4 <= a; i += 4) OUTER_TILE(4, 1);
+    for (; i < a; i++) OUTER_TILE(1, 1);
+  }
 }
 
 static bool within(size_t n, const double *h, double bound) {
@@ -230,24 +234,36 @@ static bool within(size_t n, const double *h, double bound) {
   return true;
 }
 
-/* Two vectors of 64 random bits: blocks index .. index + WIDTH - 1 of a draw, see pa__philox(). */
-INLINE void philox(uint64_t key, uint64_t counter, uint64_t index, uvec *first, uvec *second) {
-  uvec lane;
-  for (int q = 0; q < WIDTH; q++) lane[q] = index + (uint64_t)q;
+/* BLOCKS at a time hide the latency of one. */
+enum { BLOCKS = 2 };
+
+/* Two vectors of 64 random bits from each block of WIDTH counters, index on: see pa__philox(). */
+INLINE void philox(uint64_t key, uint64_t counter, uint64_t index, uvec bits[BLOCKS][2]) {
   const uvec low = usplat(0xffffffffu), m0 = usplat(PA__PHILOX_M0), m1 = usplat(PA__PHILOX_M1);
-  uvec c0 = lane & low, c1 = usplat(counter & 0xffffffffu), c2 = usplat(counter >> 32), c3 = lane >> 32;
-  uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
-  for (int round = 0; round < 10; round++) {
-    uvec p0 = multiply32(c0, m0), p1 = multiply32(c2, m1);
-    c0 = (p1 >> 32) ^ c1 ^ usplat(k0);
-    c2 = (p0 >> 32) ^ c3 ^ usplat(k1);
-    c1 = p1 & low;
-    c3 = p0 & low;
-    k0 += PA__PHILOX_W0;
-    k1 += PA__PHILOX_W1;
+  uvec c[BLOCKS][4], lane;
+  for (int q = 0; q < WIDTH; q++) lane[q] = index + (uint64_t)q;
+  for (int b = 0; b < BLOCKS; b++, lane += WIDTH) {
+    c[b][0] = lane & low;
+    c[b][1] = usplat(counter & 0xffffffffu);
+    c[b][2] = usplat(counter >> 32);
+    c[b][3] = lane >> 32;
   }
-  *first = c0 | c1 << 32;
-  *second = c2 | c3 << 32;
+  uvec k0 = usplat((uint32_t)key), k1 = usplat(key >> 32);
+  for (int round = 0; round < 10; round++) {
+    for (int b = 0; b < BLOCKS; b++) {
+      uvec p0 = multiply32(c[b][0], m0), p1 = multiply32(c[b][2], m1);
+      c[b][0] = (p1 >> 32) ^ c[b][1] ^ k0;
+      c[b][2] = (p0 >> 32) ^ c[b][3] ^ k1;
+      c[b][1] = p1 & low;
+      c[b][3] = p0 & low;
+    }
+    k0 = (k0 + PA__PHILOX_W0) & low;
+    k1 = (k1 + PA__PHILOX_W1) & low;
+  }
+  for (int b = 0; b < BLOCKS; b++) {
+    bits[b][0] = c[b][0] | c[b][1] << 32;
+    bits[b][1] = c[b][2] | c[b][3] << 32;
+  }
 }
 
 INLINE vec rayleigh_of(uvec bits) {
@@ -256,17 +272,25 @@ INLINE vec rayleigh_of(uvec bits) {
   return square_root(-2.0 * vec_log(uniform));
 }
 
+enum { RAYLEIGH_STEP = 2 * BLOCKS * WIDTH };
+
+INLINE void rayleigh_step(uint64_t key, uint64_t counter, uint64_t index, double *h) {
+  uvec bits[BLOCKS][2];
+  philox(key, counter, index, bits);
+  for (int b = 0; b < BLOCKS; b++) {
+    vec even = rayleigh_of(bits[b][0]), odd = rayleigh_of(bits[b][1]);
+    store(h + 2 * b * WIDTH, interleave_low(even, odd));
+    store(h + 2 * b * WIDTH + WIDTH, interleave_high(even, odd));
+  }
+}
+
 static void rayleigh(uint64_t key, uint64_t counter, size_t n, double *h) {
-  for (size_t e = 0; e < n; e += 2 * WIDTH) {
-    uvec first, second;
-    philox(key, counter, e / 2, &first, &second);
-    vec even = rayleigh_of(first), odd = rayleigh_of(second);
-    double pair[2 * WIDTH];
-    for (int q = 0; q < WIDTH; q++) {
-      pair[2 * q] = even[q];
-      pair[2 * q + 1] = odd[q];
-    }
-    memcpy(h + e, pair, (e + 2 * WIDTH <= n ? (size_t)(2 * WIDTH) : n - e) * sizeof(double));
+  size_t e = 0;
+  for (; e + RAYLEIGH_STEP <= n; e += RAYLEIGH_STEP) rayleigh_step(key, counter, e / 2, h + e);
+  if (e < n) {
+    double rest[RAYLEIGH_STEP];
+    rayleigh_step(key, counter, e / 2, rest);
+    memcpy(h + e, rest, (n - e) * sizeof(double));
   }
 }
 

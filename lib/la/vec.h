@@ -51,6 +51,27 @@ INLINE uvec multiply32(uvec a, uvec b) {
 #endif
 }
 
+/* a0 b0 a1 b1 ...: the first half, and the second. */
+INLINE vec interleave_low(vec a, vec b) {
+#if WIDTH == 8
+  return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+#elif WIDTH == 4
+  return __builtin_shufflevector(a, b, 0, 4, 1, 5);
+#else
+  return __builtin_shufflevector(a, b, 0, 2);
+#endif
+}
+
+INLINE vec interleave_high(vec a, vec b) {
+#if WIDTH == 8
+  return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#elif WIDTH == 4
+  return __builtin_shufflevector(a, b, 2, 6, 3, 7);
+#else
+  return __builtin_shufflevector(a, b, 1, 3);
+#endif
+}
+
 INLINE vec square_root(vec x) {
 #if WIDTH == 8
   return (vec)_mm512_sqrt_pd((__m512d)x);

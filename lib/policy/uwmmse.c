@@ -16,6 +16,8 @@ struct pa_uwmmse {
   size_t weight_count;
   double *weights; /* in the public order */
   double *memory;  /* of packed */
+  size_t *place;   /* [weight_count], see map_places() */
+  double *sharers; /* [packed size] */
   pa__uwmmse_weights packed;
 };
 
@@ -81,28 +83,20 @@ static size_t packed_index(const pa__uwmmse_shape *s, size_t gcn, enum part part
   }
 }
 
-/* Adds the public weights into packed (for weights), or spreads the packed gradient over the public order. */
-static void walk(const pa__uwmmse_shape *s, double *public_order, double *packed, bool pack) {
+/* Place of each public weight in the packed order, and how many weights share each packed place. */
+static void map_places(pa_uwmmse *m) {
+  const pa__uwmmse_shape *s = &m->shape;
+  size_t k = 0, scalars = packed_index(s, s->gcns, B0_2, 0);
   for (size_t g = 0; g < s->gcns; g++)
     for (enum part p = 0; p < PARTS; p++)
-      for (size_t e = 0; e < part_size(s, p); e++) {
-        double *inside = packed + packed_index(s, g, p, e);
-        if (pack)
-          *inside += *public_order++;
-        else
-          *public_order++ += *inside;
-      }
-  double *scalars = packed + packed_index(s, s->gcns, B0_2, 0);
-  for (size_t k = 0; k < (s->extended ? 2 : 1) * s->layers; k++)
-    if (pack)
-      scalars[k] += public_order[k];
-    else
-      public_order[k] += scalars[k];
+      for (size_t e = 0; e < part_size(s, p); e++) m->place[k++] = packed_index(s, g, p, e);
+  while (k < m->weight_count) m->place[k++] = scalars++;
+  for (k = 0; k < m->weight_count; k++) m->sharers[m->place[k]]++;
 }
 
 static void repack(pa_uwmmse *m) {
   memset(m->memory, 0, pa__uwmmse_packed_size(&m->shape) * sizeof(double));
-  walk(&m->shape, m->weights, m->memory, true);
+  for (size_t k = 0; k < m->weight_count; k++) m->memory[m->place[k]] += m->weights[k];
 }
 
 /* ---- passes over a batch ---- */
@@ -173,32 +167,22 @@ static void gradient_workspace(const pa_policy *policy, size_t samples, size_t l
   gradient_take(arena, &model_of(policy)->shape, &layout);
 }
 
-/* Squared norm of one sample's gradient; the two biases of a layer have the same gradient. */
-static double squared_norm(const pa__uwmmse_shape *s, const double *gradient, size_t width) {
-  size_t hidden = s->gcns * s->hidden, packed = pa__uwmmse_packed_size(s);
-  size_t first_bias = 2 * s->features * hidden, second_bias = first_bias + 3 * hidden;
-  double sum = 0;
-  for (size_t k = 0; k < packed; k++) {
-    double g = gradient[k * width];
-    bool bias = (k >= first_bias && k < first_bias + hidden) || (k >= second_bias && k < second_bias + s->gcns);
-    sum += (bias ? 2 : 1) * g * g;
-  }
-  return sum;
-}
-
 /* Adds the block's samples, each cut to sample_clip, to w->sum; returns how many were not finite. */
-static size_t gather_samples(const pa__uwmmse_shape *shape, const pa__block *block, double sample_clip,
-                             const double *rate, struct gradient_work *w) {
-  size_t width = block->layout.width, packed = pa__uwmmse_packed_size(shape), dropped = 0;
-  for (size_t s = 0; s < block->count; s++) {
-    double norm = sqrt(squared_norm(shape, w->per_sample + s, width));
-    if (!isfinite(norm) || !isfinite(rate[s])) {
-      dropped++;
-      continue;
-    }
-    double scale = sample_clip > 0 && norm > sample_clip ? sample_clip / norm : 1;
-    for (size_t k = 0; k < packed; k++) w->sum[k] += scale * w->per_sample[k * width + s];
+static size_t gather_samples(const pa_uwmmse *m, const pa__block *block, double sample_clip, const double *rate,
+                             struct gradient_work *w) {
+  size_t width = block->layout.width, packed = pa__uwmmse_packed_size(&m->shape), dropped = 0;
+  double scale[PA__WIDEST] = {0};
+  for (size_t k = 0; k < packed; k++)
+    for (size_t s = 0; s < width; s++)
+      scale[s] += m->sharers[k] * w->per_sample[k * width + s] * w->per_sample[k * width + s];
+  for (size_t s = 0; s < width; s++) {
+    double norm = sqrt(scale[s]);
+    bool usable = s < block->count && isfinite(norm) && isfinite(rate[s]);
+    dropped += s < block->count && !usable;
+    scale[s] = !usable ? 0 : sample_clip > 0 && norm > sample_clip ? sample_clip / norm : 1;
   }
+  for (size_t s = 0; s < width; s++)
+    for (size_t k = 0; k < packed && scale[s] > 0; k++) w->sum[k] += scale[s] * w->per_sample[k * width + s];
   return dropped;
 }
 
@@ -220,9 +204,9 @@ static size_t gradient(const pa_policy *policy, const pa_states *states, double 
     rate_of[la->set](la, shape, &block, &w.tape, rates);
     backward[la->set](la, shape, &m->packed, &block, &w.tape, w.per_sample);
     memcpy(rate + first, rates, block.count * sizeof(double));
-    dropped += gather_samples(shape, &block, sample_clip, rates, &w);
+    dropped += gather_samples(m, &block, sample_clip, rates, &w);
   }
-  walk(shape, out, w.sum, false);
+  for (size_t k = 0; k < m->weight_count; k++) out[k] += w.sum[m->place[k]];
   return dropped;
 }
 
@@ -279,6 +263,8 @@ static void release(pa_policy *policy) {
   pa_uwmmse *m = (pa_uwmmse *)policy;
   pa__release(&policy->allocator, m->weights);
   pa__release(&policy->allocator, m->memory);
+  pa__release(&policy->allocator, m->place);
+  pa__release(&policy->allocator, m->sharers);
 }
 
 /* The policy inside a model, and the one that owns its model. */
@@ -306,10 +292,13 @@ static pa_status create(pa_uwmmse **out, bool extended, size_t layers, size_t hi
   m->weight_count = weight_count(&m->shape);
   m->weights = pa__allocate(&m->policy.allocator, m->weight_count, sizeof(double));
   m->memory = pa__allocate(&m->policy.allocator, pa__uwmmse_packed_size(&m->shape), sizeof(double));
-  if (!m->weights || !m->memory) {
+  m->place = pa__allocate(&m->policy.allocator, m->weight_count, sizeof(size_t));
+  m->sharers = pa__allocate(&m->policy.allocator, pa__uwmmse_packed_size(&m->shape), sizeof(double));
+  if (!m->weights || !m->memory || !m->place || !m->sharers) {
     pa_uwmmse_free(m);
     return PA_ERROR_MEMORY;
   }
+  map_places(m);
   m->packed = pa__uwmmse_packed_view(&m->shape, m->memory, 1);
   *out = m;
   return PA_OK;

@@ -138,13 +138,13 @@ static void complete(size_t n, const pa__uwmmse_tape *t, const double *restrict 
   for (size_t k = 0; k < n; k++) denominator[k] += direct[k] * q[k] + mu * price[k];
 }
 
-/* v' = clip(z), z = u h w / denominator; 0 / 0 = 0. */
+/* v' = clip(z), z = u h w / denominator; 0 / 0 = 0. The authors leave mu free, so the denominator may be negative. */
 static void transmit(size_t n, const double *restrict direct, const double *restrict w, const double *restrict v,
                      const double *restrict interference, const double *restrict denominator, double *restrict next) {
   for (size_t k = 0; k < n; k++) {
     double numerator = direct[k] * v[k] * w[k] / (interference[k] + direct[k] * v[k] * v[k]);
     double z = numerator / denominator[k];
-    next[k] = numerator > 0 ? (z < 1 ? z : 1) : 0;
+    next[k] = z > 0 ? (z < 1 ? z : 1) : 0;
   }
 }
 
@@ -242,8 +242,9 @@ static void transmit_backward(size_t n, const double *restrict direct, const dou
   for (size_t k = 0; k < n; k++) {
     double received = interference[k] + direct[k] * v[k] * v[k], per_v = direct[k] * w[k] / received;
     double numerator = per_v * v[k], z = numerator / denominator[k];
-    double d_numerator = numerator > 0 && z <= 1 ? d_next[k] / denominator[k] : 0;
-    d_denominator[k] = numerator > 0 ? -d_numerator * z : 0;
+    bool inside = z >= 0 && z <= 1;
+    double d_numerator = inside ? d_next[k] / denominator[k] : 0;
+    d_denominator[k] = inside ? -d_numerator * z : 0;
     d_w[k] = d_numerator * direct[k] * v[k] / received;
     d_received[k] = -d_numerator * numerator / received;
     d_next[k] = d_numerator * per_v;

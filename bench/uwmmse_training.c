@@ -1,0 +1,97 @@
+/* Trains UWMMSE on topologies and reports sum-rates on fresh draws, beside WMMSE with 100 iterations.
+ *
+ *   uwmmse_training MODE STEPS THREADS SEED [PATH_GAIN.npy ...]     path gains [M][M], s0, s1, ... by order
+ *   uwmmse_training MODE STEPS THREADS SEED adhoc FIRST LAST        ad hoc networks of 20 links by seed
+ *
+ * MODE is paper or extended. Noise 10^-9.1 W, power limit 1 W; 3200 test draws of a stream not trained on. */
+#include <powalloc/powalloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { TEST = 3200 };
+
+static void must(pa_status status) {
+  if (status >= 0) return;
+  fprintf(stderr, "%s\n", pa_last_error());
+  exit(1);
+}
+
+static double now(void) {
+  struct timespec t;
+  timespec_get(&t, TIME_UTC);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double mean_rate(const pa_policy *policy, const pa_states *states, double *mean_power) {
+  size_t n = pa_states_batch(states) * pa_states_links(states);
+  double *power = malloc(n * sizeof *power), *rate = malloc(n * sizeof *rate), sum = 0, total = 0;
+  must(pa_policy_allocate(policy, states, power, NULL, 0));
+  must(pa_rates(states, power, rate));
+  for (size_t k = 0; k < n; k++) sum += rate[k], total += power[k];
+  free(power);
+  free(rate);
+  *mean_power = total / (double)pa_states_batch(states);
+  return sum / (double)pa_states_batch(states);
+}
+
+static double train_one(const char *name, pa_network *network, const char *const *arguments) {
+  int32_t architecture = strcmp(arguments[0], "paper") == 0 ? PA_UWMMSE_PAPER : PA_UWMMSE_EXTENDED;
+  uint64_t seed = strtoull(arguments[3], NULL, 10);
+  double noise = pa_db_to_ratio(-91), start = now(), p[3], rate[3];
+  pa_uwmmse *model;
+  pa_trainer *trainer;
+  pa_policy *wmmse, *truncated;
+  pa_states *test;
+  must(pa_network_set_noise(network, &noise, 1));
+  must(pa_uwmmse_create(&model, architecture, 4, 5, seed, NULL));
+  must(pa_trainer_create(&trainer, pa_uwmmse_policy(model), network, seed, NULL));
+  must(pa_trainer_set(trainer, PA_TRAINER_THREADS, atof(arguments[2])));
+  must(pa_trainer_run(trainer, strtoull(arguments[1], NULL, 10)));
+  double seconds = now() - start, dropped, best_step;
+  must(pa_trainer_stat(trainer, PA_TRAINER_DROPPED, &dropped));
+  must(pa_trainer_stat(trainer, PA_TRAINER_BEST_STEP, &best_step));
+  must(pa_network_draw_states(network, 999, 0, TEST, &test, NULL));
+  must(pa_policy_create(&wmmse, "wmmse", NULL));
+  must(pa_policy_create(&truncated, "wmmse-truncated", NULL));
+  rate[0] = mean_rate(wmmse, test, &p[0]);
+  rate[1] = mean_rate(truncated, test, &p[1]);
+  rate[2] = mean_rate(pa_uwmmse_policy(model), test, &p[2]);
+  printf("%-10s WMMSE-100 %.3f bit/s/Hz at %.2f W, WMMSE-4 %.4f, UWMMSE %.4f at %.2f W, %.1f s, best at %.0f, dropped %.0f\n",
+         name, rate[0], p[0], rate[1] / rate[0], rate[2] / rate[0], p[2], seconds, best_step, dropped);
+  fflush(stdout);
+  pa_policy_free(wmmse);
+  pa_policy_free(truncated);
+  pa_states_free(test);
+  pa_trainer_free(trainer);
+  pa_uwmmse_free(model);
+  pa_network_free(network);
+  return rate[2] / rate[0];
+}
+
+int main(int argc, char **argv) {
+  if (argc < 6) return 2;
+  double sum = 0;
+  int count = 0;
+  if (strcmp(argv[5], "adhoc") == 0) {
+    for (uint64_t seed = strtoull(argv[6], NULL, 10); seed <= strtoull(argv[7], NULL, 10); seed++, count++) {
+      pa_network *network;
+      char name[32];
+      snprintf(name, sizeof name, "seed %llu", (unsigned long long)seed);
+      must(pa_network_create_adhoc(&network, 20, seed, NULL));
+      sum += train_one(name, network, (const char *const *)argv + 1);
+    }
+  } else {
+    for (int k = 5; k < argc; k++, count++) {
+      pa_array *gain;
+      pa_network *network;
+      must(pa_array_load(&gain, argv[k], NULL));
+      must(pa_network_create_path_gain(&network, pa_array_extent(gain, 0), pa_array_data(gain), 1, NULL));
+      sum += train_one(argv[k], network, (const char *const *)argv + 1);
+      pa_array_free(gain);
+    }
+  }
+  printf("mean %.4f\n", sum / count);
+  return 0;
+}
