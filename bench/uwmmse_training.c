@@ -1,9 +1,9 @@
 /* Trains UWMMSE on topologies and reports sum-rates on fresh draws, beside WMMSE with 100 iterations.
  *
- *   uwmmse_training MODE STEPS THREADS SEED [PATH_GAIN.npy ...]     path gains [M][M], s0, s1, ... by order
- *   uwmmse_training MODE STEPS THREADS SEED adhoc FIRST LAST        ad hoc networks of 20 links by seed
+ *   uwmmse_training MODE STEPS THREADS SEED NOISE PATH_GAIN.npy ...   path gains [M][M]
+ *   uwmmse_training MODE STEPS THREADS SEED NOISE adhoc FIRST LAST        ad hoc networks of 20 links by seed
  *
- * MODE is paper or extended. Noise 10^-9.1 W, power limit 1 W; 3200 test draws of a stream not trained on. */
+ * MODE is paper or extended. NOISE such as -91dB; power limit 1 W; 3200 test draws of a stream not trained on. */
 #include <powalloc/powalloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,11 +39,12 @@ static double mean_rate(const pa_policy *policy, const pa_states *states, double
 static double train_one(const char *name, pa_network *network, const char *const *arguments) {
   int32_t architecture = strcmp(arguments[0], "paper") == 0 ? PA_UWMMSE_PAPER : PA_UWMMSE_EXTENDED;
   uint64_t seed = strtoull(arguments[3], NULL, 10);
-  double noise = pa_db_to_ratio(-91), start = now(), p[3], rate[3];
+  double noise, start = now(), p[3], rate[3];
   pa_uwmmse *model;
   pa_trainer *trainer;
   pa_policy *wmmse, *truncated;
   pa_states *test;
+  must(pa_parse_power(arguments[4], &noise));
   must(pa_network_set_noise(network, &noise, 1));
   must(pa_uwmmse_create(&model, architecture, 4, 5, seed, NULL));
   must(pa_trainer_create(&trainer, pa_uwmmse_policy(model), network, seed, NULL));
@@ -71,11 +72,11 @@ static double train_one(const char *name, pa_network *network, const char *const
 }
 
 int main(int argc, char **argv) {
-  if (argc < 6) return 2;
+  if (argc < 7) return 2;
   double sum = 0;
   int count = 0;
-  if (strcmp(argv[5], "adhoc") == 0) {
-    for (uint64_t seed = strtoull(argv[6], NULL, 10); seed <= strtoull(argv[7], NULL, 10); seed++, count++) {
+  if (strcmp(argv[6], "adhoc") == 0) {
+    for (uint64_t seed = strtoull(argv[7], NULL, 10); seed <= strtoull(argv[8], NULL, 10); seed++, count++) {
       pa_network *network;
       char name[32];
       snprintf(name, sizeof name, "seed %llu", (unsigned long long)seed);
@@ -83,7 +84,7 @@ int main(int argc, char **argv) {
       sum += train_one(name, network, (const char *const *)argv + 1);
     }
   } else {
-    for (int k = 5; k < argc; k++, count++) {
+    for (int k = 6; k < argc; k++, count++) {
       pa_array *gain;
       pa_network *network;
       must(pa_array_load(&gain, argv[k], NULL));

@@ -69,7 +69,10 @@ PA_API pa_status pa_network_create_adhoc(pa_network **out, size_t links, uint64_
  * Every PA_NETWORK_DRAWS_PER_TOPOLOGY consecutive draws share a topology;
  * its number of links is uniform in [links_min, links_max], its density
  * uniform in [density_min, density_max], its positions by the rule of
- * pa_network_create_adhoc(). PA_NETWORK_DENSITY does not apply.
+ * pa_network_create_adhoc(), in the box of a reference size whatever the
+ * number of links, as in the paper: PA_NETWORK_REFERENCE_LINKS starts as the
+ * middle of the sizes and PA_NETWORK_CONSTANT_DENSITY as 0.
+ * PA_NETWORK_DENSITY does not apply.
  * @param[out] out    the family, to be freed with pa_network_free()
  * @param links_min   fewest links, >= 1
  * @param links_max   most links, >= links_min

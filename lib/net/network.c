@@ -130,6 +130,8 @@ pa_status pa_network_create_adhoc_family(pa_network **out, size_t links_min, siz
   if ((status = create(out ? &n : NULL, FAMILY, links_min, links_max, links_max, seed, allocator)) != PA_OK) return status;
   n->density_min = density_min;
   n->density_max = density_max;
+  VALUE(n, PA_NETWORK_REFERENCE_LINKS) = floor((double)links_min / 2 + (double)links_max / 2);
+  VALUE(n, PA_NETWORK_CONSTANT_DENSITY) = 0;
   *out = n;
   return PA_OK;
 }
