@@ -1,0 +1,29 @@
+#!/bin/sh
+# Installs the Debian packages that are missing, configures build/ and builds.
+#   scripts/setup.sh [run|test]    run: what the library and the command need; test: what the tests need too
+set -eu
+cd "$(dirname "$0")/.."
+
+packages="gcc libc6-dev meson ninja-build pkg-config libblis-dev libcjson-dev gnuplot-nox"
+if [ "${1:-run}" = test ]; then
+  packages="$packages g++ check clang libclang-rt-14-dev valgrind doxygen python3"
+fi
+
+missing=
+for package in $packages; do
+  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
+done
+if [ -n "$missing" ]; then
+  as_root=
+  [ "$(id -u)" = 0 ] || as_root=sudo
+  echo "installing$missing" >&2
+  $as_root apt-get update -qq
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2
+fi
+
+if [ ! -f build/build.ninja ]; then
+  meson setup build -Dtests="$([ "${1:-run}" = test ] && echo true || echo false)" >&2
+elif [ "${1:-run}" = test ]; then
+  meson configure build -Dtests=true >&2
+fi
+ninja -C build >&2

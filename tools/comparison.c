@@ -1,0 +1,70 @@
+#include "comparison.h"
+
+#include "command.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Allocations timed: enough for a 99th percentile. */
+enum { TIMED = 1000, ALIGNMENT = 64 };
+
+/* The relative slack of a sum that was bisected or added up. */
+#define SLACK 1e-9
+
+static void measure_time(outcome *o, const pa_policy *policy, const pa_states *states) {
+  size_t links = pa_states_links(states), bytes, batch = pa_states_batch(states);
+  const double *h = pa_states_channel(states);
+  pa_states *one;
+  must(pa_states_create(&one, 1, links, h, 1, 1, NULL));
+  must(pa_states_set_noise(one, pa_states_noise(states), links));
+  must(pa_states_set_power_limit(one, pa_states_power_limit(states), links));
+  must(pa_states_set_weights(one, pa_states_weights(states), links));
+  must(pa_policy_workspace(policy, 1, links, &bytes));
+  void *work = aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+  double *power = need(links, sizeof *power), *seconds = need(TIMED, sizeof *seconds);
+  if (!work) fail(EXIT_FAILED, "out of memory: %zu bytes", bytes);
+  must(pa_policy_allocate(policy, one, power, work, bytes));
+  for (size_t k = 0; k < TIMED; k++) {
+    must(pa_states_bind(one, 1, h + (k % batch) * links * links));
+    double start = seconds_now();
+    must(pa_policy_allocate(policy, one, power, work, bytes));
+    seconds[k] = seconds_now() - start;
+  }
+  o->median = quantile_of(seconds, TIMED, .5);
+  o->p99 = quantile_of(seconds, TIMED, .99);
+  free(seconds);
+  free(power);
+  free(work);
+  pa_states_free(one);
+}
+
+outcome outcome_of(const char *name, const pa_policy *policy, const pa_states *states, double cap) {
+  size_t batch = pa_states_batch(states), links = pa_states_links(states), kept = 0;
+  const double *limit = pa_states_power_limit(states), *weights = pa_states_weights(states);
+  outcome o = {.name = name, .samples = batch};
+  o.sum_rate = need(batch, sizeof *o.sum_rate);
+  o.total_power = need(batch, sizeof *o.total_power);
+  double *power = need(batch * links, sizeof *power), *rate = need(batch * links, sizeof *rate);
+  must(pa_policy_allocate(policy, states, power, NULL, 0));
+  must(pa_rates(states, power, rate));
+  for (size_t b = 0; b < batch; b++) {
+    int within = 1;
+    for (size_t i = 0; i < links; i++) {
+      double p = power[b * links + i];
+      within &= p >= 0 && p <= limit[i];
+      o.total_power[b] += p;
+      o.sum_rate[b] += weights[i] * rate[b * links + i];
+    }
+    kept += (size_t)(within && !(o.total_power[b] > cap * (1 + SLACK)));
+  }
+  o.within = (double)kept / (double)batch;
+  free(power);
+  free(rate);
+  measure_time(&o, policy, states);
+  return o;
+}
+
+void outcome_free(outcome *o) {
+  free(o->sum_rate);
+  free(o->total_power);
+}

@@ -1,0 +1,100 @@
+#include "command.h"
+#include "options.h"
+#include "report.h"
+#include "stats.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void say(cJSON *json, const char *name, const char *value) {
+  cJSON_AddStringToObject(json, name, value);
+  if (!json_path || strcmp(json_path, "-") != 0) printf("%-16s %s\n", name, value);
+}
+
+static const char *shape_text(const size_t *extents, size_t rank) {
+  text t = {0};
+  text_add(&t, "[");
+  for (size_t k = 0; k < rank; k++) text_add(&t, "%s%zu", k ? ", " : "", extents[k]);
+  text_add(&t, "]");
+  return t.bytes;
+}
+
+static void model_info(cJSON *json, const pa_model_file *file) {
+  size_t parameters = 0;
+  for (size_t k = 0; k < pa_model_file_metadata_count(file); k++) {
+    const char *name = pa_model_file_metadata_name(file, k);
+    say(json, name, pa_model_file_metadata(file, name));
+  }
+  cJSON *tensors = cJSON_CreateObject();
+  for (size_t k = 0; k < pa_model_file_tensor_count(file); k++) {
+    size_t extents[8] = {0}, rank = pa_model_file_tensor_rank(file, k), size = 1;
+    for (size_t a = 0; a < rank; a++) size *= extents[a] = pa_model_file_tensor_extent(file, k, a);
+    parameters += size;
+    say(tensors, pa_model_file_tensor_name(file, k), shape_text(extents, rank));
+  }
+  cJSON_AddItemToObject(json, "tensors", tensors);
+  say(json, "parameters", text_of("%zu", parameters));
+}
+
+static void gains_info(cJSON *json, const double *h, size_t batch, size_t links) {
+  size_t cross_count = batch * links * (links - 1);
+  double *direct = need(batch * links, sizeof *direct), *cross = need(cross_count, sizeof *cross);
+  size_t d = 0, c = 0;
+  for (size_t k = 0; k < batch * links * links; k++)
+    if (k / links % links == k % links)
+      direct[d++] = h[k];
+    else
+      cross[c++] = h[k];
+  say(json, "median direct", text_of("%g", quantile_of(direct, d, .5)));
+  if (c > 0) say(json, "median cross", text_of("%g", quantile_of(cross, c, .5)));
+  free(direct);
+  free(cross);
+}
+
+static void array_info(cJSON *json, const pa_array *array) {
+  size_t rank = pa_array_rank(array), size = pa_array_size(array), extents[32];
+  const double *x = pa_array_data(array);
+  double lowest = INFINITY, highest = -INFINITY;
+  size_t unusual = 0;
+  for (size_t a = 0; a < rank; a++) extents[a] = pa_array_extent(array, a);
+  for (size_t k = 0; k < size; k++) {
+    if (!isfinite(x[k])) unusual++;
+    lowest = fmin(lowest, x[k]);
+    highest = fmax(highest, x[k]);
+  }
+  say(json, "shape", shape_text(extents, rank));
+  if (size > 0) say(json, "range", text_of("%g to %g", lowest, highest));
+  say(json, "not finite", text_of("%zu", unusual));
+  if ((rank == 2 || rank == 3) && size > 0 && extents[rank - 1] == extents[rank - 2] && unusual == 0)
+    gains_info(json, x, rank == 3 ? extents[0] : 1, extents[rank - 1]);
+}
+
+static bool ends_with(const char *path, const char *ending) {
+  size_t length = strlen(path), tail = strlen(ending);
+  return length >= tail && strcmp(path + length - tail, ending) == 0;
+}
+
+int info(int count, char **words) {
+  list files = {0};
+  parse_options("info FILE", "Tells what a model, checkpoint or array (.npy, .csv) holds.",
+                (const option *const[]){json_table, NULL}, count, words, &files);
+  if (files.count != 1) fail(EXIT_USAGE, "give one file");
+  const char *path = files.items[0];
+  cJSON *json = cJSON_CreateObject();
+  cJSON_AddStringToObject(json, "file", path);
+  if (ends_with(path, ".npy") || ends_with(path, ".csv")) {
+    pa_array *array;
+    must(pa_array_load(&array, path, NULL));
+    array_info(json, array);
+    pa_array_free(array);
+  } else {
+    pa_model_file *file;
+    must(pa_model_file_load(&file, path, NULL));
+    model_info(json, file);
+    pa_model_file_free(file);
+  }
+  write_json(json);
+  return EXIT_SUCCESS;
+}

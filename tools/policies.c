@@ -1,0 +1,60 @@
+#include "policies.h"
+
+#include "command.h"
+#include "source.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+policy_options policies = {.iterations = NOT_GIVEN, .budget = NAN, .sum_power = NAN};
+
+const option policy_table[] = {
+    {"--policy", TEXTS, &policies.names, "NAME", "full-power, equal, random, wmmse, wmmse-truncated or wmmse-priced"},
+    {"--model", TEXTS, &policies.models, "FILE", "a trained model"},
+    {"--iterations", COUNT, &policies.iterations, "N", "iterations of WMMSE (default 100; wmmse-truncated 4)"},
+    {"--sum-power", POWER, &policies.sum_power, "W", "cap on the sum of a sample's powers, for policies that take one"},
+    {"--power-budget", POWER, &policies.budget, "W", "mean over the states of the sum of the powers, for wmmse-priced"},
+    {NULL, FLAG, NULL, NULL, NULL}};
+
+static void set_if_it_has(pa_policy *policy, int32_t key, double value) {
+  double present;
+  if (pa_policy_get(policy, key, &present) == PA_OK && pa_policy_set(policy, key, value) != PA_OK)
+    fail(EXIT_USAGE, "%s", pa_last_error());
+}
+
+pa_policy *policy_named(const char *name) {
+  pa_policy *policy;
+  if (pa_policy_create(&policy, name, NULL) != PA_OK) {
+    char known[256] = "";
+    for (size_t k = 0; k < pa_policy_kind_count(); k++)
+      snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", k ? ", " : "", pa_policy_kind_name(k));
+    fail(EXIT_USAGE, "--policy: %s; known are %s", pa_last_error(), known);
+  }
+  bool keeps_its_own = strcmp(name, "wmmse-truncated") == 0;
+  if (policies.iterations != NOT_GIVEN && !keeps_its_own)
+    set_if_it_has(policy, PA_POLICY_ITERATIONS, (double)policies.iterations);
+  if (!isnan(policies.sum_power)) set_if_it_has(policy, PA_POLICY_SUM_POWER, policies.sum_power);
+  set_if_it_has(policy, PA_POLICY_SEED, (double)source.seed);
+  return policy;
+}
+
+named_policy *policy_list(size_t *count) {
+  *count = policies.names.count + policies.models.count;
+  named_policy *all = need(*count, sizeof *all);
+  for (size_t k = 0; k < policies.names.count; k++)
+    all[k] = (named_policy){policies.names.items[k], policy_named(policies.names.items[k])};
+  for (size_t k = 0; k < policies.models.count; k++) {
+    named_policy *p = &all[policies.names.count + k];
+    p->name = policies.models.items[k];
+    must(pa_policy_load(&p->policy, p->name, NULL));
+  }
+  return all;
+}
+
+void meet_budget(pa_policy *policy, const pa_states *states) {
+  double price;
+  if (pa_policy_get(policy, PA_POLICY_PRICE, &price) != PA_OK) return;
+  if (isnan(policies.budget)) fail(EXIT_USAGE, "policy %s needs --power-budget", pa_policy_name(policy));
+  must(pa_policy_meet_budget(policy, states, policies.budget));
+}

@@ -1,0 +1,49 @@
+#include "command.h"
+#include "options.h"
+#include "report.h"
+#include "source.h"
+
+#include <stdlib.h>
+
+static cJSON *pairs(const double *at, size_t count) {
+  cJSON *array = cJSON_CreateArray();
+  for (size_t k = 0; k < count; k++) cJSON_AddItemToArray(array, cJSON_CreateDoubleArray(at + 2 * k, 2));
+  return array;
+}
+
+static void write_layout(const char *path, const pa_network *network) {
+  size_t n = pa_network_links(network);
+  double *transmitters = need(n, 2 * sizeof *transmitters), *receivers = need(n, 2 * sizeof *receivers),
+         *gain = need(n * n, sizeof *gain);
+  cJSON *json = source_json(), *rows = cJSON_CreateArray();
+  must(pa_network_path_gain(network, gain));
+  if (pa_network_positions(network, transmitters, receivers) == PA_OK) {
+    cJSON_AddItemToObject(json, "transmitters", pairs(transmitters, n));
+    cJSON_AddItemToObject(json, "receivers", pairs(receivers, n));
+  }
+  for (size_t i = 0; i < n; i++) cJSON_AddItemToArray(rows, cJSON_CreateDoubleArray(gain + i * n, (int)n));
+  cJSON_AddItemToObject(json, "path_gain", rows);
+  write_json_to(path, json);
+}
+
+int simulate(int count, char **words) {
+  uint64_t samples = 1;
+  const char *out = NULL, *layout = NULL;
+  const option own[] = {{"--samples", COUNT, &samples, "B", "fading states (default 1)"},
+                        {"--out", TEXT, &out, "H.npy", "where the amplitudes [B,M,M] go"},
+                        {"--layout", TEXT, &layout, "FILE.json", "also positions and path gains"},
+                        {NULL, FLAG, NULL, NULL, NULL}};
+  parse_options("simulate --out H.npy [options]", "Draws a network and fading states on it.",
+                (const option *const[]){own, network_options, NULL}, count, words, NULL);
+  if (!out) fail(EXIT_USAGE, "--out is missing: the file for the channels");
+  if (samples == 0) fail(EXIT_USAGE, "--samples must be at least 1");
+  pa_network *network = source_network(false);
+  pa_states *states;
+  must(pa_network_draw_states(network, STREAM_SIMULATE, 0, samples, &states, NULL));
+  size_t links = pa_states_links(states), extents[] = {samples, links, links};
+  if (layout) write_layout(layout, network);
+  must(pa_array_save(out, 3, extents, pa_states_channel(states)));
+  pa_states_free(states);
+  pa_network_free(network);
+  return EXIT_SUCCESS;
+}

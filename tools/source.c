@@ -1,0 +1,162 @@
+#include "source.h"
+
+#include "command.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <string.h>
+
+source_options source = {.network = "adhoc",
+                         .links = {20, 20},
+                         .density = {1, 1},
+                         .cells = 5,
+                         .reference_links = NOT_GIVEN,
+                         .constant_density = NOT_GIVEN,
+                         .exponent = NAN,
+                         .min_distance = NAN,
+                         .noise = NAN,
+                         .bandwidth = NAN,
+                         .noise_figure = 0,
+                         .pmax = NAN};
+
+const option network_options[] = {
+    {"--network", TEXT, &source.network, "adhoc|multicell", "kind of network (default adhoc)"},
+    {"--links", RANGE, &source.links, "M", "links (default 20); M0:M1 makes a family of sizes"},
+    {"--cells", COUNT, &source.cells, "N", "base stations of a multi-cell network (default 5)"},
+    {"--density", RANGE, &source.density, "D", "density factor (default 1); D0:D1 makes a family of densities"},
+    {"--reference-links", COUNT, &source.reference_links, "M0", "reference size of the geometry (default: M; of a family: the middle)"},
+    {"--constant-density", COUNT, &source.constant_density, "0|1", "whether the box grows with M (default 1; of a family 0)"},
+    {"--path-loss-exponent", NUMBER, &source.exponent, "A", "path gain is distance^-A (default 2.2)"},
+    {"--min-distance", NUMBER, &source.min_distance, "L", "shorter distances count as this (default 0)"},
+    {"--path-gain", TEXT, &source.path_gain, "A.npy", "amplitudes [M,M] to draw Rayleigh fading on, in place of a network"},
+    {"--seed", COUNT, &source.seed, "S", "seed of positions, fading and training (default 0)"},
+    {NULL, FLAG, NULL, NULL, NULL}};
+
+const option channel_options[] = {
+    {"--channel", TEXT, &source.channel, "H.npy", "channel amplitudes [B,M,M] or [M,M]; row: transmitter, column: receiver of link"},
+    {NULL, FLAG, NULL, NULL, NULL}};
+
+const option physics_options[] = {
+    {"--noise-power", POWER, &source.noise, "W", "noise power: 1e-9, -91dB, -97dBm, ..."},
+    {"--bandwidth", NUMBER, &source.bandwidth, "HZ", "in place of --noise-power: thermal noise of this bandwidth"},
+    {"--noise-figure", NUMBER, &source.noise_figure, "DB", "with --bandwidth: noise figure of the receivers (default 0)"},
+    {"--pmax", POWER, &source.pmax, "W", "power limit of a transmitter: 1, 30dBm, 200mW, ..."},
+    {"--weights", TEXT, &source.weights, "w.npy", "weights [M] of the sum-rate (default 1)"},
+    {NULL, FLAG, NULL, NULL, NULL}};
+
+double source_noise(void) {
+  double noise = source.noise;
+  if (!isnan(source.bandwidth)) {
+    if (!isnan(noise)) fail(EXIT_USAGE, "give --noise-power or --bandwidth, not both");
+    if (pa_thermal_noise(source.bandwidth, source.noise_figure, &noise) != PA_OK) fail(EXIT_USAGE, "%s", pa_last_error());
+  }
+  if (isnan(noise)) fail(EXIT_USAGE, "--noise-power is missing: the receivers' noise in W, such as 2e-13, -97dBm or -91dB");
+  if (noise <= 0) fail(EXIT_USAGE, "--noise-power is %g W, must be > 0", noise);
+  return noise;
+}
+
+double source_limit(void) {
+  if (isnan(source.pmax)) fail(EXIT_USAGE, "--pmax is missing: a transmitter's power limit in W, such as 1 or 30dBm");
+  if (source.pmax <= 0) fail(EXIT_USAGE, "--pmax is %g W, must be > 0", source.pmax);
+  return source.pmax;
+}
+
+static size_t links_of(double value) {
+  if (!(value >= 1 && value <= 1e7) || value != floor(value)) fail(EXIT_USAGE, "--links: %g is not a number of links", value);
+  return (size_t)value;
+}
+
+static pa_network *path_gain_network(void) {
+  pa_array *gain;
+  pa_network *network;
+  must(pa_array_load(&gain, source.path_gain, NULL));
+  if (pa_array_rank(gain) != 2 || pa_array_extent(gain, 0) != pa_array_extent(gain, 1) || pa_array_size(gain) == 0)
+    fail(EXIT_FAILED, "%s: path gains must be a square matrix [M,M]", source.path_gain);
+  if (pa_network_create_path_gain(&network, pa_array_extent(gain, 0), pa_array_data(gain), source.seed, NULL) != PA_OK)
+    fail(EXIT_FAILED, "%s: %s", source.path_gain, pa_last_error());
+  pa_array_free(gain);
+  return network;
+}
+
+static void set_key(pa_network *network, int32_t key, double value) {
+  if (pa_network_set(network, key, value) != PA_OK) fail(EXIT_USAGE, "%s", pa_last_error());
+}
+
+static pa_network *drawn_network(void) {
+  pa_network *network;
+  size_t most = links_of(source.links.highest), fewest = links_of(source.links.lowest);
+  bool family = fewest != most || source.density.lowest != source.density.highest;
+  pa_status status;
+  if (strcmp(source.network, "multicell") == 0) {
+    if (family) fail(EXIT_USAGE, "a family is of ad hoc networks: --links and --density take one number here");
+    status = pa_network_create_multicell(&network, source.cells, most, source.seed, NULL);
+  } else if (strcmp(source.network, "adhoc") != 0) {
+    fail(EXIT_USAGE, "--network: \"%s\" is neither adhoc nor multicell", source.network);
+  } else if (family) {
+    status = pa_network_create_adhoc_family(&network, fewest, most, source.density.lowest, source.density.highest,
+                                            source.seed, NULL);
+  } else {
+    status = pa_network_create_adhoc(&network, most, source.seed, NULL);
+  }
+  if (status != PA_OK) fail(EXIT_USAGE, "%s", pa_last_error());
+  if (!family && source.density.highest != 1) set_key(network, PA_NETWORK_DENSITY, source.density.highest);
+  if (source.reference_links != NOT_GIVEN) set_key(network, PA_NETWORK_REFERENCE_LINKS, (double)source.reference_links);
+  if (source.constant_density != NOT_GIVEN) set_key(network, PA_NETWORK_CONSTANT_DENSITY, (double)source.constant_density);
+  if (!isnan(source.exponent)) set_key(network, PA_NETWORK_PATH_LOSS_EXPONENT, source.exponent);
+  if (!isnan(source.min_distance)) set_key(network, PA_NETWORK_MIN_DISTANCE, source.min_distance);
+  return network;
+}
+
+pa_network *source_network(bool with_physics) {
+  double noise = with_physics ? source_noise() : 1, limit = with_physics ? source_limit() : 1;
+  pa_network *network = source.path_gain ? path_gain_network() : drawn_network();
+  must(pa_network_set_noise(network, &noise, 1));
+  must(pa_network_set_power_limit(network, &limit, 1));
+  return network;
+}
+
+pa_array *source_channels(const char *path, size_t *batch, size_t *links) {
+  pa_array *h;
+  must(pa_array_load(&h, path, NULL));
+  size_t rank = pa_array_rank(h);
+  if ((rank != 2 && rank != 3) || pa_array_extent(h, rank - 1) != pa_array_extent(h, rank - 2) || pa_array_size(h) == 0)
+    fail(EXIT_FAILED, "%s: channels must be [M,M] or [B,M,M], the array has %zu dimensions%s", path, rank,
+         rank == 2 || rank == 3 ? " and is not square or empty" : "");
+  *batch = rank == 3 ? pa_array_extent(h, 0) : 1;
+  *links = pa_array_extent(h, rank - 1);
+  return h;
+}
+
+pa_states *source_states(size_t batch, size_t links, const double *h) {
+  pa_states *states;
+  must(pa_states_create(&states, batch, links, h, source_noise(), source_limit(), NULL));
+  if (source.weights) {
+    pa_array *weights;
+    must(pa_array_load(&weights, source.weights, NULL));
+    if (pa_states_set_weights(states, pa_array_data(weights), pa_array_size(weights)) != PA_OK)
+      fail(EXIT_FAILED, "%s: %s", source.weights, pa_last_error());
+    pa_array_free(weights);
+  }
+  return states;
+}
+
+cJSON *source_json(void) {
+  cJSON *json = cJSON_CreateObject();
+  if (source.channel) {
+    cJSON_AddStringToObject(json, "channel", source.channel);
+  } else {
+    if (source.path_gain)
+      cJSON_AddStringToObject(json, "path_gain", source.path_gain);
+    else
+      cJSON_AddStringToObject(json, "network", source.network);
+    cJSON_AddNumberToObject(json, "seed", (double)source.seed);
+  }
+  if (!source.channel && !source.path_gain) {
+    cJSON_AddNumberToObject(json, "links_min", source.links.lowest);
+    cJSON_AddNumberToObject(json, "links", source.links.highest);
+    cJSON_AddNumberToObject(json, "density_min", source.density.lowest);
+    cJSON_AddNumberToObject(json, "density", source.density.highest);
+    if (strcmp(source.network, "multicell") == 0) cJSON_AddNumberToObject(json, "cells", (double)source.cells);
+  }
+  return json;
+}

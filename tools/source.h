@@ -1,0 +1,40 @@
+/* Where a verb's states come from: a network by its options, path gains with fading on them, or channels from a file. */
+#ifndef POWALLOC_TOOLS_SOURCE_H
+#define POWALLOC_TOOLS_SOURCE_H
+
+#include "options.h"
+
+#include <powalloc/powalloc.h>
+
+/* Streams of a network's draws. Trainers use streams of their own. */
+enum { STREAM_SIMULATE = 0, STREAM_EVALUATE = 1, STREAM_CALIBRATE = 2 };
+
+typedef struct source_options {
+  const char *network, *path_gain, *channel;
+  range links, density;
+  uint64_t cells, reference_links, constant_density, seed;
+  double exponent, min_distance, noise, bandwidth, noise_figure, pmax;
+  const char *weights;
+} source_options;
+
+extern source_options source;
+extern const option network_options[]; /* --network ... --seed, --path-gain */
+extern const option channel_options[]; /* --channel */
+extern const option physics_options[]; /* --noise-power, --pmax, ... */
+
+/* Noise and power limit in W; ends the command if they were not given. */
+double source_noise(void);
+double source_limit(void);
+
+/* The network or family by the options; noise and limits set if with_physics. */
+pa_network *source_network(bool with_physics);
+
+/* Channels of --channel, checked to be [M,M] or [B,M,M]. */
+pa_array *source_channels(const char *path, size_t *batch, size_t *links);
+/* States of these channels with noise, limits and --weights. */
+pa_states *source_states(size_t batch, size_t links, const double *h);
+
+/* JSON description of the source, for results. */
+struct cJSON *source_json(void);
+
+#endif

@@ -1,0 +1,57 @@
+#define _GNU_SOURCE
+#include "training.h"
+
+#include "command.h"
+#include "progress.h"
+
+#include <math.h>
+#include <unistd.h>
+
+struct watch {
+  training *training;
+  progress bar;
+  double saved;
+};
+
+uint64_t online_processors(void) {
+  long count = sysconf(_SC_NPROCESSORS_ONLN);
+  return count > 0 ? (uint64_t)count : 1;
+}
+
+static double stat(const pa_trainer *trainer, int32_t what) {
+  double value = NAN;
+  must(pa_trainer_stat(trainer, what, &value));
+  return value;
+}
+
+static int32_t on_progress(void *user, const pa_trainer *trainer) {
+  struct watch *w = user;
+  double step = stat(trainer, PA_TRAINER_STEP);
+  progress_at(&w->bar, step, "of WMMSE-100", stat(trainer, PA_TRAINER_BEST_RATE) / stat(trainer, PA_TRAINER_BASELINE_RATE));
+  if (w->training->checkpoint && step - w->saved >= (double)w->training->checkpoint_every) {
+    w->saved = step;
+    if (pa_trainer_save(trainer, w->training->checkpoint) < 0) return PA_CALLBACK_ABORT;
+  }
+  return PA_CALLBACK_OK;
+}
+
+void run_training(training *t, pa_trainer *trainer) {
+  double done = stat(trainer, PA_TRAINER_STEP), start = seconds_now();
+  pa_status status = PA_OK;
+  if (done < (double)t->steps) {
+    struct watch watch = {t, progress_begin(t->what, (double)t->steps), done};
+    stop_on_interrupt(trainer);
+    must(pa_trainer_set_progress(trainer, 50, on_progress, &watch, NULL));
+    status = pa_trainer_run(trainer, t->steps - (uint64_t)done);
+    must(pa_trainer_set_progress(trainer, 1, NULL, NULL, NULL));
+    stop_on_interrupt(NULL);
+    progress_end(&watch.bar);
+    must(status);
+    if (t->checkpoint) must(pa_trainer_save(trainer, t->checkpoint));
+  }
+  t->seconds = seconds_now() - start;
+  t->held_out_rate = stat(trainer, PA_TRAINER_BEST_RATE);
+  t->baseline_rate = stat(trainer, PA_TRAINER_BASELINE_RATE);
+  t->best_step = stat(trainer, PA_TRAINER_BEST_STEP);
+  t->complete = status == PA_OK;
+}
