@@ -20,9 +20,9 @@ enum { METHODS = 4, UWMMSE = 3, WMMSE = 1, LINKS = 20, COLUMNS = 8, MOST_TOPOLOG
 static const struct method {
   const char *policy, *label;
   double paper_rate, paper_ms;
-} methods[METHODS] = {{"full-power", "full power", NAN, NAN},
-                      {"wmmse", "WMMSE, 100 iterations", 82.94, 16.0},
-                      {"wmmse-truncated", "WMMSE, 4 iterations", 76.49, 1.0},
+} methods[METHODS] = {{"full-power", "Full power", NAN, NAN},
+                      {"wmmse", "WMMSE-100", 82.94, 16.0},
+                      {"wmmse-truncated", "WMMSE-4", 76.49, 1.0},
                       {"uwmmse", "UWMMSE", 83.21, 2.0}};
 
 typedef struct cell {
@@ -96,14 +96,14 @@ static void one_topology(const setting *s, result *r) {
     outcomes[k] = outcome_of(methods[k].label, policy ? policy : own, tests, NAN);
     pa_policy_free(own);
   }
-  for (size_t k = 0; k < METHODS; k++) {
+  for (size_t k = 0; k < METHODS; k++)
     r->cells[k] = (cell){.rate = mean_of(outcomes[k].sum_rate, s->tests),
                          .ratio = ratio_of(outcomes[k].sum_rate, outcomes[WMMSE].sum_rate, s->tests),
                          .power = mean_of(outcomes[k].total_power, s->tests),
                          .median = outcomes[k].median};
+  for (size_t k = 0; k < METHODS; k++) {
     r->rates[k] = outcomes[k].sum_rate;
-    outcomes[k].sum_rate = NULL;
-    outcome_free(&outcomes[k]);
+    free(outcomes[k].total_power);
   }
   pa_states_free(tests);
   pa_uwmmse_free(model);
@@ -227,13 +227,12 @@ static void draw(const setting *s, const char *base, const result *first) {
            "else set terminal pngcairo size 1440,960 font 'Helvetica,26' linewidth 2\n"
            "set output output\n"
            "set title 'Ad hoc network of %d links, seed %llu: %llu fading draws'\n"
-           "set ylabel 'Sum-rate (bit/s/Hz)'\nset grid ytics linecolor '#dddddd'\nset border 3\n"
+           "set ylabel 'Sum-rate (bit/s/Hz)'\nset grid ytics linecolor '#aaaaaa'\nset border 3\n"
            "set style data boxplot\nset style boxplot fraction 0.90 nooutliers\nset style fill solid 0.35 border linecolor 'black'\n"
            "set boxwidth 0.5\nunset key\nset xrange [0.4:%d.6]\nset xtics nomirror scale 0\nset ytics nomirror\nset xtics (",
            LINKS, (unsigned long long)first->seed, (unsigned long long)s->tests, METHODS);
   for (size_t m = 0; m < METHODS; m++) text_add(&script, "%s'%s' %zu", m ? ", " : "", methods[m].label, m + 1);
-  text_add(&script, ")\nset label 'box: quartiles and median; whiskers: 5th to 95th percentile' at graph 0.01, 0.03 font ',%s'\nplot ",
-           "11");
+  text_add(&script, ")\nset label 'box: quartiles and median; whiskers: 5th to 95th percentile' at graph 0.01, 0.03 font svg ? ',11' : ',19'\nplot ");
   static const char *const colours[METHODS] = {"#999999", "#1f77b4", "#ff7f0e", "#2ca02c"};
   for (size_t m = 0; m < METHODS; m++)
     text_add(&script, "%s'%s.dat' using (%zu):%zu linecolor '%s'", m ? ", " : "", base, m + 1, m + 1, colours[m]);

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 typedef struct interval {
-  double value, half_width; /* 95 %: normal approximation, value +- half_width */
+  double value, half_width; /* 95 % by Student's t: value +- half_width; NAN for one sample */
 } interval;
 
 interval mean_of(const double *x, size_t n);
