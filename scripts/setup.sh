@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 packages="gcc libc6-dev meson ninja-build pkg-config libblis-dev libcjson-dev gnuplot-nox"
 if [ "${1:-run}" = test ]; then
-  packages="$packages g++ check clang libclang-rt-14-dev valgrind doxygen python3"
+  packages="$packages g++ check clang libclang-rt-14-dev libomp-dev valgrind doxygen python3"
 fi
 
 missing=

@@ -41,7 +41,7 @@ variant() {
 stage "gcc" variant build-gcc
 stage "clang" env CC=clang CXX=clang++ sh -c '[ -f build-clang/build.ninja ] || meson setup build-clang -Dwerror=true; ninja -C build-clang && meson test -C build-clang --print-errorlogs'
 stage "address and undefined behaviour sanitizers" env CK_FORK=no sh -c '
-  [ -f build-sanitize/build.ninja ] || meson setup build-sanitize -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Ddefault_library=static
+  [ -f build-sanitize/build.ninja ] || meson setup build-sanitize -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
   ninja -C build-sanitize && meson test -C build-sanitize --print-errorlogs --suite unit --suite command'
 stage "valgrind" env CK_FORK=no meson test -C build-gcc --print-errorlogs --suite unit --timeout-multiplier 20 \
   --wrap "valgrind --quiet --error-exitcode=9 --leak-check=full"
