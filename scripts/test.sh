@@ -44,7 +44,7 @@ stage "address and undefined behaviour sanitizers" env CK_FORK=no sh -c '
   [ -f build-sanitize/build.ninja ] || meson setup build-sanitize -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
   ninja -C build-sanitize && meson test -C build-sanitize --print-errorlogs --suite unit --suite command'
 stage "valgrind" env CK_FORK=no meson test -C build-gcc --print-errorlogs --suite unit --timeout-multiplier 20 \
-  --wrap "valgrind --quiet --error-exitcode=9 --leak-check=full"
+  --wrap "valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite"
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -11,12 +11,12 @@ static struct {
 } wanted;
 
 static const option own[] = {
-    {"--out", TEXT, &wanted.out, "p.npy", "where the powers [B,M] in W go"},
-    {"--rates", TEXT, &wanted.rates, "r.npy", "also the rates [B,M] in bit/s/Hz"},
+    {"--out", OUTPUT, &wanted.out, "p.npy", "where the powers [B,M] in W go"},
+    {"--rates", OUTPUT, &wanted.rates, "r.npy", "also the rates [B,M] in bit/s/Hz"},
     {"--seed", COUNT, &source.seed, "S", "seed of random selection (default 0)"},
     {"--state", TEXT, &wanted.state, "x.npy", "node state, for policies that take one"},
     {"--sample", FLAG, &wanted.sample, "", "draw from a policy's probabilities"},
-    {"--probabilities", TEXT, &wanted.probabilities, "pi.npy", "write a policy's probabilities"},
+    {"--probabilities", OUTPUT, &wanted.probabilities, "pi.npy", "write a policy's probabilities"},
     {NULL, FLAG, NULL, NULL, NULL}};
 
 static named_policy the_policy(void) {
@@ -43,8 +43,7 @@ int allocate(int count, char **words) {
   pa_states *states = source_states(batch, links, pa_array_data(h));
   double *power = need(batch * links, sizeof *power), *rate = need(batch * links, sizeof *rate);
   meet_budget(policy.policy, states);
-  if (pa_policy_allocate(policy.policy, states, power, NULL, 0) < 0)
-    fail(EXIT_FAILED, "%s: %s", source.channel, pa_last_error());
+  source_must(pa_policy_allocate(policy.policy, states, power, NULL, 0));
   must(pa_rates(states, power, rate));
   size_t extents[] = {batch, links};
   must(pa_array_save(wanted.out, 2, extents, power));

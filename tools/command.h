@@ -15,6 +15,8 @@ int train(int count, char **words);
 int reproduce(int count, char **words);
 int info(int count, char **words);
 
+/* Ends the command, with EXIT_FAILED if standard output could not be written. */
+_Noreturn void finish(int exit_status);
 /* Ends the command with a message on standard error. */
 _Noreturn void fail(int exit_status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Ends it with the library's message if status is an error; returns status. */

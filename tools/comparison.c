@@ -1,6 +1,7 @@
 #include "comparison.h"
 
 #include "command.h"
+#include "source.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -45,7 +46,7 @@ outcome outcome_of(const char *name, const pa_policy *policy, const pa_states *s
   o.sum_rate = need(batch, sizeof *o.sum_rate);
   o.total_power = need(batch, sizeof *o.total_power);
   double *power = need(batch * links, sizeof *power), *rate = need(batch * links, sizeof *rate);
-  must(pa_policy_allocate(policy, states, power, NULL, 0));
+  source_must(pa_policy_allocate(policy, states, power, NULL, 0));
   must(pa_rates(states, power, rate));
   for (size_t b = 0; b < batch; b++) {
     int within = 1;

@@ -1,18 +1,74 @@
+#define _GNU_SOURCE
 #include "options.h"
 
 #include "command.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { WORD_MOST = 64, ALIKE = 2 };
+
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+size_t word_distance(const char *a, const char *b) {
+  size_t row[WORD_MOST], length = strlen(b);
+  if (length >= WORD_MOST) return SIZE_MAX;
+  for (size_t j = 0; j <= length; j++) row[j] = j;
+  for (size_t i = 0; a[i]; i++) {
+    size_t corner = row[0]++;
+    for (size_t j = 0; j < length; j++) {
+      size_t replaced = corner + (a[i] != b[j]);
+      corner = row[j + 1];
+      row[j + 1] = least(replaced, least(row[j], corner) + 1);
+    }
+  }
+  return row[length];
+}
 
 static const option *find(const option *const *tables, const char *name, size_t length) {
   for (; *tables; tables++)
     for (const option *o = *tables; o->name; o++)
       if (strlen(o->name) == length && strncmp(o->name, name, length) == 0) return o;
   return NULL;
+}
+
+/* An option that the word may stand for: alike, or begun by it. NULL if there is none. */
+static const option *meant(const option *const *tables, const char *word) {
+  const option *best = NULL;
+  size_t nearest = ALIKE + 1;
+  for (; *tables; tables++)
+    for (const option *o = *tables; o->name; o++) {
+      bool begun = strlen(word) > 2 && strncmp(o->name, word, strlen(word)) == 0;
+      size_t distance = begun ? 1 : word_distance(o->name, word);
+      if (distance < nearest) nearest = distance, best = o;
+    }
+  return best;
+}
+
+static _Noreturn void unknown(const option *const *tables, const char *word, size_t length) {
+  char name[WORD_MOST];
+  snprintf(name, sizeof name, "%.*s", (int)least(length, WORD_MOST), word);
+  const option *o = meant(tables, name);
+  fail(EXIT_USAGE, "unknown option %s; %s%s", name, o ? "did you mean " : "see --help", o ? o->name : "");
+}
+
+/* Ends the command early if a file cannot be written where it shall go in the end. */
+static const char *output_of(const char *path) {
+  char folder[PATH_MAX];
+  const char *slash = strrchr(path, '/');
+  struct stat s;
+  bool there = stat(path, &s) == 0;
+  snprintf(folder, sizeof folder, "%.*s.", slash ? (int)(slash - path) + 1 : 0, path);
+  errno = there && S_ISDIR(s.st_mode) ? EISDIR : 0;
+  if (strcmp(path, "-") != 0 && (errno || access(there ? path : folder, W_OK) != 0))
+    fail(EXIT_FAILED, "%s: cannot be written: %s", path, strerror(errno));
+  return path;
 }
 
 static void help(const char *usage, const char *purpose, const option *const *tables) {
@@ -46,7 +102,7 @@ static uint64_t count_of(const option *o, const char *text) {
   char *end;
   errno = 0;
   unsigned long long value = strtoull(text, &end, 10);
-  if (end == text || *end || errno || text[0] == '-')
+  if (text[0] < '0' || text[0] > '9' || *end || errno)
     fail(EXIT_USAGE, "%s: \"%s\" is not a whole number of 0 or more", o->name, text);
   return value;
 }
@@ -69,6 +125,9 @@ static void set(const option *o, const char *text) {
     break;
   case TEXT:
     *(const char **)o->target = text;
+    break;
+  case OUTPUT:
+    *(const char **)o->target = output_of(text);
     break;
   case COUNT:
     *(uint64_t *)o->target = count_of(o, text);
@@ -94,7 +153,7 @@ void parse_options(const char *usage, const char *purpose, const option *const *
     const char *word = words[k];
     if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0) {
       help(usage, purpose, tables);
-      exit(EXIT_SUCCESS);
+      finish(EXIT_SUCCESS);
     }
     if (word[0] != '-' || !word[1]) {
       if (!rest || rest->count == LIST_MOST) fail(EXIT_USAGE, "\"%s\" is not expected here; see --help", word);
@@ -102,10 +161,12 @@ void parse_options(const char *usage, const char *purpose, const option *const *
       continue;
     }
     const char *equals = strchr(word, '=');
-    const option *o = find(tables, word, equals ? (size_t)(equals - word) : strlen(word));
-    if (!o) fail(EXIT_USAGE, "unknown option %s; see --help", word);
+    size_t length = equals ? (size_t)(equals - word) : strlen(word);
+    const option *o = find(tables, word, length);
+    if (!o) unknown(tables, word, length);
     if (o->kind == FLAG && equals) fail(EXIT_USAGE, "%s takes no value", o->name);
-    if (o->kind != FLAG && !equals && k + 1 == count) fail(EXIT_USAGE, "%s needs a value: %s", o->name, o->argument);
+    if (o->kind != FLAG && !equals && (k + 1 == count || strncmp(words[k + 1], "--", 2) == 0))
+      fail(EXIT_USAGE, "%s needs a value: %s", o->name, o->argument);
     set(o, o->kind == FLAG ? NULL : equals ? equals + 1 : words[++k]);
   }
 }

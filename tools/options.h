@@ -21,6 +21,7 @@ typedef struct range {
 typedef enum option_kind {
   FLAG,   /* bool */
   TEXT,   /* const char * */
+  OUTPUT, /* const char *: a file that can be written, or - */
   COUNT,  /* uint64_t */
   NUMBER, /* double */
   POWER,  /* double in W, from a number or one with a unit */
@@ -36,11 +37,14 @@ typedef struct option {
   const char *help;
 } option;
 
+/* How unlike two words are: letters to insert, remove or replace to make one of the other. */
+size_t word_distance(const char *a, const char *b);
+
 /* Reads the words by the tables (a NULL-terminated list of them); what is no option goes to `rest`. Prints the help and
  * ends the command on -h or --help, ends it with status 2 on wrong usage. */
 void parse_options(const char *usage, const char *purpose, const option *const *tables, int count, char **words, list *rest);
 
-/* NULL for TEXT, NAN for NUMBER and POWER, UINT64_MAX for COUNT mean "not given". */
+/* NULL for TEXT and OUTPUT, NAN for NUMBER and POWER, UINT64_MAX for COUNT mean "not given". */
 #define NOT_GIVEN UINT64_MAX
 
 #endif

@@ -56,5 +56,5 @@ void meet_budget(pa_policy *policy, const pa_states *states) {
   double price;
   if (pa_policy_get(policy, PA_POLICY_PRICE, &price) != PA_OK) return;
   if (isnan(policies.budget)) fail(EXIT_USAGE, "policy %s needs --power-budget", pa_policy_name(policy));
-  must(pa_policy_meet_budget(policy, states, policies.budget));
+  source_must(pa_policy_meet_budget(policy, states, policies.budget));
 }

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "command.h"
+#include "options.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -31,6 +32,11 @@ void fail(int exit_status, const char *format, ...) {
   vfprintf(stderr, format, arguments);
   fputc('\n', stderr);
   va_end(arguments);
+  exit(exit_status);
+}
+
+void finish(int exit_status) {
+  if (fflush(stdout) != 0 || ferror(stdout)) fail(EXIT_FAILED, "standard output cannot be written");
   exit(exit_status);
 }
 
@@ -82,20 +88,21 @@ int main(int argc, char **argv) {
   }
   if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
     usage(stdout);
-    return EXIT_SUCCESS;
+    finish(EXIT_SUCCESS);
   }
   if (strcmp(argv[1], "--version") == 0) {
     printf("powalloc %s (kernels: %s)\n", pa_version_text(), pa_instruction_set());
-    return EXIT_SUCCESS;
+    finish(EXIT_SUCCESS);
   }
   for (size_t k = 0; k < sizeof verbs / sizeof verbs[0]; k++) {
     if (strcmp(argv[1], verbs[k].name) != 0) continue;
     char name[32];
     snprintf(name, sizeof name, "powalloc %s", verbs[k].name);
     running = name;
-    int status = verbs[k].run(argc - 2, argv + 2);
-    if (fflush(stdout) != 0) fail(EXIT_FAILED, "standard output cannot be written");
-    return status;
+    finish(verbs[k].run(argc - 2, argv + 2));
   }
+  for (size_t k = 0; k < sizeof verbs / sizeof verbs[0]; k++)
+    if (word_distance(verbs[k].name, argv[1]) <= 2)
+      fail(EXIT_USAGE, "\"%s\" is not a verb; did you mean %s?", argv[1], verbs[k].name);
   fail(EXIT_USAGE, "\"%s\" is not a verb; see powalloc --help", argv[1]);
 }

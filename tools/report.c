@@ -4,6 +4,7 @@
 #include "command.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@
 
 const char *json_path;
 
-const option json_table[] = {{"--json", TEXT, &json_path, "FILE", "the result as JSON; - for standard output"},
+const option json_table[] = {{"--json", OUTPUT, &json_path, "FILE", "the result as JSON; - for standard output"},
                              {NULL, FLAG, NULL, NULL, NULL}};
 
 void print_table(const char *const *cells, size_t count, size_t columns) {
@@ -69,20 +70,33 @@ void add_interval(cJSON *json, const char *name, interval x) {
   if (!isnan(x.half_width)) cJSON_AddNumberToObject(json, text_of("%s_95", name), x.half_width);
 }
 
+static _Noreturn void cannot_write(const char *path, int reason) {
+  fail(EXIT_FAILED, "%s cannot be written: %s", path, strerror(reason));
+}
+
+/* Devices and pipes are written to; a file is replaced as a whole, where a link to it leads. */
 void write_text(const char *path, const char *content) {
-  char *temporary = need(strlen(path) + 8, 1);
-  sprintf(temporary, "%s.XXXXXX", path);
-  int descriptor = mkstemp(temporary);
+  struct stat s;
+  bool in_place = stat(path, &s) == 0 && !S_ISREG(s.st_mode);
+  char *target = realpath(path, NULL), *temporary = NULL;
+  const char *end = target ? target : path;
+  mode_t mask = umask(0);
+  umask(mask);
+  if (!in_place) temporary = strcpy(need(strlen(end) + 8, 1), end), strcat(temporary, ".XXXXXX");
+  int descriptor = in_place ? open(path, O_WRONLY) : mkstemp(temporary);
   FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "w");
-  if (!file) fail(EXIT_FAILED, "%s cannot be written: %s", path, strerror(errno));
-  bool ok = fputs(content, file) >= 0 && fflush(file) == 0 && fchmod(descriptor, 0644) == 0 && fsync(descriptor) == 0;
-  ok = fclose(file) == 0 && ok;
-  if (!ok || rename(temporary, path) != 0) {
-    int reason = errno;
-    unlink(temporary);
-    fail(EXIT_FAILED, "%s cannot be written: %s", path, strerror(reason));
+  if (!file) cannot_write(path, errno);
+  bool ok = fputs(content, file) >= 0 && fflush(file) == 0;
+  if (!in_place) ok = ok && fchmod(descriptor, 0666 & ~mask) == 0 && fsync(descriptor) == 0;
+  int reason = errno;
+  if (fclose(file) != 0 && ok) ok = false, reason = errno;
+  if (ok && !in_place && rename(temporary, end) != 0) ok = false, reason = errno;
+  if (!ok) {
+    if (temporary) unlink(temporary);
+    cannot_write(path, reason);
   }
   free(temporary);
+  free(target);
 }
 
 void write_json_to(const char *path, cJSON *json) {

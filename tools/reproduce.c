@@ -41,10 +41,13 @@ int reproduce(int count, char **words) {
   if (names.count != 1) fail(EXIT_USAGE, "give one name; see --list");
   if (!o.out) fail(EXIT_USAGE, "--out is missing: the folder for the results");
   if (o.topologies == 0) fail(EXIT_USAGE, "--topologies must be at least 1");
+  if (o.threads == 0) fail(EXIT_USAGE, "--threads must be at least 1");
   if (o.threads == NOT_GIVEN) o.threads = online_processors();
   for (size_t k = 0; k < COUNT_OF_REPRODUCTIONS; k++) {
     if (strcmp(reproductions[k].name, names.items[0]) != 0) continue;
+    struct stat s;
     if (mkdir(o.out, 0777) != 0 && errno != EEXIST) fail(EXIT_FAILED, "%s cannot be made: %s", o.out, strerror(errno));
+    if (stat(o.out, &s) != 0 || !S_ISDIR(s.st_mode)) fail(EXIT_FAILED, "%s is not a folder", o.out);
     return reproductions[k].run(&o);
   }
   fail(EXIT_USAGE, "\"%s\" is not a table or figure known here; see --list", names.items[0]);

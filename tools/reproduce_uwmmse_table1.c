@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { METHODS = 4, UWMMSE = 3, WMMSE = 1, LINKS = 20, COLUMNS = 8, MOST_TOPOLOGIES = 1000 };
+enum { METHODS = 4, UWMMSE = 3, WMMSE = 1, LINKS = 20, COLUMNS = 8, MOST_TOPOLOGIES = 1000, CHECKPOINT_EVERY = 5000 };
 
 static const struct method {
   const char *policy, *label;
@@ -71,13 +71,18 @@ static pa_uwmmse *trained_model(const setting *s, const pa_network *network, res
   must(pa_uwmmse_create(&model, s->architecture, 4, 5, r->seed, NULL));
   must(pa_trainer_create(&trainer, pa_uwmmse_policy(model), network, r->seed, NULL));
   must(pa_trainer_set(trainer, PA_TRAINER_THREADS, (double)s->o->threads));
-  training t = {.what = text_of("seed %llu", (unsigned long long)r->seed), .steps = s->steps};
+  const char *checkpoint = text_of("%s/uwmmse-table1-s%llu-%s-%llu.checkpoint", s->o->out, (unsigned long long)r->seed,
+                                   s->o->architecture, (unsigned long long)s->steps);
+  if (access(checkpoint, R_OK) == 0) pa_trainer_resume(trainer, checkpoint); /* one that does not fit is trained anew */
+  training t = {.what = text_of("seed %llu", (unsigned long long)r->seed), .steps = s->steps, .checkpoint = checkpoint,
+                .checkpoint_every = CHECKPOINT_EVERY};
   run_training(&t, trainer);
   pa_trainer_free(trainer);
   if (!t.complete) fail(EXIT_INTERRUPTED, "interrupted; what is finished is in %s, the same command goes on from there", s->o->out);
   r->train_seconds = t.seconds;
   r->best_step = t.best_step;
   must(pa_uwmmse_save(model, path, text_of("%s; best at %.0f, %.1f s", note, t.best_step, t.seconds)));
+  unlink(checkpoint);
   return model;
 }
 

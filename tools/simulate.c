@@ -30,14 +30,15 @@ int simulate(int count, char **words) {
   uint64_t samples = 1;
   const char *out = NULL, *layout = NULL;
   const option own[] = {{"--samples", COUNT, &samples, "B", "fading states (default 1)"},
-                        {"--out", TEXT, &out, "H.npy", "where the amplitudes [B,M,M] go"},
-                        {"--layout", TEXT, &layout, "FILE.json", "also positions and path gains"},
+                        {"--out", OUTPUT, &out, "H.npy", "where the amplitudes [B,M,M] go"},
+                        {"--layout", OUTPUT, &layout, "FILE.json", "also positions and path gains"},
                         {NULL, FLAG, NULL, NULL, NULL}};
   parse_options("simulate --out H.npy [options]", "Draws a network and fading states on it.",
                 (const option *const[]){own, network_options, NULL}, count, words, NULL);
   if (!out) fail(EXIT_USAGE, "--out is missing: the file for the channels");
   if (samples == 0) fail(EXIT_USAGE, "--samples must be at least 1");
   pa_network *network = source_network(false);
+  if (pa_network_links_min(network) != pa_network_links(network)) fail(EXIT_USAGE, "--links: an array needs one size, not a range");
   pa_states *states;
   must(pa_network_draw_states(network, STREAM_SIMULATE, 0, samples, &states, NULL));
   size_t links = pa_states_links(states), extents[] = {samples, links, links};

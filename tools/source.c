@@ -140,6 +140,11 @@ pa_states *source_states(size_t batch, size_t links, const double *h) {
   return states;
 }
 
+pa_status source_must(pa_status status) {
+  if (status < 0 && source.channel) fail(EXIT_FAILED, "%s: %s", source.channel, pa_last_error());
+  return must(status);
+}
+
 cJSON *source_json(void) {
   cJSON *json = cJSON_CreateObject();
   if (source.channel) {

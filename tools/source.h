@@ -34,6 +34,9 @@ pa_array *source_channels(const char *path, size_t *batch, size_t *links);
 /* States of these channels with noise, limits and --weights. */
 pa_states *source_states(size_t batch, size_t links, const double *h);
 
+/* must(), and the message names the file of --channel if the states came from it. */
+pa_status source_must(pa_status status);
+
 /* JSON description of the source, for results. */
 struct cJSON *source_json(void);
 

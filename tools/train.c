@@ -35,8 +35,8 @@ static const option own[] = {
     {"--batch", COUNT, &wanted.batch, "B", "states per step (default 64)"},
     {"--threads", COUNT, &wanted.threads, "N", "threads (default: one a processor); the weights do not depend on it"},
     {"--set", TEXTS, &wanted.keys, "KEY=VALUE", "a key of the trainer, such as trainer.learning_rate=3e-3"},
-    {"--out", TEXT, &wanted.out, "FILE", "where the model goes"},
-    {"--checkpoint", TEXT, &wanted.checkpoint, "FILE", "also keep the run here, to go on later"},
+    {"--out", OUTPUT, &wanted.out, "FILE", "where the model goes"},
+    {"--checkpoint", OUTPUT, &wanted.checkpoint, "FILE", "also keep the run here, to go on later"},
     {"--checkpoint-every", COUNT, &wanted.checkpoint_every, "N", "steps between checkpoints (default 1000)"},
     {"--resume", FLAG, &wanted.resume, "", "go on from --checkpoint, bit for bit as if never interrupted"},
     {"--power-budget", POWER, &wanted.budget, "W", "mean total power; for policies that learn under one"},
@@ -127,8 +127,7 @@ int train(int count, char **words) {
     size_t batch, links;
     channels = source_channels(source.channel, &batch, &links);
     states = source_states(batch, links, pa_array_data(channels));
-    if (pa_trainer_create_on_states(&trainer, pa_uwmmse_policy(model), states, source.seed, NULL) != PA_OK)
-      fail(EXIT_FAILED, "%s: %s", source.channel, pa_last_error());
+    source_must(pa_trainer_create_on_states(&trainer, pa_uwmmse_policy(model), states, source.seed, NULL));
   } else {
     network = source_network(true);
     must(pa_trainer_create(&trainer, pa_uwmmse_policy(model), network, source.seed, NULL));

@@ -3,6 +3,7 @@
 
 #include "command.h"
 #include "progress.h"
+#include "report.h"
 
 #include <math.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@ struct watch {
   training *training;
   progress bar;
   double saved;
+  const char *reason; /* why a checkpoint failed */
 };
 
 uint64_t online_processors(void) {
@@ -30,7 +32,10 @@ static int32_t on_progress(void *user, const pa_trainer *trainer) {
   progress_at(&w->bar, step, "of WMMSE-100", stat(trainer, PA_TRAINER_BEST_RATE) / stat(trainer, PA_TRAINER_BASELINE_RATE));
   if (w->training->checkpoint && step - w->saved >= (double)w->training->checkpoint_every) {
     w->saved = step;
-    if (pa_trainer_save(trainer, w->training->checkpoint) < 0) return PA_CALLBACK_ABORT;
+    if (pa_trainer_save(trainer, w->training->checkpoint) < 0) {
+      w->reason = text_of("%s", pa_last_error());
+      return PA_CALLBACK_ABORT;
+    }
   }
   return PA_CALLBACK_OK;
 }
@@ -39,13 +44,14 @@ void run_training(training *t, pa_trainer *trainer) {
   double done = stat(trainer, PA_TRAINER_STEP), start = seconds_now();
   pa_status status = PA_OK;
   if (done < (double)t->steps) {
-    struct watch watch = {t, progress_begin(t->what, (double)t->steps), done};
+    struct watch watch = {t, progress_begin(t->what, (double)t->steps), done, NULL};
     stop_on_interrupt(trainer);
     must(pa_trainer_set_progress(trainer, 50, on_progress, &watch, NULL));
     status = pa_trainer_run(trainer, t->steps - (uint64_t)done);
     must(pa_trainer_set_progress(trainer, 1, NULL, NULL, NULL));
     stop_on_interrupt(NULL);
     progress_end(&watch.bar);
+    if (watch.reason) fail(EXIT_FAILED, "%s", watch.reason);
     must(status);
     if (t->checkpoint) must(pa_trainer_save(trainer, t->checkpoint));
   }
