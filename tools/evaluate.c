@@ -28,6 +28,8 @@ static void get_states(pa_states **states, pa_states **calibration, pa_array **c
     fail(EXIT_USAGE, "--links: evaluation needs one size, not a range");
   must(pa_network_draw_states(*network, STREAM_EVALUATE, 0, samples, states, NULL));
   must(pa_network_draw_states(*network, STREAM_CALIBRATE, 0, CALIBRATION, calibration, NULL));
+  source_weigh(*states);
+  source_weigh(*calibration);
 }
 
 static void add_row(const char **row, cJSON *rows, const outcome *o, const outcome *wmmse) {

@@ -8,34 +8,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void say(cJSON *json, const char *name, const char *value) {
-  cJSON_AddStringToObject(json, name, value);
+/* A line for people, unless standard output is the JSON's. */
+static void say(const char *name, const char *value) {
   if (!json_path || strcmp(json_path, "-") != 0) printf("%-16s %s\n", name, value);
 }
 
-static const char *shape_text(const size_t *extents, size_t rank) {
+static void say_number(cJSON *json, const char *key, const char *name, double value) {
+  cJSON_AddNumberToObject(json, key, value);
+  say(name, text_of("%g", value));
+}
+
+static void say_shape(cJSON *json, const char *name, const size_t *extents, size_t rank) {
   text t = {0};
+  cJSON *shape = cJSON_AddArrayToObject(json, name);
   text_add(&t, "[");
-  for (size_t k = 0; k < rank; k++) text_add(&t, "%s%zu", k ? ", " : "", extents[k]);
+  for (size_t k = 0; k < rank; k++) {
+    text_add(&t, "%s%zu", k ? ", " : "", extents[k]);
+    cJSON_AddItemToArray(shape, cJSON_CreateNumber((double)extents[k]));
+  }
   text_add(&t, "]");
-  return t.bytes;
+  say(name, t.bytes);
 }
 
 static void model_info(cJSON *json, const pa_model_file *file) {
   size_t parameters = 0;
   for (size_t k = 0; k < pa_model_file_metadata_count(file); k++) {
-    const char *name = pa_model_file_metadata_name(file, k);
-    say(json, name, pa_model_file_metadata(file, name));
+    const char *name = pa_model_file_metadata_name(file, k), *value = pa_model_file_metadata(file, name);
+    cJSON_AddStringToObject(json, name, value);
+    say(name, value);
   }
-  cJSON *tensors = cJSON_CreateObject();
+  cJSON *tensors = cJSON_AddObjectToObject(json, "tensors");
   for (size_t k = 0; k < pa_model_file_tensor_count(file); k++) {
     size_t extents[8] = {0}, rank = pa_model_file_tensor_rank(file, k), size = 1;
     for (size_t a = 0; a < rank; a++) size *= extents[a] = pa_model_file_tensor_extent(file, k, a);
     parameters += size;
-    say(tensors, pa_model_file_tensor_name(file, k), shape_text(extents, rank));
+    say_shape(tensors, pa_model_file_tensor_name(file, k), extents, rank);
   }
-  cJSON_AddItemToObject(json, "tensors", tensors);
-  say(json, "parameters", text_of("%zu", parameters));
+  cJSON_AddNumberToObject(json, "parameters", (double)parameters);
+  say("parameters", text_of("%zu", parameters));
 }
 
 static void gains_info(cJSON *json, const double *h, size_t batch, size_t links) {
@@ -47,8 +57,8 @@ static void gains_info(cJSON *json, const double *h, size_t batch, size_t links)
       direct[d++] = h[k];
     else
       cross[c++] = h[k];
-  say(json, "median direct", text_of("%g", quantile_of(direct, d, .5)));
-  if (c > 0) say(json, "median cross", text_of("%g", quantile_of(cross, c, .5)));
+  say_number(json, "median_direct", "median direct", quantile_of(direct, d, .5));
+  if (c > 0) say_number(json, "median_cross", "median cross", quantile_of(cross, c, .5));
   free(direct);
   free(cross);
 }
@@ -64,9 +74,13 @@ static void array_info(cJSON *json, const pa_array *array) {
     lowest = fmin(lowest, x[k]);
     highest = fmax(highest, x[k]);
   }
-  say(json, "shape", shape_text(extents, rank));
-  if (size > 0) say(json, "range", text_of("%g to %g", lowest, highest));
-  say(json, "not finite", text_of("%zu", unusual));
+  say_shape(json, "shape", extents, rank);
+  if (lowest <= highest) {
+    cJSON_AddNumberToObject(json, "lowest", lowest);
+    cJSON_AddNumberToObject(json, "highest", highest);
+    say("range", text_of("%g to %g", lowest, highest));
+  }
+  say_number(json, "not_finite", "not finite", (double)unusual);
   if ((rank == 2 || rank == 3) && size > 0 && extents[rank - 1] == extents[rank - 2] && unusual == 0)
     gains_info(json, x, rank == 3 ? extents[0] : 1, extents[rank - 1]);
 }

@@ -24,9 +24,17 @@ static void run(const char *script, const char *settings) {
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) fail(EXIT_FAILED, "gnuplot failed on %s", script);
 }
 
+const char *gnuplot_text(const char *plain) {
+  text t = {0};
+  text_add(&t, "'");
+  for (; *plain; plain++) text_add(&t, "%s%c", *plain == '\'' ? "'" : "", *plain);
+  text_add(&t, "'");
+  return t.bytes;
+}
+
 void plot(const char *base, const char *script) {
   const char *file = text_of("%s.gp", base);
   write_text(file, script);
-  run(file, text_of("svg=1; output='%s.svg'", base));
-  run(file, text_of("svg=0; output='%s.png'", base));
+  run(file, text_of("svg=1; output=%s", gnuplot_text(text_of("%s.svg", base))));
+  run(file, text_of("svg=0; output=%s", gnuplot_text(text_of("%s.png", base))));
 }

@@ -6,4 +6,7 @@
  * (1 or 0) and `output`. Ends the command if gnuplot is missing or fails; the script and its data stay. */
 void plot(const char *base, const char *script);
 
+/* Any text in gnuplot's single quotes. */
+const char *gnuplot_text(const char *plain);
+
 #endif

@@ -71,7 +71,7 @@ void add_interval(cJSON *json, const char *name, interval x) {
 }
 
 static _Noreturn void cannot_write(const char *path, int reason) {
-  fail(EXIT_FAILED, "%s cannot be written: %s", path, strerror(reason));
+  fail(EXIT_FAILED, "%s: cannot be written: %s", path, strerror(reason));
 }
 
 /* Devices and pipes are written to; a file is replaced as a whole, where a link to it leads. */

@@ -41,6 +41,8 @@ int reproduce(int count, char **words) {
   if (names.count != 1) fail(EXIT_USAGE, "give one name; see --list");
   if (!o.out) fail(EXIT_USAGE, "--out is missing: the folder for the results");
   if (o.topologies == 0) fail(EXIT_USAGE, "--topologies must be at least 1");
+  if (strcmp(o.architecture, "paper") != 0 && strcmp(o.architecture, "extended") != 0)
+    fail(EXIT_USAGE, "--architecture: \"%s\" is neither paper nor extended", o.architecture);
   if (o.threads == 0) fail(EXIT_USAGE, "--threads must be at least 1");
   if (o.threads == NOT_GIVEN) o.threads = online_processors();
   for (size_t k = 0; k < COUNT_OF_REPRODUCTIONS; k++) {

@@ -239,8 +239,9 @@ static void draw(const setting *s, const char *base, const result *first) {
   for (size_t m = 0; m < METHODS; m++) text_add(&script, "%s'%s' %zu", m ? ", " : "", methods[m].label, m + 1);
   text_add(&script, ")\nset label 'box: quartiles and median; whiskers: 5th to 95th percentile' at graph 0.01, 0.03 font svg ? ',11' : ',19'\nplot ");
   static const char *const colours[METHODS] = {"#999999", "#1f77b4", "#ff7f0e", "#2ca02c"};
+  const char *file = gnuplot_text(text_of("%s.dat", base));
   for (size_t m = 0; m < METHODS; m++)
-    text_add(&script, "%s'%s.dat' using (%zu):%zu linecolor '%s'", m ? ", " : "", base, m + 1, m + 1, colours[m]);
+    text_add(&script, "%s%s using (%zu):%zu linecolor '%s'", m ? ", " : "", file, m + 1, m + 1, colours[m]);
   text_add(&script, "\n");
   plot(base, script.bytes);
   free(data.bytes);
@@ -253,8 +254,6 @@ int reproduce_uwmmse_table1(const reproduction_options *o) {
   if (strcmp(o->architecture, "paper") == 0) {
     s.architecture = PA_UWMMSE_PAPER;
     s.steps = o->quick ? 5000 : 200000;
-  } else if (strcmp(o->architecture, "extended") != 0) {
-    fail(EXIT_USAGE, "--architecture: \"%s\" is neither paper nor extended", o->architecture);
   }
   if (s.topologies > MOST_TOPOLOGIES) fail(EXIT_USAGE, "--topologies: at most %d", MOST_TOPOLOGIES);
   result *results = need(s.topologies, sizeof *results);

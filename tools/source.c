@@ -127,16 +127,19 @@ pa_array *source_channels(const char *path, size_t *batch, size_t *links) {
   return h;
 }
 
+void source_weigh(pa_states *states) {
+  pa_array *weights;
+  if (!source.weights) return;
+  must(pa_array_load(&weights, source.weights, NULL));
+  if (pa_states_set_weights(states, pa_array_data(weights), pa_array_size(weights)) != PA_OK)
+    fail(EXIT_FAILED, "%s: %s", source.weights, pa_last_error());
+  pa_array_free(weights);
+}
+
 pa_states *source_states(size_t batch, size_t links, const double *h) {
   pa_states *states;
   must(pa_states_create(&states, batch, links, h, source_noise(), source_limit(), NULL));
-  if (source.weights) {
-    pa_array *weights;
-    must(pa_array_load(&weights, source.weights, NULL));
-    if (pa_states_set_weights(states, pa_array_data(weights), pa_array_size(weights)) != PA_OK)
-      fail(EXIT_FAILED, "%s: %s", source.weights, pa_last_error());
-    pa_array_free(weights);
-  }
+  source_weigh(states);
   return states;
 }
 

@@ -31,6 +31,8 @@ pa_network *source_network(bool with_physics);
 
 /* Channels of --channel, checked to be [M,M] or [B,M,M]. */
 pa_array *source_channels(const char *path, size_t *batch, size_t *links);
+/* Gives states the weights of --weights, if it was given. */
+void source_weigh(pa_states *states);
 /* States of these channels with noise, limits and --weights. */
 pa_states *source_states(size_t batch, size_t links, const double *h);
 

@@ -129,6 +129,7 @@ int train(int count, char **words) {
     states = source_states(batch, links, pa_array_data(channels));
     source_must(pa_trainer_create_on_states(&trainer, pa_uwmmse_policy(model), states, source.seed, NULL));
   } else {
+    if (source.weights) fail(EXIT_USAGE, "--weights: training on a network counts all links alike; give --channel");
     network = source_network(true);
     must(pa_trainer_create(&trainer, pa_uwmmse_policy(model), network, source.seed, NULL));
   }

@@ -42,22 +42,23 @@ static int32_t on_progress(void *user, const pa_trainer *trainer) {
 
 void run_training(training *t, pa_trainer *trainer) {
   double done = stat(trainer, PA_TRAINER_STEP), start = seconds_now();
-  pa_status status = PA_OK;
-  if (done < (double)t->steps) {
-    struct watch watch = {t, progress_begin(t->what, (double)t->steps), done, NULL};
-    stop_on_interrupt(trainer);
-    must(pa_trainer_set_progress(trainer, 50, on_progress, &watch, NULL));
-    status = pa_trainer_run(trainer, t->steps - (uint64_t)done);
-    must(pa_trainer_set_progress(trainer, 1, NULL, NULL, NULL));
-    stop_on_interrupt(NULL);
-    progress_end(&watch.bar);
-    if (watch.reason) fail(EXIT_FAILED, "%s", watch.reason);
-    must(status);
-    if (t->checkpoint) must(pa_trainer_save(trainer, t->checkpoint));
-  }
+  /* The model gets its weights in a run: with no steps left it would be saved as it began. */
+  if (done >= (double)t->steps)
+    fail(EXIT_FAILED, "%s has done %.0f of %llu steps: there is nothing to go on with", t->checkpoint, done,
+         (unsigned long long)t->steps);
+  struct watch watch = {t, progress_begin(t->what, (double)t->steps), done, NULL};
+  stop_on_interrupt(trainer);
+  must(pa_trainer_set_progress(trainer, 50, on_progress, &watch, NULL));
+  pa_status status = pa_trainer_run(trainer, t->steps - (uint64_t)done);
+  must(pa_trainer_set_progress(trainer, 1, NULL, NULL, NULL));
+  stop_on_interrupt(NULL);
+  progress_end(&watch.bar);
+  if (watch.reason) fail(EXIT_FAILED, "%s", watch.reason);
+  must(status);
+  if (t->checkpoint) must(pa_trainer_save(trainer, t->checkpoint));
   t->seconds = seconds_now() - start;
   t->held_out_rate = stat(trainer, PA_TRAINER_BEST_RATE);
   t->baseline_rate = stat(trainer, PA_TRAINER_BASELINE_RATE);
   t->best_step = stat(trainer, PA_TRAINER_BEST_STEP);
-  t->complete = status == PA_OK;
+  t->complete = stat(trainer, PA_TRAINER_STEP) >= (double)t->steps; /* also if it was interrupted in its last step */
 }
