@@ -91,7 +91,8 @@ INLINE vec vec_exp(vec x) {
   vec clamped = select(x < -708.0, splat(-708.0), select(x > 709.7, splat(709.7), x));
   vec shifted = clamped * 0x1.71547652b82fep0 + magic;
   vec k = shifted - magic;
-  vec r = clamped - k * 0x1.62e42fefa39efp-1 - k * 0x1.abc9e3b39803fp-56;
+  /* ln 2 in two parts, the first short enough for k times it to be exact without a fused multiply-add. */
+  vec r = clamped - k * 0x1.62e42feep-1 - k * 0x1.a39ef35793c76p-33;
   vec p = splat(1.0 / 6227020800.0);
   p = p * r + 1.0 / 479001600.0;
   p = p * r + 1.0 / 39916800.0;
