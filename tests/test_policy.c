@@ -373,7 +373,7 @@ START_TEST(average_budget_is_met) {
   ok(pa_policy_get(policy, PA_POLICY_PRICE, &price));
   ck_assert(price == 0.25);
   pa_policy *without = make("wmmse");
-  fails(pa_policy_meet_budget(without, states, 1), PA_ERROR_ARGUMENT, "policy wmmse has no key");
+  fails(pa_policy_meet_budget(without, states, 1), PA_ERROR_ARGUMENT, "policy wmmse has neither");
   pa_policy_free(without);
   pa_policy_free(policy);
   pa_states_free(states);

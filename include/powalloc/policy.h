@@ -37,8 +37,13 @@ typedef struct pa_policy pa_policy;
 #define PA_POLICY_PRICE 205
 /** Random selection: part of the links that transmit, rounded; used if no cap on the sum is set. Default 0.5. */
 #define PA_POLICY_ACTIVE_SHARE 206
-/** Random selection: seed of the draw. Default 0. */
+/** Random selection, and REGNN with PA_POLICY_SAMPLE: seed of the draw. Default 0. */
 #define PA_POLICY_SEED 207
+/** REGNN: 1 draws powers from the policy's distribution, the same ones for the same sample number and seed; 0 takes the
+ * likeliest. Default 0. */
+#define PA_POLICY_SAMPLE 208
+/** REGNN: added to every output, raising (> 0) or lowering (< 0) all powers; kept in the model's file. Default 0. */
+#define PA_POLICY_OFFSET 209
 /** @} */
 
 /**
@@ -147,12 +152,14 @@ PA_API pa_status pa_policy_allocate(const pa_policy *policy, const pa_states *st
                                     size_t bytes);
 
 /**
- * @brief Sets the policy's price (PA_POLICY_PRICE) so that its mean total power meets an average budget.
+ * @brief Sets the policy's price (PA_POLICY_PRICE) or offset (PA_POLICY_OFFSET) so that its mean total power meets an
+ * average budget.
  *
- * Bisects the price until the mean over the batch of sum_i p_i is within
- * 1e-6 of the budget, from below; price 0 if the policy stays below the budget of
- * itself. Allocates.
- * @param policy a policy that has the key
+ * Bisects until the mean over the batch of sum_i p_i is within 1e-6 of the
+ * budget, or as close as powers that come in steps allow, from below. A price is 0 if the
+ * policy stays below the budget of itself; an offset also raises the powers
+ * to the budget, and is 0 if not even full power reaches it. Allocates.
+ * @param policy a policy that has one of the keys
  * @param states states to average over, many
  * @param budget mean of the total power of a sample in W, > 0
  * @since 0.1

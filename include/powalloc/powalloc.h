@@ -10,6 +10,7 @@
 #include <powalloc/model_file.h>
 #include <powalloc/network.h>
 #include <powalloc/policy.h>
+#include <powalloc/regnn.h>
 #include <powalloc/states.h>
 #include <powalloc/trainer.h>
 #include <powalloc/units.h>

@@ -81,6 +81,23 @@ PA_API pa_status pa_states_set_power_limit(pa_states *states, const double *watt
 PA_API pa_status pa_states_set_weights(pa_states *states, const double *weights, size_t n);
 
 /**
+ * @brief State of the nodes beside the channel: queue lengths, demands, states of plants.
+ *
+ * For policies that take one (@ref pa_regnn). Binding other channels drops it.
+ * @param states   the states
+ * @param x        [batch][links][features], finite; borrowed like the channels; NULL for none
+ * @param features features of a node, >= 1; ignored if @p x is NULL
+ * @since 0.1
+ */
+PA_API pa_status pa_states_set_node_state(pa_states *states, const double *x, size_t features);
+
+/** @brief The node state [batch][links][features], borrowed; NULL if there is none. @since 0.1 */
+PA_API const double *pa_states_node_state(const pa_states *states);
+
+/** @brief Features of the node state, 0 if there is none. @since 0.1 */
+PA_API size_t pa_states_node_features(const pa_states *states);
+
+/**
  * @brief Number that the batch's first sample has in its stream; 0 if never set.
  *
  * Policies that draw (random selection) draw the same for the same sample

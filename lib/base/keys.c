@@ -4,6 +4,7 @@
 #include <math.h>
 #include <powalloc/network.h>
 #include <powalloc/policy.h>
+#include <powalloc/regnn.h>
 #include <powalloc/trainer.h>
 #include <string.h>
 
@@ -35,7 +36,24 @@ static const struct key {
     {PA_POLICY_PRICE, false, "policy.price", "nat/W", "Price of power of an average budget.", 0, 0, DBL_MAX},
     {PA_POLICY_ACTIVE_SHARE, false, "policy.active_share", "1", "Part of the links that random selection lets transmit.", .5,
      0, 1},
-    {PA_POLICY_SEED, true, "policy.seed", "1", "Seed of random selection.", 0, 0, MANY},
+    {PA_POLICY_SEED, true, "policy.seed", "1", "Seed of what a policy draws.", 0, 0, MANY},
+    {PA_POLICY_SAMPLE, true, "policy.sample", "0 or 1", "1: powers are drawn from the policy's distribution.", 0, 0, 1},
+    {PA_POLICY_OFFSET, false, "policy.offset", "1", "Added to every output of a REGNN.", 0, -1e3, 1e3},
+    {PA_REGNN_LAYERS, true, "regnn.layers", "count", "Layers L.", 4, 1, 64},
+    {PA_REGNN_FEATURES, true, "regnn.features", "count", "Features F of a node between the layers.", 4, 1, 64},
+    {PA_REGNN_TAPS, true, "regnn.taps", "count", "Taps K of a filter.", 5, 1, 64},
+    {PA_REGNN_INPUTS, true, "regnn.inputs", "sum of 1, 2, 4, 8",
+     "Node inputs: 1 ones, 2 log SNR, 4 weight of the link, 8 weight times log SNR.", 3, 0, 15},
+    {PA_REGNN_STATE_FEATURES, true, "regnn.state_features", "count", "Features of the caller's node state.", 0, 0, 64},
+    {PA_REGNN_SHIFT, true, "regnn.shift", "1 to 4",
+     "Graph shift: 1 scaled channel, 2 over its spectral norm, 3 shares of what is received, 4 bounded gain.", 3, 1, 4},
+    {PA_REGNN_SCALE, false, "regnn.scale", "1", "Factor of the channel in shift 1.", 1, -DBL_MAX, DBL_MAX},
+    {PA_REGNN_TRANSPOSED, true, "regnn.transposed", "0 or 1", "1: filters on the transposed shift.", 0, 0, 1},
+    {PA_REGNN_ACTIVATION, true, "regnn.activation", "1 to 3", "Between layers: 1 ReLU, 2 tanh, 3 absolute value.", 1, 1, 3},
+    {PA_REGNN_BIAS, true, "regnn.bias", "0 or 1", "1: layers have a bias.", 0, 0, 1},
+    {PA_REGNN_OUTPUT, true, "regnn.output", "1 to 3", "Powers: 1 on or off, 2 one of several levels, 3 continuous.", 1, 1, 3},
+    {PA_REGNN_LEVEL_COUNT, true, "regnn.levels", "count", "Power levels of output 2.", 4, 2, 64},
+    {PA_REGNN_START, false, "regnn.start", "1", "Part of pmax that the untrained policy uses, about.", .1, 1e-3, 1 - 1e-3},
     {PA_TRAINER_BATCH, true, "trainer.batch", "count", "States per step.", 64, 1, 1e6},
     {PA_TRAINER_LEARNING_RATE, false, "trainer.learning_rate", "1", "Peak learning rate of Adam; 0: the model's recipe.", 0, 0,
      1},

@@ -20,7 +20,8 @@ enum {
   PA__STREAM_TOPOLOGY,
   PA__STREAM_SELECTION,
   PA__STREAM_WEIGHTS,
-  PA__STREAM_BATCHES
+  PA__STREAM_BATCHES,
+  PA__STREAM_ACTIONS
 };
 /* Key of a stream of a purpose under a seed. */
 uint64_t pa__random_key(uint64_t seed, uint32_t purpose, uint64_t stream);

@@ -69,8 +69,29 @@ pa_status pa_states_bind(pa_states *states, size_t batch, const double *h) {
   if (status != PA_OK) return status;
   states->batch = batch;
   states->h = h;
+  states->node_state = NULL;
+  states->node_features = 0;
   return PA_OK;
 }
+
+pa_status pa_states_set_node_state(pa_states *states, const double *x, size_t features) {
+  if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
+  size_t count;
+  if (x && features == 0) return pa__fail(PA_ERROR_ARGUMENT, "features is 0, must be at least 1");
+  if (!pa__multiply(states->batch * states->links, features, &count))
+    return pa__fail(PA_ERROR_MEMORY, "%zu features overflow the address space", features);
+  for (size_t k = 0; x && k < count; k++)
+    if (!isfinite(x[k]))
+      return pa__fail(PA_ERROR_ARGUMENT, "x[%zu][%zu][%zu] is not finite", k / features / states->links,
+                      k / features % states->links, k % features);
+  states->node_state = x;
+  states->node_features = x ? features : 0;
+  return PA_OK;
+}
+
+const double *pa_states_node_state(const pa_states *states) { return states ? states->node_state : NULL; }
+
+size_t pa_states_node_features(const pa_states *states) { return states ? states->node_features : 0; }
 
 pa_status pa_states_set_noise(pa_states *states, const double *watts, size_t n) {
   if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");

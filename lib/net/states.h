@@ -11,6 +11,8 @@ struct pa_states {
   const double *h;                 /* [batch][links][links] */
   double *noise, *limit, *weights; /* [links] */
   uint64_t first;
+  const double *node_state; /* [batch][links][node_features], the caller's; NULL if there is none */
+  size_t node_features;
   double *owned; /* h, if the states own it */
 };
 

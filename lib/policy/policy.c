@@ -1,6 +1,7 @@
 #include "policy.h"
 
 #include "../io/io.h"
+#include "regnn.h"
 #include "uwmmse.h"
 
 #include <float.h>
@@ -56,8 +57,11 @@ pa_status pa_policy_load(pa_policy **out, const char *path, const pa_allocator *
   const char *kind = pa_model_file_metadata(file, "kind");
   if (kind && strcmp(kind, "uwmmse") == 0)
     status = pa__uwmmse_policy_from(out, file, allocator);
+  else if (kind && strcmp(kind, "regnn") == 0)
+    status = pa__regnn_policy_from(out, file, allocator);
   else
-    status = pa__fail(PA_ERROR_FORMAT, "%s: a model of kind \"%.60s\", this version runs \"uwmmse\"", path, kind ? kind : "");
+    status = pa__fail(PA_ERROR_FORMAT, "%s: a model of kind \"%.60s\", this version runs \"uwmmse\" and \"regnn\"", path,
+                      kind ? kind : "");
   pa_model_file_free(file);
   return status;
 }
@@ -78,10 +82,15 @@ static pa_status check_key(const pa_policy *policy, int32_t key) {
   return pa__fail(PA_ERROR_ARGUMENT, "policy %s has no key %d (%s)", policy->class->name, (int)key, pa_key_name(key));
 }
 
+static void put(pa_policy *policy, int32_t key, double value) {
+  policy->value[key - PA__POLICY_FIRST_KEY] = value;
+  if (policy->class->key_changed) policy->class->key_changed(policy, key, value);
+}
+
 pa_status pa_policy_set(pa_policy *policy, int32_t key, double value) {
   pa_status status = check_key(policy, key);
   if (status == PA_OK) status = pa__key_check(key, value);
-  if (status == PA_OK) policy->value[key - PA__POLICY_FIRST_KEY] = value;
+  if (status == PA_OK) put(policy, key, value);
   return status;
 }
 
@@ -137,31 +146,60 @@ pa_status pa_policy_allocate(const pa_policy *policy, const pa_states *states, d
   return status;
 }
 
-static pa_status mean_power(pa_policy *policy, const pa_states *states, double price, double *power, double *mean) {
-  policy->value[PA_POLICY_PRICE - PA__POLICY_FIRST_KEY] = price;
-  pa_status status = pa_policy_allocate(policy, states, power, NULL, 0);
+/* ---- an average budget: a price, or an offset that acts like a negative one ---- */
+
+struct budget {
+  pa_policy *policy;
+  const pa_states *states;
+  double watts, *power;
+};
+
+/* Mean total power at a price. It does not rise with the price. */
+static pa_status mean_power(const struct budget *b, double price, double *mean) {
+  int32_t key = b->policy->class->budget_key;
+  put(b->policy, key, key == PA_POLICY_OFFSET ? -price : price);
+  pa_status status = pa_policy_allocate(b->policy, b->states, b->power, NULL, 0);
   if (status != PA_OK) return status;
   double sum = 0;
-  for (size_t k = 0; k < states->batch * states->links; k++) sum += power[k];
-  *mean = sum / (double)states->batch;
+  for (size_t k = 0; k < b->states->batch * b->states->links; k++) sum += b->power[k];
+  *mean = sum / (double)b->states->batch;
   return PA_OK;
 }
 
-/* Smallest price, to 1e-6 in the mean power, at which the policy stays within the budget. The mean power falls with the
- * price, which is of the order of a nat per watt of budget: the search widens from there. */
-static pa_status find_price(pa_policy *policy, const pa_states *states, double budget, double *power, double *price) {
-  double low = 0, high = 1 / budget, mean;
-  *price = 0;
-  pa_status status = mean_power(policy, states, 0, power, &mean);
-  if (status != PA_OK || mean <= budget) return status;
-  while ((status = mean_power(policy, states, high, power, &mean)) == PA_OK && mean > budget) {
-    low = high;
-    high *= 4;
+/* Doubles step until the mean power at step * sign is on the other side of the budget, at most until `end`. */
+static pa_status widen(const struct budget *b, double first, double sign, double end, double *near, double *far, double *mean) {
+  pa_status status = PA_OK;
+  *near = 0;
+  for (double step = first; step <= end; step *= 4) {
+    if ((status = mean_power(b, sign * step, mean)) != PA_OK) return status;
+    *far = sign * step;
+    if ((*mean <= b->watts) == (sign > 0)) return PA_OK;
+    *near = *far;
   }
-  while (status == PA_OK && mean < budget * (1 - 1e-6) && high - low > 1e-12 * high) {
+  return status;
+}
+
+/* Smallest price, to 1e-6 in the mean power, at which the policy stays within the budget. */
+static pa_status find_price(const struct budget *b, double *price) {
+  bool offset = b->policy->class->budget_key == PA_POLICY_OFFSET;
+  double low, high, mean, most = 0;
+  *price = 0;
+  for (size_t i = 0; i < b->states->links; i++) most += b->states->limit[i];
+  pa_status status = mean_power(b, 0, &mean);
+  if (status != PA_OK || (mean <= b->watts && (!offset || most <= b->watts))) return status;
+  if (mean > b->watts) { /* the price is of the order of a nat per watt of budget */
+    status = widen(b, offset ? 1 : 1 / b->watts, 1, offset ? 1e3 : DBL_MAX / 4, &low, &high, &mean);
+    if (status == PA_OK && mean > b->watts)
+      return pa__fail(PA_ERROR_NUMERIC, "a budget of %g W cannot be met: the mean power stays at %g W", b->watts, mean);
+  } else {
+    double at_zero = mean;
+    status = widen(b, 1, -1, 1e3, &high, &low, &mean);
+    mean = at_zero;
+  }
+  while (status == PA_OK && mean < b->watts * (1 - 1e-6) && high - low > 1e-12 * fmax(fabs(high), fabs(low))) {
     double middle = low + (high - low) / 2, reached;
-    if ((status = mean_power(policy, states, middle, power, &reached)) != PA_OK) return status;
-    if (reached > budget) {
+    if ((status = mean_power(b, middle, &reached)) != PA_OK) return status;
+    if (reached > b->watts) {
       low = middle;
     } else {
       high = middle;
@@ -173,17 +211,20 @@ static pa_status find_price(pa_policy *policy, const pa_states *states, double b
 }
 
 pa_status pa_policy_meet_budget(pa_policy *policy, const pa_states *states, double budget) {
-  pa_status status = check_key(policy, PA_POLICY_PRICE);
-  if (status == PA_OK) status = pa__states_check(states);
+  if (!policy) return pa__fail(PA_ERROR_ARGUMENT, "policy is NULL");
+  int32_t key = policy->class->budget_key;
+  if (key == 0)
+    return pa__fail(PA_ERROR_ARGUMENT, "policy %s has neither a price nor an offset to meet a budget with", policy->class->name);
+  pa_status status = pa__states_check(states);
   if (status != PA_OK) return status;
   if (!(budget > 0 && budget <= DBL_MAX))
     return pa__fail(PA_ERROR_ARGUMENT, "budget is %g W, must be finite and > 0", budget);
-  double *power = pa__allocate(&policy->allocator, states->batch * states->links, sizeof(double));
-  if (!power) return PA_ERROR_MEMORY;
-  double before = pa__policy_value(policy, PA_POLICY_PRICE), price;
-  status = find_price(policy, states, budget, power, &price);
-  policy->value[PA_POLICY_PRICE - PA__POLICY_FIRST_KEY] = status == PA_OK ? price : before;
-  pa__release(&policy->allocator, power);
+  struct budget b = {policy, states, budget, pa__allocate(&policy->allocator, states->batch * states->links, sizeof(double))};
+  if (!b.power) return PA_ERROR_MEMORY;
+  double before = pa__policy_value(policy, key), price;
+  status = find_price(&b, &price);
+  put(policy, key, status != PA_OK ? before : key == PA_POLICY_OFFSET ? -price : price);
+  pa__release(&policy->allocator, b.power);
   return status;
 }
 

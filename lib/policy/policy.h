@@ -4,21 +4,25 @@
 
 #include "../la/la.h"
 #include "../net/states.h"
+#include "output.h"
 
 #include <powalloc/policy.h>
 
-enum { PA__POLICY_FIRST_KEY = PA_POLICY_ITERATIONS, PA__POLICY_KEYS = 7 };
+enum { PA__POLICY_FIRST_KEY = PA_POLICY_ITERATIONS, PA__POLICY_KEYS = 9 };
 
 /* How a learned policy trains unless the trainer's keys say otherwise. */
 typedef struct pa__recipe {
   double learning_rate, final_rate, warmup, sample_clip;
 } pa__recipe;
 
-/* What a policy adds if it learns. Gradients are of the summed weighted sum-rate in bit/s/Hz, to be climbed. */
+/* What a policy adds if it learns: its weights, and one or both of two ways to a gradient. */
 typedef struct pa__learner_class {
   size_t (*weight_count)(const pa_policy *policy);
   void (*get_weights)(const pa_policy *policy, double *weights);
   void (*set_weights)(pa_policy *policy, const double *weights);
+
+  /* 1. Model-based: of the summed weighted sum-rate in bit/s/Hz, to be climbed. NULL if there is none. */
+
   /* Moves weights to the nearest ones allowed. */
   void (*project)(const pa_policy *policy, double *weights);
   pa__recipe (*recipe)(const pa_policy *policy, bool family);
@@ -30,11 +34,27 @@ typedef struct pa__learner_class {
                      void *work);
   /* Weighted sum-rates alone. */
   void (*rates)(const pa_policy *policy, const pa_states *states, double *rate, void *work);
+
+  /* 2. Model-free: through the outputs of each link, from which powers are drawn. NULL if there is none. */
+
+  const pa__output *(*output)(const pa_policy *policy);
+  /* Fails if the policy cannot run on such states. */
+  pa_status (*check)(const pa_policy *policy, const pa_states *states);
+  /* Before the first training: fits what depends on the states; starts at `share` of the power limits. */
+  void (*prepare)(pa_policy *policy, const pa_states *states, double share);
+  /* Memory of both calls below, for `samples` samples of `links` links. */
+  void (*tape_workspace)(const pa_policy *policy, size_t samples, size_t links, pa__arena *arena);
+  /* Outputs y [batch][links][count]; leaves in work what backward needs. */
+  void (*forward)(const pa_policy *policy, const pa_states *states, double *y, void *work);
+  /* Adds to gradient [weights] that of sum y dy. */
+  void (*backward)(const pa_policy *policy, const pa_states *states, const double *dy, double *gradient, void *work);
 } pa__learner_class;
 
 typedef struct pa__policy_class {
   const char *name;
   const int32_t *keys; /* ends with 0 */
+  int32_t budget_key;  /* the key that pa_policy_meet_budget() sets, 0: none */
+  void (*key_changed)(pa_policy *policy, int32_t key, double value); /* may be NULL */
   bool borrowed;       /* lives inside a model that frees it */
   void (*free)(pa_policy *policy);
   /* Takes from an arena what allocate needs, in the same order. */

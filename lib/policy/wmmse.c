@@ -69,6 +69,6 @@ static const pa__policy_class wmmse = {
 static const pa__policy_class truncated = {
     .name = "wmmse-truncated", .keys = wmmse_keys, .workspace = workspace, .allocate = allocate};
 static const pa__policy_class priced = {
-    .name = "wmmse-priced", .keys = priced_keys, .workspace = workspace, .allocate = allocate};
+    .name = "wmmse-priced", .keys = priced_keys, .budget_key = PA_POLICY_PRICE, .workspace = workspace, .allocate = allocate};
 
 const pa__policy_class *const pa__wmmse_classes[] = {&wmmse, &truncated, &priced, NULL};

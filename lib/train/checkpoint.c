@@ -91,6 +91,7 @@ pa_status pa_trainer_resume(pa_trainer *trainer, const char *path) {
     trainer->value[PA_TRAINER_THREADS - PA__TRAINER_FIRST_KEY] = threads;
     memcpy(trainer->weights, weights, 4 * n * sizeof(double));
     memcpy(&trainer->progress, progress, sizeof progress);
+    trainer->policy->class->learner->set_weights(trainer->policy, trainer->best);
   }
   pa_model_file_free(file);
   pa__release(&trainer->allocator, weights);

@@ -1,0 +1,567 @@
+#include "regnn.h"
+
+#include "../base/random.h"
+#include "../io/io.h"
+#include "output.h"
+#include "regnn_pass.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { FIRST_OPTION = PA_REGNN_LAYERS, OPTIONS = 13 };
+
+struct pa_regnn {
+  pa_policy policy; /* first: a pa_policy of this class is a pa_regnn */
+  pa__regnn_shape shape;
+  pa__output output;
+  double option[OPTIONS];
+  size_t weight_count;
+  double *weights; /* in the public order */
+  double *back;    /* the taps of each layer transposed */
+  double prepared; /* 1 once the SNR input has its divisor */
+  pa__regnn_weights view;
+};
+
+static pa__regnn_forward_fn *const forward_of[] = KERNEL_TABLE(regnn_forward);
+static pa__regnn_backward_fn *const backward_of[] = KERNEL_TABLE(regnn_backward);
+
+static const pa_regnn *model_of(const pa_policy *policy) { return (const pa_regnn *)policy; }
+
+/* ---- weights ---- */
+
+static size_t tap_count(const pa__regnn_shape *s, size_t layer) {
+  return s->taps * pa__regnn_width_in(s, layer) * pa__regnn_width_out(s, layer);
+}
+
+static size_t layer_size(const pa__regnn_shape *s, size_t layer) {
+  return tap_count(s, layer) + (s->bias ? pa__regnn_width_out(s, layer) : 0);
+}
+
+static void repack(pa_regnn *m) {
+  for (size_t layer = 0; layer < m->shape.layers; layer++) {
+    size_t rows = m->shape.taps * pa__regnn_width_in(&m->shape, layer), columns = pa__regnn_width_out(&m->shape, layer);
+    double *back = m->back + (m->view.back[layer] - m->back);
+    for (size_t r = 0; r < rows; r++)
+      for (size_t c = 0; c < columns; c++) back[c * rows + r] = m->view.layer[layer][r * columns + c];
+  }
+}
+
+/* ---- inference ---- */
+
+pa__regnn_tape pa__regnn_tape_take(pa__arena *arena, const pa__regnn_shape *s, const pa__layout *layout, bool backward) {
+  size_t vector = layout->length * sizeof(double), widest = s->features > s->outputs ? s->features : s->outputs;
+  pa__regnn_tape t = {.gains = pa__gains_take(arena, layout)};
+  t.shift = t.gains.cross;
+  t.ones = pa__arena_take(arena, 1, vector);
+  t.scratch = pa__arena_take(arena, 4, vector);
+  for (size_t layer = 0; layer < s->layers; layer++) {
+    t.power[layer] = pa__arena_take(arena, s->taps * pa__regnn_width_in(s, layer), vector);
+    if (layer + 1 < s->layers && s->activation == PA_REGNN_ABSOLUTE)
+      t.linear[layer] = pa__arena_take(arena, s->features, vector);
+  }
+  t.output = pa__arena_take(arena, s->outputs, vector);
+  if (backward) {
+    t.d_output = pa__arena_take(arena, widest, vector);
+    t.d_power = pa__arena_take(arena, s->taps * s->features, vector);
+    t.d_sum = pa__arena_take(arena, s->features, vector);
+  }
+  return t;
+}
+
+static pa_status check_node_state(const pa_regnn *m, const pa_states *states) {
+  size_t wanted = m->shape.state_features, given = states->node_features;
+  bool in_place_of_ones = m->shape.kinds == PA_REGNN_INPUT_ONES && wanted == 0 && given == 1;
+  if (wanted == given || in_place_of_ones || (wanted == 0 && given == 0)) return PA_OK;
+  return pa__fail(PA_ERROR_ARGUMENT, "states has a node state of %zu features, the model takes %zu", given, wanted);
+}
+
+static void workspace(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena) {
+  pa__layout layout = pa__layout_choose(pa__la_best(), links, batch);
+  pa__regnn_tape_take(arena, &model_of(policy)->shape, &layout, false);
+}
+
+/* The output of link i of the block's sample s, its node vectors side by side. */
+static void output_of(const pa__regnn_tape *t, const pa__layout *l, size_t count, size_t s, size_t i, double *y) {
+  for (size_t k = 0; k < count; k++) y[k] = t->output[k * l->length + i * l->width + s];
+}
+
+typedef void take_output(const pa_regnn *model, const pa_states *states, size_t sample, size_t link, const double *y,
+                         double *out);
+
+/* Runs the model on a batch and hands each link's output on. */
+static void run(const pa_regnn *m, const pa_states *states, take_output *take, double *out, void *work) {
+  const pa__la *la = pa__la_best();
+  pa__layout layout = pa__layout_choose(la, states->links, states->batch);
+  pa__arena arena = {work, 0};
+  pa__regnn_tape tape = pa__regnn_tape_take(&arena, &m->shape, &layout, false);
+  for (size_t first = 0; first < states->batch; first += layout.width) {
+    pa__block block = pa__block_at(states, layout, first);
+    forward_of[la->set](la, &m->shape, &m->view, states, &block, &tape);
+    for (size_t s = 0; s < block.count; s++)
+      for (size_t i = 0; i < states->links; i++) {
+        double y[PA__OUTPUT_MOST];
+        output_of(&tape, &layout, m->output.count, s, i, y);
+        take(m, states, first + s, i, y, out);
+      }
+  }
+}
+
+static void take_power(const pa_regnn *m, const pa_states *states, size_t sample, size_t link, const double *y, double *power) {
+  power[sample * states->links + link] = states->limit[link] * pa__output_power(&m->output, y);
+}
+
+static void take_draw(const pa_regnn *m, const pa_states *states, size_t sample, size_t link, const double *y, double *power) {
+  uint64_t key = pa__random_key((uint64_t)pa__policy_value(&m->policy, PA_POLICY_SEED), PA__STREAM_ACTIONS, 0);
+  power[sample * states->links + link] =
+      states->limit[link] * pa__output_draw(&m->output, y, key, states->first + sample, 2 * link, NULL);
+}
+
+static void take_probabilities(const pa_regnn *m, const pa_states *states, size_t sample, size_t link, const double *y,
+                               double *probability) {
+  pa__output_probabilities(&m->output, y, probability + (sample * states->links + link) * m->output.count);
+}
+
+static pa_status allocate(const pa_policy *policy, const pa_states *states, double *power, void *work) {
+  const pa_regnn *m = model_of(policy);
+  pa_status status = check_node_state(m, states);
+  if (status != PA_OK) return status;
+  run(m, states, pa__policy_value(policy, PA_POLICY_SAMPLE) != 0 ? take_draw : take_power, power, work);
+  return PA_OK;
+}
+
+/* ---- the learner ---- */
+
+static size_t learner_weight_count(const pa_policy *policy) { return model_of(policy)->weight_count; }
+
+static void learner_get(const pa_policy *policy, double *weights) {
+  memcpy(weights, model_of(policy)->weights, model_of(policy)->weight_count * sizeof(double));
+}
+
+static void learner_set(pa_policy *policy, const double *weights) {
+  pa_regnn *m = (pa_regnn *)policy;
+  memcpy(m->weights, weights, m->weight_count * sizeof(double));
+  repack(m);
+}
+
+static const pa__output *output(const pa_policy *policy) { return &model_of(policy)->output; }
+
+static pa_status check(const pa_policy *policy, const pa_states *states) { return check_node_state(model_of(policy), states); }
+
+/* One tape a block, and the gradient of a block's samples. */
+static void tape_workspace(const pa_policy *policy, size_t samples, size_t links, pa__arena *arena) {
+  const pa_regnn *m = model_of(policy);
+  pa__layout layout = pa__layout_choose(pa__la_best(), links, samples);
+  for (size_t first = 0; first < samples; first += layout.width) pa__regnn_tape_take(arena, &m->shape, &layout, true);
+  pa__arena_take(arena, m->weight_count, layout.width * sizeof(double));
+}
+
+static void forward(const pa_policy *policy, const pa_states *states, double *y, void *work) {
+  const pa_regnn *m = model_of(policy);
+  const pa__la table = pa__la_training(states->links), *la = &table;
+  pa__layout layout = pa__layout_choose(la, states->links, states->batch);
+  pa__arena arena = {work, 0};
+  for (size_t first = 0; first < states->batch; first += layout.width) {
+    pa__regnn_tape tape = pa__regnn_tape_take(&arena, &m->shape, &layout, true);
+    pa__block block = pa__block_at(states, layout, first);
+    forward_of[la->set](la, &m->shape, &m->view, states, &block, &tape);
+    for (size_t s = 0; s < block.count; s++)
+      for (size_t i = 0; i < states->links; i++)
+        output_of(&tape, &layout, m->output.count, s, i, y + ((first + s) * states->links + i) * m->output.count);
+  }
+}
+
+static void backward(const pa_policy *policy, const pa_states *states, const double *dy, double *gradient, void *work) {
+  const pa_regnn *m = model_of(policy);
+  const pa__la table = pa__la_training(states->links), *la = &table;
+  size_t count = m->output.count, n = states->links;
+  pa__layout layout = pa__layout_choose(la, n, states->batch);
+  pa__arena arena = {work, 0}, behind = {work, 0};
+  for (size_t first = 0; first < states->batch; first += layout.width)
+    pa__regnn_tape_take(&behind, &m->shape, &layout, true);
+  double *per_sample = pa__arena_take(&behind, m->weight_count, layout.width * sizeof(double));
+  for (size_t first = 0; first < states->batch; first += layout.width) {
+    pa__regnn_tape tape = pa__regnn_tape_take(&arena, &m->shape, &layout, true);
+    pa__block block = pa__block_at(states, layout, first);
+    memset(tape.d_output, 0, count * layout.length * sizeof(double));
+    for (size_t s = 0; s < block.count; s++)
+      for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < count; k++)
+          tape.d_output[k * layout.length + i * layout.width + s] = dy[((first + s) * n + i) * count + k];
+    backward_of[la->set](la, &m->shape, &m->view, &block, &tape, per_sample);
+    for (size_t k = 0; k < m->weight_count; k++)
+      for (size_t s = 0; s < block.count; s++) gradient[k] += per_sample[k * layout.width + s];
+  }
+}
+
+/* Before the first training: the root mean square of the log SNR, and a last layer that starts at `share` of pmax. */
+static void prepare(pa_policy *policy, const pa_states *states, double share) {
+  pa_regnn *m = (pa_regnn *)policy;
+  size_t n = states->links, last = m->shape.layers - 1, in = pa__regnn_width_in(&m->shape, last);
+  if (m->prepared != 0) return;
+  double square = 0;
+  for (size_t b = 0; b < states->batch; b++)
+    for (size_t i = 0; i < n; i++) {
+      double h = states->h[(b * n + i) * n + i], s = log1p(h * h * states->limit[i] / states->noise[i]);
+      square += s * s / (double)(states->batch * n);
+    }
+  m->prepared = 1;
+  m->view.snr = square > 0 ? sqrt(square) : 1;
+  if (m->output.kind == PA_REGNN_LEVELS) return;
+  double start = m->option[PA_REGNN_START - FIRST_OPTION];
+  share = fmin(fmax(share, 1e-3), 1 - 1e-3);
+  double change = log(share / (1 - share)) - log(start / (1 - start));
+  double *tap = m->weights + m->weight_count - layer_size(&m->shape, last);
+  for (size_t f = 0; f < in; f++) tap[f] += change / (double)in;
+  repack(m);
+}
+
+static const pa__learner_class learner = {.weight_count = learner_weight_count,
+                                          .get_weights = learner_get,
+                                          .set_weights = learner_set,
+                                          .output = output,
+                                          .check = check,
+                                          .prepare = prepare,
+                                          .tape_workspace = tape_workspace,
+                                          .forward = forward,
+                                          .backward = backward};
+
+static void release(pa_policy *policy) {
+  pa_regnn *m = (pa_regnn *)policy;
+  pa__release(&policy->allocator, m->weights);
+  pa__release(&policy->allocator, m->back);
+}
+
+static const int32_t keys[] = {PA_POLICY_SAMPLE, PA_POLICY_SEED, PA_POLICY_OFFSET, 0};
+
+/* The offset acts where the outputs are made. */
+static void key_changed(pa_policy *policy, int32_t key, double value) {
+  if (key == PA_POLICY_OFFSET) ((pa_regnn *)policy)->view.offset = value;
+}
+
+/* The policy inside a model, and the one that owns its model. */
+static const pa__policy_class borrowed_class = {.name = "regnn", .keys = keys, .budget_key = PA_POLICY_OFFSET,
+                                                .key_changed = key_changed, .borrowed = true, .workspace = workspace,
+                                                .allocate = allocate, .learner = &learner};
+static const pa__policy_class owning_class = {.name = "regnn", .keys = keys, .budget_key = PA_POLICY_OFFSET,
+                                              .key_changed = key_changed, .free = release, .workspace = workspace,
+                                              .allocate = allocate, .learner = &learner};
+
+/* ---- the handle ---- */
+
+static size_t bits(int kinds) {
+  size_t count = 0;
+  for (; kinds; kinds &= kinds - 1) count++;
+  return count;
+}
+
+static double option(const double *options, int32_t key) { return options[key - FIRST_OPTION]; }
+
+static pa_status create(pa_regnn **out, const double options[OPTIONS], const pa_allocator *allocator) {
+  pa_regnn *m = NULL;
+  pa_status status = pa__handle_create(out ? (void *)&m : NULL, sizeof *m, allocator);
+  if (status != PA_OK) return status;
+  pa__policy_init(&m->policy, &borrowed_class);
+  memcpy(m->option, options, sizeof m->option);
+  int kind = (int)option(options, PA_REGNN_OUTPUT);
+  m->output = (pa__output){.kind = kind, .count = 1, .deviation = .3};
+  if (kind == PA_REGNN_LEVELS) m->output.count = (size_t)option(options, PA_REGNN_LEVEL_COUNT);
+  m->shape = (pa__regnn_shape){.layers = (size_t)option(options, PA_REGNN_LAYERS),
+                               .features = (size_t)option(options, PA_REGNN_FEATURES),
+                               .taps = (size_t)option(options, PA_REGNN_TAPS),
+                               .outputs = m->output.count,
+                               .kinds = (int)option(options, PA_REGNN_INPUTS),
+                               .state_features = (size_t)option(options, PA_REGNN_STATE_FEATURES),
+                               .shift = (int)option(options, PA_REGNN_SHIFT),
+                               .activation = (int)option(options, PA_REGNN_ACTIVATION),
+                               .bias = option(options, PA_REGNN_BIAS) != 0,
+                               .transposed = option(options, PA_REGNN_TRANSPOSED) != 0};
+  m->shape.inputs = bits(m->shape.kinds) + m->shape.state_features;
+  for (size_t layer = 0; layer < m->shape.layers; layer++) m->weight_count += layer_size(&m->shape, layer);
+  m->weights = pa__allocate(&m->policy.allocator, m->weight_count, sizeof(double));
+  m->back = pa__allocate(&m->policy.allocator, m->weight_count, sizeof(double));
+  if (!m->weights || !m->back) {
+    pa_regnn_free(m);
+    return PA_ERROR_MEMORY;
+  }
+  m->view = (pa__regnn_weights){.scale = option(options, PA_REGNN_SCALE), .snr = 1};
+  size_t at = 0;
+  for (size_t layer = 0; layer < m->shape.layers; at += layer_size(&m->shape, layer++)) {
+    m->view.layer[layer] = m->weights + at;
+    m->view.back[layer] = m->back + at;
+  }
+  *out = m;
+  return PA_OK;
+}
+
+static double normal(uint64_t key, uint64_t index) {
+  return sqrt(-2 * log(pa__random_uniform(key, 0, 2 * index))) *
+         cos(6.283185307179586477 * pa__random_uniform(key, 0, 2 * index + 1));
+}
+
+/* Taps 0.1 N / sqrt(F_in), and on tap 0 what lets the input through: its mean in the first layer, the identity in the
+ * others, the start's logit in the last. Symmetric initialisations leave most models dead. */
+static void initialise(pa_regnn *m, uint64_t seed) {
+  const pa__regnn_shape *s = &m->shape;
+  uint64_t key = pa__random_key(seed, PA__STREAM_WEIGHTS, 1), drawn = 0;
+  double start = option(m->option, PA_REGNN_START), *w = m->weights;
+  for (size_t layer = 0; layer < s->layers; w += layer_size(s, layer++)) {
+    size_t in = pa__regnn_width_in(s, layer), out = pa__regnn_width_out(s, layer);
+    for (size_t k = 0; k < tap_count(s, layer); k++) w[k] = .1 * normal(key, drawn++) / sqrt((double)in);
+    for (size_t i = 0; i < in; i++)
+      for (size_t o = 0; o < out; o++) {
+        bool last = layer + 1 == s->layers;
+        if (last && m->output.kind != PA_REGNN_LEVELS)
+          w[i * out + o] += log(start / (1 - start)) / (double)in;
+        else if (!last && (layer == 0 || i == o))
+          w[i * out + o] += layer == 0 ? 1 / (double)in : 1;
+      }
+  }
+  repack(m);
+}
+
+static pa_status check_options(const double options[OPTIONS]) {
+  if (option(options, PA_REGNN_INPUTS) == 0 && option(options, PA_REGNN_STATE_FEATURES) == 0)
+    return pa__fail(PA_ERROR_ARGUMENT, "regnn.inputs and regnn.state_features are 0: the model has no input");
+  return PA_OK;
+}
+
+pa_status pa_regnn_create(pa_regnn **out, const int32_t *option_keys, const double *values, size_t n, uint64_t seed,
+                          const pa_allocator *allocator) {
+  double options[OPTIONS];
+  bool seen[OPTIONS] = {false};
+  for (int32_t k = 0; k < OPTIONS; k++) options[k] = pa__key_default(FIRST_OPTION + k);
+  if (n > 0 && (!option_keys || !values)) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", option_keys ? "values" : "keys");
+  for (size_t k = 0; k < n; k++) {
+    int32_t at = option_keys[k] - FIRST_OPTION;
+    if (at < 0 || at >= OPTIONS)
+      return pa__fail(PA_ERROR_ARGUMENT, "keys[%zu] is %d (%s), no option of a REGNN", k, (int)option_keys[k],
+                      pa_key_name(option_keys[k]));
+    if (seen[at]) return pa__fail(PA_ERROR_ARGUMENT, "keys[%zu]: %s is given twice", k, pa_key_name(option_keys[k]));
+    pa_status status = pa__key_check(option_keys[k], values[k]);
+    if (status != PA_OK) return status;
+    seen[at] = true;
+    options[at] = values[k];
+  }
+  pa_status status = check_options(options);
+  pa_regnn *m = NULL;
+  if (status == PA_OK) status = create(out ? &m : NULL, options, allocator);
+  if (status != PA_OK) return status;
+  initialise(m, seed);
+  *out = m;
+  return PA_OK;
+}
+
+void pa_regnn_free(pa_regnn *model) {
+  if (!model) return;
+  pa_allocator allocator = model->policy.allocator;
+  release(&model->policy);
+  pa__release(&allocator, model);
+}
+
+pa_policy *pa_regnn_policy(pa_regnn *model) { return model ? &model->policy : NULL; }
+
+pa_status pa_regnn_option(const pa_regnn *model, int32_t key, double *value) {
+  if (!model || !value) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", model ? "value" : "model");
+  if (key < FIRST_OPTION || key >= FIRST_OPTION + OPTIONS)
+    return pa__fail(PA_ERROR_ARGUMENT, "key is %d (%s), no option of a REGNN", (int)key, pa_key_name(key));
+  *value = option(model->option, key);
+  return PA_OK;
+}
+
+size_t pa_regnn_weight_count(const pa_regnn *model) { return model ? model->weight_count : 0; }
+
+size_t pa_regnn_output_count(const pa_regnn *model) { return model ? model->output.count : 0; }
+
+static pa_status check_weights(const pa_regnn *model, const double *weights, size_t n) {
+  if (!model || !weights) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", model ? "weights" : "model");
+  if (n != model->weight_count)
+    return pa__fail(PA_ERROR_ARGUMENT, "weights has %zu elements, the model has %zu weights", n, model->weight_count);
+  return PA_OK;
+}
+
+pa_status pa_regnn_get_weights(const pa_regnn *model, double *weights, size_t n) {
+  pa_status status = check_weights(model, weights, n);
+  if (status == PA_OK) learner_get(&model->policy, weights);
+  return status;
+}
+
+pa_status pa_regnn_set_weights(pa_regnn *model, const double *weights, size_t n) {
+  pa_status status = check_weights(model, weights, n);
+  for (size_t k = 0; k < n && status == PA_OK; k++)
+    if (!isfinite(weights[k])) status = pa__fail(PA_ERROR_ARGUMENT, "weights[%zu] is not finite", k);
+  if (status == PA_OK) learner_set(&model->policy, weights);
+  return status;
+}
+
+pa_status pa_regnn_probabilities(const pa_regnn *model, const pa_states *states, double *probabilities) {
+  if (!model || !probabilities) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", model ? "probabilities" : "model");
+  pa_status status = pa__states_check(states);
+  if (status == PA_OK) status = check_node_state(model, states);
+  size_t bytes;
+  if (status == PA_OK) status = pa_policy_workspace(&model->policy, states->batch, states->links, &bytes);
+  if (status != PA_OK) return status;
+  void *work = pa__allocate(&model->policy.allocator, bytes, 1);
+  if (!work) return PA_ERROR_MEMORY;
+  pa__flush saved = pa__flush_begin();
+  run(model, states, take_probabilities, probabilities, work);
+  pa__flush_end(saved);
+  pa__release(&model->policy.allocator, work);
+  return PA_OK;
+}
+
+/* ---- files ---- */
+
+/* Options that are words in a file. */
+static const struct word {
+  int32_t key;
+  const char *name;
+  int value;
+  const char *text;
+} words[] = {{PA_REGNN_OUTPUT, "output", PA_REGNN_BERNOULLI, "bernoulli"},
+             {PA_REGNN_OUTPUT, "output", PA_REGNN_LEVELS, "levels"},
+             {PA_REGNN_OUTPUT, "output", PA_REGNN_CONTINUOUS, "continuous"},
+             {PA_REGNN_SHIFT, "shift", PA_REGNN_SHIFT_SCALE, "scale"},
+             {PA_REGNN_SHIFT, "shift", PA_REGNN_SHIFT_SPECTRAL, "spectral"},
+             {PA_REGNN_SHIFT, "shift", PA_REGNN_SHIFT_SHARE, "share"},
+             {PA_REGNN_SHIFT, "shift", PA_REGNN_SHIFT_BOUNDED, "bounded"},
+             {PA_REGNN_ACTIVATION, "activation", PA_REGNN_RELU, "relu"},
+             {PA_REGNN_ACTIVATION, "activation", PA_REGNN_TANH, "tanh"},
+             {PA_REGNN_ACTIVATION, "activation", PA_REGNN_ABSOLUTE, "absolute"}};
+
+/* Options that are whole numbers in a file, and what they are if the file does not say: a file of taps alone is the
+ * paper's network. */
+static const struct number {
+  int32_t key;
+  const char *name;
+  int absent; /* -1: must be there */
+} numbers[] = {{PA_REGNN_LAYERS, "layers", -1},     {PA_REGNN_FEATURES, "features", -1},
+               {PA_REGNN_TAPS, "taps", -1},         {PA_REGNN_INPUTS, "inputs", PA_REGNN_INPUT_ONES},
+               {PA_REGNN_STATE_FEATURES, "state_features", 0}, {PA_REGNN_TRANSPOSED, "transposed", 0},
+               {PA_REGNN_BIAS, "bias", 0},          {PA_REGNN_LEVEL_COUNT, "levels", 4}};
+
+enum { WORDS = sizeof words / sizeof words[0], NUMBERS = sizeof numbers / sizeof numbers[0], SCALARS = 4 };
+
+static size_t tensors_of(pa_regnn *m, pa__tensor *tensors) {
+  const pa__regnn_shape *s = &m->shape;
+  size_t count = 0;
+  double *w = m->weights;
+  for (size_t layer = 0; layer < s->layers; w += layer_size(s, layer++)) {
+    size_t in = pa__regnn_width_in(s, layer), out = pa__regnn_width_out(s, layer);
+    pa__tensor *t = &tensors[count++];
+    *t = (pa__tensor){.rank = 3, .extent = {s->taps, in, out}, .data = w};
+    snprintf(t->name, sizeof t->name, "layer%zu.taps", layer + 1);
+    if (!s->bias) continue;
+    t = &tensors[count++];
+    *t = (pa__tensor){.rank = 1, .extent = {out}, .data = w + tap_count(s, layer)};
+    snprintf(t->name, sizeof t->name, "layer%zu.bias", layer + 1);
+  }
+  const pa__tensor scalars[SCALARS] = {{.name = "shift.scale", .data = &m->view.scale, .optional = true},
+                                       {.name = "input.snr.rms", .data = &m->view.snr, .optional = true},
+                                       {.name = "output.offset", .data = &m->view.offset, .optional = true},
+                                       {.name = "output.deviation", .data = &m->output.deviation, .optional = true}};
+  memcpy(tensors + count, scalars, sizeof scalars);
+  return count + SCALARS;
+}
+
+static size_t most_tensors(const pa__regnn_shape *s) { return 2 * s->layers + SCALARS; }
+
+static pa_status read_word(const pa_model_file *file, int32_t key, const char *name, double absent, double *value) {
+  const char *text = pa_model_file_metadata(file, name);
+  *value = absent;
+  if (!text) return PA_OK;
+  for (size_t k = 0; k < WORDS; k++)
+    if (words[k].key == key && strcmp(words[k].text, text) == 0) {
+      *value = words[k].value;
+      return PA_OK;
+    }
+  return pa__fail(PA_ERROR_FORMAT, "%s: %s \"%.60s\" is none that this version knows", pa__model_path(file), name, text);
+}
+
+static pa_status read_options(const pa_model_file *file, double options[OPTIONS]) {
+  for (int32_t k = 0; k < OPTIONS; k++) options[k] = pa__key_default(FIRST_OPTION + k);
+  for (size_t k = 0; k < NUMBERS; k++) {
+    double lowest, highest;
+    size_t value = (size_t)numbers[k].absent;
+    pa_key_bounds(numbers[k].key, NULL, &lowest, &highest);
+    if (numbers[k].absent < 0 || pa_model_file_metadata(file, numbers[k].name)) {
+      pa_status status = pa__model_integer(file, numbers[k].name, (size_t)lowest, (size_t)highest, &value);
+      if (status != PA_OK) return status;
+    }
+    options[numbers[k].key - FIRST_OPTION] = (double)value;
+  }
+  pa_status status = read_word(file, PA_REGNN_OUTPUT, "output", PA_REGNN_BERNOULLI, &options[PA_REGNN_OUTPUT - FIRST_OPTION]);
+  if (status == PA_OK)
+    status = read_word(file, PA_REGNN_SHIFT, "shift", PA_REGNN_SHIFT_SCALE, &options[PA_REGNN_SHIFT - FIRST_OPTION]);
+  if (status == PA_OK)
+    status = read_word(file, PA_REGNN_ACTIVATION, "activation", PA_REGNN_RELU, &options[PA_REGNN_ACTIVATION - FIRST_OPTION]);
+  if (status == PA_OK && check_options(options) != PA_OK)
+    status = pa__fail(PA_ERROR_FORMAT, "%s: inputs and state_features are 0: the model has no input", pa__model_path(file));
+  return status;
+}
+
+static pa_status read_model(pa_regnn **out, const pa_model_file *file, const pa_allocator *allocator) {
+  const char *path = pa__model_path(file), *kind = pa_model_file_metadata(file, "kind");
+  if (!kind || strcmp(kind, "regnn") != 0)
+    return pa__fail(PA_ERROR_FORMAT, "%s: a model of kind \"%.60s\", not \"regnn\"", path, kind ? kind : "");
+  double options[OPTIONS];
+  pa_status status = read_options(file, options);
+  if (status != PA_OK) return status;
+  pa_regnn *m = NULL;
+  if ((status = create(&m, options, allocator)) != PA_OK) return status;
+  pa__tensor *tensors = pa__allocate(&m->policy.allocator, most_tensors(&m->shape), sizeof *tensors);
+  status = tensors ? pa__model_read(file, tensors, tensors_of(m, tensors)) : PA_ERROR_MEMORY;
+  pa__release(&m->policy.allocator, tensors);
+  if (status == PA_OK && !(m->view.snr > 0 && m->output.deviation > 0))
+    status = pa__fail(PA_ERROR_FORMAT, "%s: %s is %g, must be > 0", path, m->view.snr > 0 ? "output.deviation" : "input.snr.rms",
+                      m->view.snr > 0 ? m->output.deviation : m->view.snr);
+  if (status == PA_OK) status = pa_policy_set(&m->policy, PA_POLICY_OFFSET, m->view.offset);
+  if (status != PA_OK) {
+    pa_regnn_free(m);
+    return status;
+  }
+  m->prepared = 1;
+  m->option[PA_REGNN_SCALE - FIRST_OPTION] = m->view.scale;
+  repack(m);
+  *out = m;
+  return PA_OK;
+}
+
+pa_status pa_regnn_load(pa_regnn **out, const char *path, const pa_allocator *allocator) {
+  if (!out) return pa__fail(PA_ERROR_ARGUMENT, "out is NULL");
+  pa_model_file *file = NULL;
+  pa_status status = pa_model_file_load(&file, path, allocator);
+  if (status != PA_OK) return status;
+  status = read_model(out, file, allocator);
+  pa_model_file_free(file);
+  return status;
+}
+
+pa_status pa__regnn_policy_from(pa_policy **out, const pa_model_file *file, const pa_allocator *allocator) {
+  pa_regnn *m = NULL;
+  pa_status status = read_model(&m, file, allocator);
+  if (status != PA_OK) return status;
+  m->policy.class = &owning_class;
+  *out = &m->policy;
+  return PA_OK;
+}
+
+pa_status pa_regnn_save(const pa_regnn *model, const char *path, const char *note) {
+  if (!model || !path) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", model ? "path" : "model");
+  pa__metadata metadata[NUMBERS + 6] = {{"kind", "regnn"}, {"powalloc", pa_version_text()}};
+  char text[NUMBERS][24];
+  size_t count = 2;
+  for (size_t k = 0; k < NUMBERS; k++) {
+    snprintf(text[k], sizeof text[k], "%.0f", option(model->option, numbers[k].key));
+    metadata[count++] = (pa__metadata){numbers[k].name, text[k]};
+  }
+  for (size_t k = 0; k < WORDS; k++)
+    if (option(model->option, words[k].key) == words[k].value) metadata[count++] = (pa__metadata){words[k].name, words[k].text};
+  if (note) metadata[count++] = (pa__metadata){"trained", note};
+  pa__tensor *tensors = pa__allocate(&model->policy.allocator, most_tensors(&model->shape), sizeof *tensors);
+  if (!tensors) return PA_ERROR_MEMORY;
+  pa_regnn view = *model; /* tensors point into it; writing reads only */
+  pa_status status = pa__model_write(path, metadata, count, tensors, tensors_of(&view, tensors));
+  pa__release(&model->policy.allocator, tensors);
+  return status;
+}
