@@ -3,8 +3,9 @@
  *
  *   uwmmse_robust STEPS THREADS SEED MODEL.safetensors [PATH_GAIN.npy ...]
  *
- * Training: densities .5 to 5, 10 to 30 links in the box of 20. Test: 50 topologies a cell, 64 draws each; noise 10^-9.1 W,
- * power limit 1 W. Then, on path gains [M][M] that it never saw, 3200 Rayleigh draws (200 above 100 links) at noise 2e-13 W. */
+ * Training: densities .5 to 5, 10 to 30 links in the box of 20. Test: 50 topologies a cell, 64 draws each; noise
+ * 10^-9.1 W, power limit 1 W. Then, on path gains [M][M] that it never saw, 3200 Rayleigh draws (200 above 100 links)
+ * at noise 2e-13 W. */
 #include <powalloc/powalloc.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -59,7 +59,8 @@ static double train_one(const char *name, pa_network *network, const char *const
   rate[0] = mean_rate(wmmse, test, &p[0]);
   rate[1] = mean_rate(truncated, test, &p[1]);
   rate[2] = mean_rate(pa_uwmmse_policy(model), test, &p[2]);
-  printf("%-10s WMMSE-100 %.3f bit/s/Hz at %.2f W, WMMSE-4 %.4f, UWMMSE %.4f at %.2f W, %.1f s, best at %.0f, dropped %.0f\n",
+  printf("%-10s WMMSE-100 %.3f bit/s/Hz at %.2f W, WMMSE-4 %.4f, UWMMSE %.4f at %.2f W, %.1f s, best at %.0f, dropped "
+         "%.0f\n",
          name, rate[0], p[0], rate[1] / rate[0], rate[2] / rate[0], p[2], seconds, best_step, dropped);
   fflush(stdout);
   pa_policy_free(wmmse);

@@ -10,13 +10,14 @@
 
 #define ok(call) ck_assert_msg((call) == PA_OK, "%s: %s", #call, pa_last_error())
 /* The call fails with the status, and its message says `words`. */
-#define fails(call, status, words)                                                                              \
-  do {                                                                                                          \
-    pa_status got_ = (call);                                                                                    \
-    ck_assert_msg(got_ == (status), "%s gave %s", #call, pa_status_name(got_));                                 \
+#define fails(call, status, words)                                                                                  \
+  do {                                                                                                              \
+    pa_status got_ = (call);                                                                                        \
+    ck_assert_msg(got_ == (status), "%s gave %s", #call, pa_status_name(got_));                                     \
     ck_assert_msg(strstr(pa_last_error(), words) != NULL, "%s said \"%s\", not %s", #call, pa_last_error(), words); \
   } while (0)
-#define close_to(a, b, tolerance) ck_assert_msg(fabs((a) - (b)) <= (tolerance), "%s is %.17g, %s is %.17g", #a, (double)(a), #b, (double)(b))
+#define close_to(a, b, tolerance) \
+  ck_assert_msg(fabs((a) - (b)) <= (tolerance), "%s is %.17g, %s is %.17g", #a, (double)(a), #b, (double)(b))
 
 /* Runs a list of tests as one suite and ends with its failures. */
 static inline int run_tests(const char *name, const TTest *const *tests) {

@@ -15,8 +15,12 @@ START_TEST(philox_known_answers) {
   static const struct {
     uint32_t counter[4], key[2], out[4];
   } cases[] = {{{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
-               {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, {0xffffffff, 0xffffffff}, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
-               {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}, {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}}};
+               {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff},
+                {0xffffffff, 0xffffffff},
+                {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
+               {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
+                {0xa4093822, 0x299f31d0},
+                {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}}};
   for (size_t k = 0; k < 3; k++) {
     uint32_t out[4];
     pa__philox(cases[k].counter, cases[k].key, out);
@@ -83,9 +87,11 @@ START_TEST(keys_are_unique_and_described) {
 END_TEST
 
 START_TEST(status_codes_have_names) {
-  static const pa_status codes[] = {PA_OK, PA_STOPPED, PA_ERROR_ARGUMENT, PA_ERROR_MEMORY, PA_ERROR_WORKSPACE, PA_ERROR_FILE,
-                                    PA_ERROR_FORMAT, PA_ERROR_CALLBACK, PA_ERROR_NUMERIC, PA_ERROR_STATE};
-  for (size_t k = 0; k < sizeof codes / sizeof codes[0]; k++) ck_assert_int_eq(strncmp(pa_status_name(codes[k]), "PA_", 3), 0);
+  static const pa_status codes[] = {
+      PA_OK,         PA_STOPPED,      PA_ERROR_ARGUMENT, PA_ERROR_MEMORY,  PA_ERROR_WORKSPACE,
+      PA_ERROR_FILE, PA_ERROR_FORMAT, PA_ERROR_CALLBACK, PA_ERROR_NUMERIC, PA_ERROR_STATE};
+  for (size_t k = 0; k < sizeof codes / sizeof codes[0]; k++)
+    ck_assert_int_eq(strncmp(pa_status_name(codes[k]), "PA_", 3), 0);
   ck_assert_str_eq(pa_status_name(PA_ERROR_ARGUMENT), "PA_ERROR_ARGUMENT");
   ck_assert_str_eq(pa_status_name(-99), "unknown status");
   char text[32];
@@ -161,7 +167,8 @@ static const char *scratch_file(void) {
   return path;
 }
 
-/* Everything that takes an allocator, one job after the other; stops at the first that fails and frees what there is. */
+/* Everything that takes an allocator, one job after the other; stops at the first that fails and frees what there is.
+ */
 static pa_status whole_life(const pa_allocator *allocator) {
   pa_network *network = NULL, *cells = NULL, *family = NULL, *placed = NULL, *given = NULL;
   pa_states *states = NULL;
@@ -174,7 +181,7 @@ static pa_status whole_life(const pa_allocator *allocator) {
   static const int64_t receiver_of[2] = {0, 0};
   double h[9], power[18];
   pa_status status;
-#define STEP(call) \
+#define STEP(call)                                                                                                     \
   if ((status = (call)) != PA_OK) goto end
   STEP(pa_network_create_adhoc(&network, 3, 1, allocator));
   STEP(pa_network_create_multicell(&cells, 2, 3, 1, allocator));
@@ -275,8 +282,9 @@ START_TEST(pools_run_each_task_once) {
 END_TEST
 
 int main(void) {
-  return run_tests("base", (const TTest *const[]){philox_known_answers, uniform_numbers_are_uniform, whole_numbers_cover_their_range,
-                                                  keys_are_unique_and_described, status_codes_have_names,
-                                                  the_last_error_belongs_to_its_thread, arenas_measure_what_they_take,
-                                                  every_allocation_may_fail, pools_run_each_task_once, NULL});
+  return run_tests("base", (const TTest *const[]){philox_known_answers, uniform_numbers_are_uniform,
+                                                  whole_numbers_cover_their_range, keys_are_unique_and_described,
+                                                  status_codes_have_names, the_last_error_belongs_to_its_thread,
+                                                  arenas_measure_what_they_take, every_allocation_may_fail,
+                                                  pools_run_each_task_once, NULL});
 }

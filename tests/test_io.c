@@ -308,8 +308,8 @@ END_TEST
 
 /* ---- .npy ---- */
 
-static const double samples[] = {0,     -0.0,    1.0 / 3, -1e-310, 1.7976931348623157e308, 5e-324,
-                                 12345, 1e16 + 2, NAN,     INFINITY, -INFINITY,              0.1};
+static const double samples[] = {0,   -0.0,     1.0 / 3,   -1e-310, 1.7976931348623157e308, 5e-324, 12345, 1e16 + 2,
+                                 NAN, INFINITY, -INFINITY, 0.1};
 
 static pa_array *load_array(const char *path) {
   pa_array *array = NULL;
@@ -342,9 +342,9 @@ START_TEST(npy_has_numpys_bytes) {
   size_t size;
   unsigned char *bytes = get("a.npy", &size);
   ck_assert_uint_eq(size, 136);
-  ck_assert_int_eq(memcmp(bytes, "\x93NUMPY\x01\x00\x76\x00{'descr': '<f8', 'fortran_order': False, 'shape': (1, 1), }",
-                          10 + 59),
-                   0);
+  ck_assert_int_eq(
+      memcmp(bytes, "\x93NUMPY\x01\x00\x76\x00{'descr': '<f8', 'fortran_order': False, 'shape': (1, 1), }", 10 + 59),
+      0);
   ck_assert_int_eq(memcmp(bytes + 127, "\n\0\0\0\0\0\0\xf0\x3f", 9), 0);
   free(bytes);
 }
@@ -353,7 +353,8 @@ END_TEST
 /* A .npy file of a version and a header, and the data after it. */
 static void put_npy(const char *path, unsigned char major, const char *header, const void *data, size_t size) {
   size_t length = strlen(header);
-  unsigned char start[12] = {0x93, 'N', 'U', 'M', 'P', 'Y', major, 0, (unsigned char)length, (unsigned char)(length >> 8)};
+  unsigned char start[12] = {
+      0x93, 'N', 'U', 'M', 'P', 'Y', major, 0, (unsigned char)length, (unsigned char)(length >> 8)};
   FILE *file = fopen(path, "wb");
   ck_assert_ptr_nonnull(file);
   fwrite(start, 1, major == 1 ? 10 : 12, file);
@@ -576,7 +577,8 @@ START_TEST(csv_writes_a_vector_as_a_row) {
 END_TEST
 
 START_TEST(csv_reads_what_spreadsheets_write) {
-  const char *texts[] = {"1,2.5\n-3,4e2\n", "1,2.5\n-3,4e2", "\xef\xbb\xbf+1,2.5\r\n-3,400\r\n", " 1 ,\t2.5 \n-3,4E+2\n\n \n"};
+  const char *texts[] = {"1,2.5\n-3,4e2\n", "1,2.5\n-3,4e2", "\xef\xbb\xbf+1,2.5\r\n-3,400\r\n",
+                         " 1 ,\t2.5 \n-3,4E+2\n\n \n"};
   const double expected[] = {1, 2.5, -3, 400};
   for (size_t i = 0; i < LENGTH(texts); i++) {
     put("a.csv", texts[i], strlen(texts[i]));
@@ -641,7 +643,8 @@ END_TEST
 
 /* ---- Model files ---- */
 
-static const pa__metadata metadata[] = {{"kind", "uwmmse"}, {"layers", "4"}, {"note", "a \"quoted\"\nline, \xc3\xa9, \\u0000"}};
+static const pa__metadata metadata[] = {
+    {"kind", "uwmmse"}, {"layers", "4"}, {"note", "a \"quoted\"\nline, \xc3\xa9, \\u0000"}};
 
 static double matrix_data[] = {1, -2.5, 3e-300, 4, 5, 1.0 / 3}, scalar_data[] = {7};
 
@@ -721,13 +724,15 @@ static void put_model(const char *path, const char *header, size_t data_size) {
 }
 
 #define META "\"__metadata__\":{\"format\":\"powalloc\",\"format_version\":\"1\"}"
-#define TENSOR(name, dtype, shape, offsets) \
+#define TENSOR(name, dtype, shape, offsets)                                                                            \
   "\"" name "\":{\"dtype\":" dtype ",\"shape\":" shape ",\"data_offsets\":" offsets "}"
 #define ONE(dtype, shape, offsets) "{" META "," TENSOR("w", dtype, shape, offsets) "}"
-#define TWO(first, second) "{" META "," TENSOR("a", "\"F64\"", "[1]", first) "," TENSOR("b", "\"F64\"", "[1]", second) "}"
+#define TWO(first, second)                                                                                             \
+  "{" META "," TENSOR("a", "\"F64\"", "[1]", first) "," TENSOR("b", "\"F64\"", "[1]", second) "}"
 
 START_TEST(model_reads_narrow_tensors_in_any_order) {
-  put_model("m", "{" TENSOR("b", "\"F64\"", "[1]", "[4,12]") "," META "," TENSOR("a", "\"F32\"", "[1]", "[0,4]") "}", 12);
+  put_model("m", "{" TENSOR("b", "\"F64\"", "[1]", "[4,12]") "," META "," TENSOR("a", "\"F32\"", "[1]", "[0,4]") "}",
+            12);
   FILE *data = fopen("m", "r+b");
   float narrow = 0.1f;
   double wide = 0.1;
@@ -774,13 +779,14 @@ START_TEST(model_refuses_bad_headers) {
       {"{\"__metadata__\":{\"format\":\"powalloc\",\"format_version\":\"1\",\"format\":\"x\"}}", 0, "metadata format",
        "comes twice"},
       {"{" META "," META "}", 0, "tensor __metadata__", "comes twice"},
-      {"{" META "," TENSOR("w", "\"F64\"", "[1]", "[0,8]") "," TENSOR("w", "\"F64\"", "[1]", "[8,16]") "}", 16, "tensor w",
-       "comes twice"},
+      {"{" META "," TENSOR("w", "\"F64\"", "[1]", "[0,8]") "," TENSOR("w", "\"F64\"", "[1]", "[8,16]") "}", 16,
+       "tensor w", "comes twice"},
       {"{" META "," TENSOR("w", "\"F64\"", "[1]", "[0,8]") "," TENSOR("\\u0077", "\"F64\"", "[1]", "[8,16]") "}", 16,
        "tensor w", "comes twice"},
       {"{" META "," TENSOR("", "\"F64\"", "[1]", "[0,8]") "}", 8, "tensor \"\"", "1 to 63 printable"},
       {"{" META "," TENSOR("a\\u001b[1m", "\"F64\"", "[1]", "[0,8]") "}", 8, "tensor \"a?[1m\"", "1 to 63 printable"},
-      {"{" META "," TENSOR("0123456789012345678901234567890123456789012345678901234567890123", "\"F64\"", "[1]", "[0,8]") "}",
+      {"{" META
+       "," TENSOR("0123456789012345678901234567890123456789012345678901234567890123", "\"F64\"", "[1]", "[0,8]") "}",
        8, "tensor \"0123456789", "1 to 63 printable"},
       {"{" META ",\"w\":1}", 0, "tensor w", "not an object of dtype, shape and data_offsets"},
       {"{" META ",\"w\":{\"dtype\":\"F64\",\"shape\":[]}}", 8, "tensor w", "not an object of dtype"},
@@ -964,7 +970,8 @@ START_TEST(model_read_copies_all_or_nothing) {
   ASSERT_ERROR(pa__model_read(file, wanted, 4), PA_ERROR_FORMAT, "m: ", "tensor v0 is missing");
   wanted[2].optional = true;
   wanted[1].extent[1] = 4;
-  ASSERT_ERROR(pa__model_read(file, wanted, 4), PA_ERROR_FORMAT, "m: ", "tensor layer1.w: shape is [2,3], must be [2,4]");
+  ASSERT_ERROR(pa__model_read(file, wanted, 4), PA_ERROR_FORMAT,
+               "m: ", "tensor layer1.w: shape is [2,3], must be [2,4]");
   wanted[1].rank = 0;
   ASSERT_ERROR(pa__model_read(file, wanted, 4), PA_ERROR_FORMAT, "m: ", "tensor layer1.w: shape is [2,3], must be []");
   ck_assert_double_eq(scalar, -1);
@@ -980,8 +987,9 @@ START_TEST(model_read_copies_all_or_nothing) {
 END_TEST
 
 START_TEST(model_integers_are_checked) {
-  const pa__metadata numbers[] = {{"four", "4"},    {"zero", "0"},  {"minus", "-4"}, {"text", "four"}, {"part", "4x"},
-                                  {"space", " 4"}, {"empty", ""}, {"plus", "+4"}, {"large", "99999999999999999999999"}};
+  const pa__metadata numbers[] = {{"four", "4"},    {"zero", "0"},  {"minus", "-4"},
+                                  {"text", "four"}, {"part", "4x"}, {"space", " 4"},
+                                  {"empty", ""},    {"plus", "+4"}, {"large", "99999999999999999999999"}};
   ck_assert_int_eq(pa__model_write("m", numbers, LENGTH(numbers), NULL, 0), PA_OK);
   pa_model_file *file = load_model("m");
   size_t value = 77;
@@ -1009,7 +1017,8 @@ START_TEST(model_write_is_atomic) {
   memset(large, 'x', (size_t)1 << 20);
   pa__metadata note = {"note", large};
   ASSERT_ERROR(pa__model_write("m", &note, 1, tensors, LENGTH(tensors)), PA_ERROR_ARGUMENT, "m: ", "too long metadata");
-  ASSERT_ERROR(pa__model_write("none/m", NULL, 0, tensors, LENGTH(tensors)), PA_ERROR_FILE, "none/m: ", strerror(ENOENT));
+  ASSERT_ERROR(pa__model_write("none/m", NULL, 0, tensors, LENGTH(tensors)), PA_ERROR_FILE,
+               "none/m: ", strerror(ENOENT));
   ASSERT_ERROR(pa__model_write("/dev/full", NULL, 0, tensors, LENGTH(tensors)), PA_ERROR_FILE,
                "/dev/full: ", strerror(ENOSPC));
   ASSERT_ERROR(pa__model_write(NULL, NULL, 0, tensors, LENGTH(tensors)), PA_ERROR_ARGUMENT, "path is NULL");

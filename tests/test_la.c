@@ -16,6 +16,12 @@ static size_t tables(pa__la out[PA__SETS + 1]) {
   return count;
 }
 
+/* True under valgrind, which computes long double as double and knows no flushing of denormals. */
+static bool emulated(void) {
+  volatile long double one = 1;
+  return one + LDBL_EPSILON == 1;
+}
+
 static uint64_t drawn;
 
 static double uniform(void) { return pa__random_uniform(42, 0, drawn++); }
@@ -23,7 +29,10 @@ static double uniform(void) { return pa__random_uniform(42, 0, drawn++); }
 /* Magnitudes from 1e-30 to 1e30, zeros among them. */
 static double wild(void) { return uniform() < 0.1 ? 0 : (uniform() - 0.5) * pow(10, 60 * uniform() - 30); }
 
-/* The reference's layout of a matrix is that of four lanes: a test's own sums over plain arrays stand in for it here. */
+static double *vectors(size_t count) { return aligned_alloc(64, (count * sizeof(double) + 63) / 64 * 64); }
+
+/* The reference's layout of a matrix is that of four lanes: a test's own sums over plain arrays stand in for it here.
+ */
 struct block {
   pa__layout layout;
   pa__matrix matrix;
@@ -32,9 +41,8 @@ struct block {
 
 static struct block block_of(pa__layout layout, double (*draw)(void)) {
   size_t n = layout.links;
-  struct block b = {layout, {aligned_alloc(64, (n * layout.length * sizeof(double) + 63) / 64 * 64),
-                             aligned_alloc(64, (n * layout.length * sizeof(double) + 63) / 64 * 64)},
-                    calloc(layout.width * n * n, sizeof(double))};
+  struct block b = {
+      layout, {vectors(n * layout.length), vectors(n * layout.length)}, calloc(layout.width * n * n, sizeof(double))};
   memset(b.matrix.rows, 0, n * layout.length * sizeof(double));
   memset(b.matrix.transposed, 0, n * layout.length * sizeof(double));
   for (size_t s = 0; s < layout.width; s++)
@@ -59,7 +67,8 @@ static void free_block(struct block *b) {
 }
 
 /* y against sums in long double: within a few rounding errors of the sum of magnitudes. */
-static void check_product(const struct block *b, const double *y, const double *z, size_t columns, bool transposed, const char *name) {
+static void check_product(const struct block *b, const double *y, const double *z, size_t columns, bool transposed,
+                          const char *name) {
   size_t n = b->layout.links, w = b->layout.width;
   for (size_t c = 0; c < columns; c++)
     for (size_t s = 0; s < w; s++)
@@ -72,7 +81,8 @@ static void check_product(const struct block *b, const double *y, const double *
           size += term < 0 ? -term : term;
         }
         double got = y[c * b->layout.length + i * w + s];
-        ck_assert_msg(fabsl((long double)got - sum) <= 2.3e-16L * (long double)(n + 4) * size + 1e-300L,
+        ck_assert_msg(fabsl((long double)got - sum) <=
+                          2.3e-16L * (long double)(n + 4) * (1 + (long double)emulated()) * size + 1e-300L,
                       "%s, %zu links, column %zu, sample %zu, row %zu: %.17g, not %.17Lg", name, n, c, s, i, got, sum);
       }
   for (size_t c = 0; w == 1 && c < columns; c++)
@@ -80,17 +90,19 @@ static void check_product(const struct block *b, const double *y, const double *
 }
 
 START_TEST(shifts_are_sums) {
-  static const size_t sizes[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 20, 31, 33, 50, 64, 70, 130};
-  static const size_t columns[] = {1, 2, 3, 4, 5, 8, 11};
+  static const size_t sizes[] = {1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 31, 50, 67};
+  static const size_t columns[] = {1, 3, 4, 11};
   pa__la la[PA__SETS + 1];
   size_t count = tables(la);
   for (size_t t = 0; t < count; t++)
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++)
       for (int interleaved = 0; interleaved < 2; interleaved++) {
-        pa__layout layout = interleaved ? pa__layout_interleaved(&la[t], sizes[s]) : pa__layout_single(&la[t], sizes[s]);
+        pa__layout layout =
+            interleaved ? pa__layout_interleaved(&la[t], sizes[s]) : pa__layout_single(&la[t], sizes[s]);
         struct block b = block_of(layout, s % 2 ? wild : uniform);
-        double *z = aligned_alloc(64, 11 * layout.length * sizeof(double) + 64), *y = aligned_alloc(64, 11 * layout.length * sizeof(double) + 64);
-        for (size_t k = 0; k < 11 * layout.length; k++) z[k] = k % layout.length < layout.links * layout.width ? wild() : 0;
+        double *z = vectors(11 * layout.length), *y = vectors(11 * layout.length);
+        for (size_t k = 0; k < 11 * layout.length; k++)
+          z[k] = k % layout.length < layout.links * layout.width ? wild() : 0;
         for (size_t c = 0; c < sizeof columns / sizeof columns[0]; c++) {
           la[t].shift(&layout, y, &b.matrix, z, columns[c]);
           check_product(&b, y, z, columns[c], false, la[t].name);
@@ -137,7 +149,8 @@ START_TEST(layouts_agree_to_the_bit) {
         memset(z1, 0, sizeof z1);
         for (size_t i = 0; i < n; i++) {
           for (size_t j = 0; j < n; j++)
-            alone.matrix.rows[i * one.length + j] = alone.matrix.transposed[j * one.length + i] = b.plain[(s * n + i) * n + j];
+            alone.matrix.rows[i * one.length + j] = alone.matrix.transposed[j * one.length + i] =
+                b.plain[(s * n + i) * n + j];
           for (size_t c = 0; c < 3; c++) z1[c * one.length + i] = z[c * many.length + i * many.width + s];
         }
         for (int transposed = 0; transposed < 2; transposed++) {
@@ -161,13 +174,15 @@ static double ulps(double got, double expected) {
 
 enum { BLOCK = 64 };
 
-static void check_function(void (*f)(size_t, double *, const double *), double (*exact)(double), double low, double high, const char *name) {
+static void check_function(void (*f)(size_t, double *, const double *), double (*exact)(double), double low,
+                           double high, const char *name) {
   double x[BLOCK], y[BLOCK];
-  for (int round = 0; round < 2000; round++) {
+  for (int round = 0; round < 60; round++) {
     for (size_t k = 0; k < BLOCK; k++) x[k] = low + (high - low) * uniform();
     f(BLOCK, y, x);
     for (size_t k = 0; k < BLOCK; k++)
-      ck_assert_msg(ulps(y[k], exact(x[k])) <= 2, "%s(%.17g) is %.17g, not %.17g", name, x[k], y[k], exact(x[k]));
+      ck_assert_msg(ulps(y[k], exact(x[k])) <= 2 + emulated(), "%s(%.17g) is %.17g, not %.17g", name, x[k], y[k],
+                    exact(x[k]));
     f(BLOCK, x, x);
     ck_assert_int_eq(memcmp(x, y, sizeof x), 0);
   }
@@ -200,14 +215,15 @@ START_TEST(functions_are_within_two_ulps) {
 }
 END_TEST
 
-/* Distances between the steps of the sample distribution and 1 - exp(-h^2 / 2): Kolmogorov and Smirnov at a level of 1e-6. */
+/* Distances between the steps of the sample distribution and 1 - exp(-h^2 / 2): Kolmogorov and Smirnov at a level of
+ * 1e-6. */
 static int ascending(const void *a, const void *b) {
   double x = *(const double *)a, y = *(const double *)b;
   return x < y ? -1 : x > y;
 }
 
 START_TEST(amplitudes_are_rayleigh) {
-  enum { N = 20000 };
+  enum { N = 10000 };
   static double h[N + 3], reference[N];
   pa__la_ref.rayleigh(7, 5, N, reference);
   for (int set = 0; set < PA__SETS; set++) {
@@ -217,7 +233,8 @@ START_TEST(amplitudes_are_rayleigh) {
       h[n] = -1;
       la->rayleigh(7, 5, n, h);
       ck_assert(h[n] == -1);
-      for (size_t k = 0; k < n; k++) ck_assert_msg(ulps(h[k], reference[k]) <= 4, "%s: %.17g, not %.17g", la->name, h[k], reference[k]);
+      for (size_t k = 0; k < n; k++)
+        ck_assert_msg(ulps(h[k], reference[k]) <= 4, "%s: %.17g, not %.17g", la->name, h[k], reference[k]);
     }
     la->rayleigh(7, 5, N, h + 1); /* unaligned */
     for (size_t k = 0; k < N; k++) ck_assert(ulps(h[k + 1], reference[k]) <= 4);
@@ -250,7 +267,7 @@ static void check_packs(const pa__la *la, pa__layout layout) {
   for (size_t i = 0; i < n; i++) row[i] = uniform(), column[i] = 1 / uniform();
   for (size_t s = 0; s < 8; s++) c[s] = 0.1 + uniform();
   struct block b = block_of(layout, uniform);
-  double *diagonal = aligned_alloc(64, (layout.length * sizeof(double) + 63) / 64 * 64);
+  double *diagonal = vectors(layout.length);
   for (int kind = 0; kind < 3; kind++) {
     if (kind == 0) la->pack_gain(&layout, h, row, column, &b.matrix, diagonal);
     if (kind == 1) la->pack_scaled(&layout, h, 0.37, &b.matrix, diagonal);
@@ -268,7 +285,8 @@ static void check_packs(const pa__la *la, pa__layout layout) {
         }
     for (size_t k = n; w == 1 && k < layout.length; k++) {
       ck_assert(diagonal[k] == 0);
-      for (size_t i = 0; i < n; i++) ck_assert(b.matrix.rows[i * layout.length + k] == 0 && b.matrix.transposed[i * layout.length + k] == 0);
+      for (size_t i = 0; i < n; i++)
+        ck_assert(b.matrix.rows[i * layout.length + k] == 0 && b.matrix.transposed[i * layout.length + k] == 0);
     }
   }
   free(diagonal);
@@ -279,7 +297,7 @@ static void check_packs(const pa__la *la, pa__layout layout) {
 
 static void check_dense(const pa__la *la, pa__layout layout, size_t inputs, size_t outputs, bool biased, bool relu) {
   size_t n = layout.length, live = layout.links * layout.width;
-  double *x = aligned_alloc(64, (inputs * n * sizeof(double) + 63) / 64 * 64), *y = aligned_alloc(64, (outputs * n * sizeof(double) + 63) / 64 * 64);
+  double *x = vectors(inputs * n), *y = vectors(outputs * n);
   double *weight = calloc(inputs * outputs + outputs, sizeof *weight), *bias = weight + inputs * outputs;
   double *products = calloc(inputs * outputs * layout.width, sizeof *products);
   for (size_t k = 0; k < inputs * n; k++) x[k] = k % n < live ? uniform() - 0.5 : 0;
@@ -307,7 +325,7 @@ static void check_dense(const pa__la *la, pa__layout layout, size_t inputs, size
 }
 
 START_TEST(packs_and_dense_layers) {
-  static const size_t sizes[] = {1, 2, 3, 5, 8, 13, 17, 33, 70};
+  static const size_t sizes[] = {1, 3, 5, 8, 17, 37};
   for (int set = 0; set < PA__SETS; set++) {
     const pa__la *la = pa__la_of(set);
     if (!la) continue;
@@ -315,8 +333,9 @@ START_TEST(packs_and_dense_layers) {
       for (int interleaved = 0; interleaved < 2; interleaved++) {
         pa__layout layout = interleaved ? pa__layout_interleaved(la, sizes[s]) : pa__layout_single(la, sizes[s]);
         check_packs(la, layout);
-        for (size_t inputs = 1; inputs <= 11; inputs += 2)
-          for (size_t outputs = 1; outputs <= 11; outputs += 3) check_dense(la, layout, inputs, outputs, inputs % 3 == 0, outputs % 2 == 0);
+        for (size_t inputs = 1; inputs <= 11; inputs += 5)
+          for (size_t outputs = 1; outputs <= 11; outputs += 3)
+            check_dense(la, layout, inputs, outputs, inputs % 2 == 0, outputs % 2 == 0);
       }
   }
 }
@@ -347,7 +366,7 @@ START_TEST(denormals_are_flushed_and_the_mode_restored) {
   ck_assert(least / 2 > 0);
   pa__flush saved = pa__flush_begin();
 #if defined(__x86_64__)
-  ck_assert(least / 2 == 0);
+  ck_assert(least / 2 == 0 || emulated());
 #endif
   pa__flush_end(saved);
   ck_assert(least / 2 > 0);
@@ -358,6 +377,7 @@ END_TEST
 
 int main(void) {
   return run_tests("la", (const TTest *const[]){shifts_are_sums, the_reference_is_right, layouts_agree_to_the_bit,
-                                                functions_are_within_two_ulps, amplitudes_are_rayleigh, packs_and_dense_layers,
-                                                bounds_are_found_at_every_place, denormals_are_flushed_and_the_mode_restored, NULL});
+                                                functions_are_within_two_ulps, amplitudes_are_rayleigh,
+                                                packs_and_dense_layers, bounds_are_found_at_every_place,
+                                                denormals_are_flushed_and_the_mode_restored, NULL});
 }

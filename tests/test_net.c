@@ -11,7 +11,8 @@
 static void rates_of_case(const char *name) {
   fixture *f = fixture_open(name);
   size_t shape[8];
-  const double *h = fixture_get(f, "H", shape), *p = fixture_get(f, "p", NULL), *expected = fixture_get(f, "rates_ln", NULL);
+  const double *h = fixture_get(f, "H", shape), *p = fixture_get(f, "p", NULL),
+               *expected = fixture_get(f, "rates_ln", NULL);
   size_t n = shape[0] * shape[1];
   double *rate = calloc(n, sizeof *rate);
   pa_states *states;
@@ -48,7 +49,9 @@ START_TEST(sinr_is_its_definition) {
       for (size_t j = 0; j < n; j++) {
         long double interference = noise[j], own = (long double)h[(b * n + j) * n + j];
         for (size_t i = 0; i < n; i++)
-          if (i != j) interference += (long double)h[(b * n + i) * n + j] * (long double)h[(b * n + i) * n + j] * power[b * n + i];
+          if (i != j)
+            interference +=
+                (long double)h[(b * n + i) * n + j] * (long double)h[(b * n + i) * n + j] * power[b * n + i];
         double expected = (double)(own * own * power[b * n + j] / interference);
         close_to(sinr[b * n + j], expected, 1e-13 * expected);
       }
@@ -322,16 +325,26 @@ START_TEST(powers_in_words) {
   static const struct {
     const char *text;
     double watts;
-  } good[] = {{"0.1", 0.1}, {"1e-3 W", 1e-3}, {"200 mW", 0.2}, {"3uW", 3e-6}, {"30 dBm", 1}, {"30dBm", 1}, {"-91 dB", 7.943282347242815e-10},
-              {"-91dBW", 7.943282347242815e-10}, {"0", 0}, {"  2", 2}};
+  } good[] = {{"0.1", 0.1},
+              {"1e-3 W", 1e-3},
+              {"200 mW", 0.2},
+              {"3uW", 3e-6},
+              {"30 dBm", 1},
+              {"30dBm", 1},
+              {"-91 dB", 7.943282347242815e-10},
+              {"-91dBW", 7.943282347242815e-10},
+              {"0", 0},
+              {"  2", 2}};
   double watts = 7;
   for (size_t k = 0; k < sizeof good / sizeof good[0]; k++) {
     ok(pa_parse_power(good[k].text, &watts));
     close_to(watts, good[k].watts, 1e-14 * good[k].watts);
   }
-  static const char *const bad[] = {"", "W", "one", "1 w", "1 dbm", "1 kW", "1W2", "-1", "nan", "inf", "1e999", "4000 dB", "0,5"};
+  static const char *const bad[] = {"",   "W",   "one", "1 w",   "1 dbm",   "1 kW", "1W2",
+                                    "-1", "nan", "inf", "1e999", "4000 dB", "0,5"};
   watts = 7;
-  for (size_t k = 0; k < sizeof bad / sizeof bad[0]; k++) fails(pa_parse_power(bad[k], &watts), PA_ERROR_ARGUMENT, "\"");
+  for (size_t k = 0; k < sizeof bad / sizeof bad[0]; k++)
+    fails(pa_parse_power(bad[k], &watts), PA_ERROR_ARGUMENT, "\"");
   fails(pa_parse_power(NULL, &watts), PA_ERROR_ARGUMENT, "text is NULL");
   fails(pa_parse_power("1", NULL), PA_ERROR_ARGUMENT, "watts is NULL");
   ck_assert(watts == 7);
@@ -352,12 +365,14 @@ START_TEST(states_keep_what_they_are_given) {
   ck_assert_uint_eq(pa_states_batch(states), 2);
   ck_assert_uint_eq(pa_states_links(states), 2);
   ck_assert_ptr_eq(pa_states_channel(states), h);
-  ck_assert(pa_states_noise(states)[1] == 0.5 && pa_states_power_limit(states)[1] == 2 && pa_states_weights(states)[1] == 1);
+  ck_assert(pa_states_noise(states)[1] == 0.5 && pa_states_power_limit(states)[1] == 2 &&
+            pa_states_weights(states)[1] == 1);
   ok(pa_states_set_noise(states, (double[]){1, 2}, 2));
   ok(pa_states_set_power_limit(states, (double[]){3, 4}, 2));
   ok(pa_states_set_weights(states, (double[]){5}, 1));
   ok(pa_states_set_first(states, 9));
-  ck_assert(pa_states_noise(states)[1] == 2 && pa_states_power_limit(states)[0] == 3 && pa_states_weights(states)[1] == 5);
+  ck_assert(pa_states_noise(states)[1] == 2 && pa_states_power_limit(states)[0] == 3 &&
+            pa_states_weights(states)[1] == 5);
   ck_assert_uint_eq(pa_states_first(states), 9);
   ok(pa_states_set_node_state(states, x, 1));
   ck_assert_ptr_eq(pa_states_node_state(states), x);
@@ -430,12 +445,15 @@ START_TEST(bad_networks_are_refused) {
   fails(pa_network_create_multicell(&none, 5, 4, 1, NULL), PA_ERROR_ARGUMENT, "cells is 5");
   fails(pa_network_create_path_gain(&none, 2, gain, 1, NULL), PA_ERROR_ARGUMENT, "path_gain[1][0] is -0.2");
   fails(pa_network_create_path_gain(&none, 2, NULL, 1, NULL), PA_ERROR_ARGUMENT, "path_gain is NULL");
-  fails(pa_network_create_positions(&none, 2, at, 2, at, NULL, 0, 1, NULL), PA_ERROR_ARGUMENT, "transmitter 0 stands on receiver 0");
+  fails(pa_network_create_positions(&none, 2, at, 2, at, NULL, 0, 1, NULL), PA_ERROR_ARGUMENT,
+        "transmitter 0 stands on receiver 0");
   fails(pa_network_create_positions(&none, 2, at, 1, at, NULL, 1, 1, NULL), PA_ERROR_ARGUMENT, "receiver_of is NULL");
-  fails(pa_network_create_positions(&none, 2, at, 2, at, receiver_of, 1, 1, NULL), PA_ERROR_ARGUMENT, "receiver_of[1] is 2");
+  fails(pa_network_create_positions(&none, 2, at, 2, at, receiver_of, 1, 1, NULL), PA_ERROR_ARGUMENT,
+        "receiver_of[1] is 2");
   fails(pa_network_create_positions(&none, 2, at, 0, at, NULL, 1, 1, NULL), PA_ERROR_ARGUMENT, "receivers is 0");
   at[3] = INFINITY;
-  fails(pa_network_create_positions(&none, 2, at, 2, at, NULL, 1, 1, NULL), PA_ERROR_ARGUMENT, "transmitters[1][1] is not finite");
+  fails(pa_network_create_positions(&none, 2, at, 2, at, NULL, 1, 1, NULL), PA_ERROR_ARGUMENT,
+        "transmitters[1][1] is not finite");
   ck_assert_ptr_null(none);
   ok(pa_network_create_adhoc(&network, 2, 1, NULL));
   fails(pa_network_set(network, PA_NETWORK_DENSITY, 0), PA_ERROR_ARGUMENT, "network.density is 0");
@@ -456,16 +474,18 @@ START_TEST(bad_networks_are_refused) {
   gain[2] = 0.2;
   ok(pa_network_create_path_gain(&network, 2, gain, 1, NULL));
   fails(pa_network_positions(network, h, h), PA_ERROR_ARGUMENT, "no positions");
-  fails(pa_network_set(network, PA_NETWORK_PATH_LOSS_EXPONENT, 2), PA_ERROR_ARGUMENT, "does not apply to a network made from path gains");
+  fails(pa_network_set(network, PA_NETWORK_PATH_LOSS_EXPONENT, 2), PA_ERROR_ARGUMENT,
+        "does not apply to a network made from path gains");
   pa_network_free(network);
 }
 END_TEST
 
 int main(void) {
-  return run_tests("net", (const TTest *const[]){rates_of_verified_cases, sinr_is_its_definition, path_gains_of_verified_cases,
-                                                 links_that_share_a_receiver_share_its_channels, boxes_follow_the_papers,
-                                                 smaller_networks_are_nested, a_draw_depends_on_its_number_alone,
-                                                 fading_has_the_right_moments, families_change_topology_every_eight_draws, decibels,
-                                                 powers_in_words, states_keep_what_they_are_given, bad_states_are_refused,
-                                                 bad_networks_are_refused, NULL});
+  return run_tests("net",
+                   (const TTest *const[]){rates_of_verified_cases, sinr_is_its_definition, path_gains_of_verified_cases,
+                                          links_that_share_a_receiver_share_its_channels, boxes_follow_the_papers,
+                                          smaller_networks_are_nested, a_draw_depends_on_its_number_alone,
+                                          fading_has_the_right_moments, families_change_topology_every_eight_draws,
+                                          decibels, powers_in_words, states_keep_what_they_are_given,
+                                          bad_states_are_refused, bad_networks_are_refused, NULL});
 }

@@ -83,7 +83,8 @@ static void reaches(const fixture *f, const pa_states *states, int iterations) {
 
 START_TEST(wmmse_cases) {
   static const char *const noises[] = {"s1", "s1em3", "s1em9p1", "s1em10"};
-  static const char *const networks[] = {"M1_%s", "M2_%s", "M3_%s", "M10_%s", "M10_%s_pmax10", "M20_%s", "M50_%s", "M100_%s"};
+  static const char *const networks[] = {"M1_%s",         "M2_%s",  "M3_%s",  "M10_%s",
+                                         "M10_%s_pmax10", "M20_%s", "M50_%s", "M100_%s"};
   static const int iterations[] = {1, 2, 4, 100};
   for (size_t k = 0; k < 8; k++)
     for (size_t s = 0; s < 4; s++) {
@@ -481,8 +482,9 @@ START_TEST(permuting_links_permutes_powers) {
       double *power = allocate(all.policy[k], states), *moved = allocate(all.policy[k], other);
       for (size_t b = 0; b < 3; b++)
         for (size_t i = 0; i < n; i++)
-          ck_assert_msg(fabs(moved[b * n + i] - power[b * n + order[i]]) <= 1e-8, "%s, %zu links: link %zu has %.12g, %.12g before",
-                        pa_policy_name(all.policy[k]), n, i, moved[b * n + i], power[b * n + order[i]]);
+          ck_assert_msg(fabs(moved[b * n + i] - power[b * n + order[i]]) <= 1e-8,
+                        "%s, %zu links: link %zu has %.12g, %.12g before", pa_policy_name(all.policy[k]), n, i,
+                        moved[b * n + i], power[b * n + order[i]]);
       free(power);
       free(moved);
     }
@@ -513,7 +515,8 @@ START_TEST(a_sample_does_not_depend_on_its_batch) {
         ok(pa_policy_allocate(all.policy[k], part, piece + first * n, NULL, 0));
         pa_states_free(part);
       }
-      ck_assert_msg(memcmp(power, piece, B * n * sizeof *power) == 0, "%s, %zu links", pa_policy_name(all.policy[k]), n);
+      ck_assert_msg(memcmp(power, piece, B * n * sizeof *power) == 0, "%s, %zu links", pa_policy_name(all.policy[k]),
+                    n);
       free(power);
       free(piece);
     }
@@ -605,7 +608,8 @@ START_TEST(nothing_is_allocated_with_a_workspace) {
       for (size_t i = 64 + bytes; i < (bytes + 191) / 64 * 64; i++) ck_assert_uint_eq(memory[i], 0xA5);
       ok(pa_policy_allocate(all.policy[k], states, other, NULL, 0));
       ck_assert_int_eq(memcmp(power, other, batch * n * sizeof *power), 0);
-      if (bytes > 64) fails(pa_policy_allocate(all.policy[k], states, other, memory, bytes - 1), PA_ERROR_WORKSPACE, "needs");
+      if (bytes > 64)
+        fails(pa_policy_allocate(all.policy[k], states, other, memory, bytes - 1), PA_ERROR_WORKSPACE, "needs");
       fails(pa_policy_allocate(all.policy[k], states, other, memory + 8, bytes), PA_ERROR_WORKSPACE, "not aligned");
       ck_assert_int_eq(memcmp(power, other, batch * n * sizeof *power), 0);
       free(memory);
@@ -788,13 +792,25 @@ START_TEST(kinds_can_be_listed) {
 END_TEST
 
 int main(void) {
-  return run_tests("policy", (const TTest *const[]){
-                                 wmmse_cases, priced_case, wmmse_never_gets_worse, wmmse_against_brute_force,
-                                 decoupled_links_transmit_at_full_power, dead_links_are_silent, wmmse_is_free_of_units,
-                                 weights_favour_their_link, tolerance_ends_early_where_more_would_change_nothing,
-                                 cap_on_the_sum_is_met, average_budget_is_met, permuting_links_permutes_powers,
-                                 a_sample_does_not_depend_on_its_batch, powers_stay_within_their_limits,
-                                 random_selection_is_exact_uniform_and_repeatable, nothing_is_allocated_with_a_workspace,
-                                 threads_share_a_policy, callbacks_are_policies, bad_input_is_named_and_changes_nothing,
-                                 kinds_can_be_listed, NULL});
+  return run_tests("policy", (const TTest *const[]){wmmse_cases,
+                                                    priced_case,
+                                                    wmmse_never_gets_worse,
+                                                    wmmse_against_brute_force,
+                                                    decoupled_links_transmit_at_full_power,
+                                                    dead_links_are_silent,
+                                                    wmmse_is_free_of_units,
+                                                    weights_favour_their_link,
+                                                    tolerance_ends_early_where_more_would_change_nothing,
+                                                    cap_on_the_sum_is_met,
+                                                    average_budget_is_met,
+                                                    permuting_links_permutes_powers,
+                                                    a_sample_does_not_depend_on_its_batch,
+                                                    powers_stay_within_their_limits,
+                                                    random_selection_is_exact_uniform_and_repeatable,
+                                                    nothing_is_allocated_with_a_workspace,
+                                                    threads_share_a_policy,
+                                                    callbacks_are_policies,
+                                                    bad_input_is_named_and_changes_nothing,
+                                                    kinds_can_be_listed,
+                                                    NULL});
 }

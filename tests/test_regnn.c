@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static const char *const verified[] = {"regnn_m1_L2_F2_K3", "regnn_m5_L3_F3_K4", "regnn_m20_L8_F1_K5", "regnn_m20_L4_F4_K5",
-                                       "regnn_m50_L8_F1_K5"};
+static const char *const verified[] = {"regnn_m1_L2_F2_K3", "regnn_m5_L3_F3_K4", "regnn_m20_L8_F1_K5",
+                                       "regnn_m20_L4_F4_K5", "regnn_m50_L8_F1_K5"};
 
 /* A verified case: model, states with node state, and their sizes. */
 struct verified {
@@ -39,8 +39,10 @@ static struct verified open_case(const char *name) {
   v.layers = (size_t)fixture_scalar(v.f, "L");
   v.features = (size_t)fixture_scalar(v.f, "F");
   v.taps = (size_t)fixture_scalar(v.f, "K");
-  const int32_t keys[] = {PA_REGNN_LAYERS, PA_REGNN_FEATURES, PA_REGNN_TAPS, PA_REGNN_INPUTS, PA_REGNN_STATE_FEATURES, PA_REGNN_SHIFT, PA_REGNN_SCALE};
-  const double values[] = {(double)v.layers, (double)v.features, (double)v.taps, 0, (double)v.inputs, PA_REGNN_SHIFT_SCALE, fixture_scalar(v.f, "scale")};
+  const int32_t keys[] = {PA_REGNN_LAYERS,         PA_REGNN_FEATURES, PA_REGNN_TAPS, PA_REGNN_INPUTS,
+                          PA_REGNN_STATE_FEATURES, PA_REGNN_SHIFT,    PA_REGNN_SCALE};
+  const double values[] = {(double)v.layers,     (double)v.features,          (double)v.taps, 0, (double)v.inputs,
+                           PA_REGNN_SHIFT_SCALE, fixture_scalar(v.f, "scale")};
   ok(pa_regnn_create(&v.model, keys, values, 7, 0, NULL));
   v.weights = pa_regnn_weight_count(v.model);
   double *weights = calloc(v.weights, sizeof *weights);
@@ -79,19 +81,20 @@ static double *gradient_of(pa_policy *policy, const pa_states *states, const dou
 }
 
 static void same_gradient(const struct verified *v, const char *name, const double *dy) {
-  double *expected = calloc(v->weights, sizeof *expected), *gradient = gradient_of(pa_regnn_policy(v->model), v->states, dy);
+  double *expected = calloc(v->weights, sizeof *expected),
+         *gradient = gradient_of(pa_regnn_policy(v->model), v->states, dy);
   double largest = 0;
   gather(v, name, expected);
   for (size_t k = 0; k < v->weights; k++) largest = fmax(largest, fabs(expected[k]));
   for (size_t k = 0; k < v->weights; k++)
-    ck_assert_msg(fabs(gradient[k] - expected[k]) <= 1e-9 * fmax(fabs(expected[k]), 1e-3 * largest), "%s[%zu] is %.12g, not %.12g", name,
-                  k, gradient[k], expected[k]);
+    ck_assert_msg(fabs(gradient[k] - expected[k]) <= 1e-9 * fmax(fabs(expected[k]), 1e-3 * largest),
+                  "%s[%zu] is %.12g, not %.12g", name, k, gradient[k], expected[k]);
   free(expected);
   free(gradient);
 }
 
-/* Outputs to 1e-11, powers, and the score-function gradients of J = mean(reward log p), with and without the mean reward
- * taken off, to 1e-9. */
+/* Outputs to 1e-11, powers, and the score-function gradients of J = mean(reward log p), with and without the mean
+ * reward taken off, to 1e-9. */
 START_TEST(fixtures) {
   for (size_t c = 0; c < sizeof verified / sizeof verified[0]; c++) {
     struct verified v = open_case(verified[c]);

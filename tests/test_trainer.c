@@ -120,7 +120,8 @@ START_TEST(training_helps) {
 }
 END_TEST
 
-/* The kept weights reach the rate that the trainer tells, and the baseline is WMMSE: held-out states are the last fifth. */
+/* The kept weights reach the rate that the trainer tells, and the baseline is WMMSE: held-out states are the last
+ * fifth. */
 START_TEST(stats_can_be_recomputed) {
   struct source source = source_of(STATES);
   pa_uwmmse *model = model_of(PA_UWMMSE_EXTENDED);
@@ -266,7 +267,8 @@ static int32_t watch(void *user, const pa_trainer *trainer) {
   watcher->inner[1] = pa_trainer_set(same, PA_TRAINER_THREADS, 2);
   watcher->inner[2] = pa_trainer_set_progress(same, 1, NULL, NULL, NULL);
   double step;
-  return pa_trainer_stat(trainer, PA_TRAINER_STEP, &step) == PA_OK && step == watcher->at ? watcher->code : PA_CALLBACK_OK;
+  return pa_trainer_stat(trainer, PA_TRAINER_STEP, &step) == PA_OK && step == watcher->at ? watcher->code
+                                                                                          : PA_CALLBACK_OK;
 }
 
 static void count_free(void *user) { ((struct watcher *)user)->freed++; }
@@ -467,8 +469,10 @@ START_TEST(bad_input_is_named_and_changes_nothing) {
   fails(pa_trainer_create(&none, NULL, source.network, 0, NULL), PA_ERROR_ARGUMENT, "policy is NULL");
   fails(pa_trainer_create(&none, pa_uwmmse_policy(model), NULL, 0, NULL), PA_ERROR_ARGUMENT, "network is NULL");
   fails(pa_trainer_create(NULL, pa_uwmmse_policy(model), source.network, 0, NULL), PA_ERROR_ARGUMENT, "out is NULL");
-  fails(pa_trainer_create_on_states(&none, pa_uwmmse_policy(model), NULL, 0, NULL), PA_ERROR_ARGUMENT, "states is NULL");
-  fails(pa_trainer_create_on_states(&none, pa_uwmmse_policy(model), one, 0, NULL), PA_ERROR_ARGUMENT, "training needs 2");
+  fails(pa_trainer_create_on_states(&none, pa_uwmmse_policy(model), NULL, 0, NULL), PA_ERROR_ARGUMENT,
+        "states is NULL");
+  fails(pa_trainer_create_on_states(&none, pa_uwmmse_policy(model), one, 0, NULL), PA_ERROR_ARGUMENT,
+        "training needs 2");
   ck_assert_ptr_null(none);
   trainer = trainer_of(model, &source, 0);
   fails(pa_trainer_set(trainer, PA_TRAINER_BATCH, 0), PA_ERROR_ARGUMENT, "trainer.batch");
@@ -497,8 +501,9 @@ END_TEST
 int main(void) {
   return run_tests("trainer",
                    (const TTest *const[]){training_helps, stats_can_be_recomputed, threads_change_no_bit, seeds_matter,
-                                          a_resumed_run_is_the_whole_run, the_best_weights_are_kept, progress_callbacks_end_a_run,
-                                          another_thread_stops_a_run, held_out_states_are_held_out,
-                                          keys_are_locked_after_the_first_step, wrong_checkpoints_are_refused,
-                                          gradients_that_overflow_are_left_out, bad_input_is_named_and_changes_nothing, NULL});
+                                          a_resumed_run_is_the_whole_run, the_best_weights_are_kept,
+                                          progress_callbacks_end_a_run, another_thread_stops_a_run,
+                                          held_out_states_are_held_out, keys_are_locked_after_the_first_step,
+                                          wrong_checkpoints_are_refused, gradients_that_overflow_are_left_out,
+                                          bad_input_is_named_and_changes_nothing, NULL});
 }

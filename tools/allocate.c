@@ -27,7 +27,8 @@ static named_policy the_policy(void) {
   free(all);
   if (wanted.state) fail(EXIT_USAGE, "--state: policy %s takes no node state", one.name);
   if (wanted.sample || wanted.probabilities)
-    fail(EXIT_USAGE, "%s: policy %s has powers, not probabilities", wanted.sample ? "--sample" : "--probabilities", one.name);
+    fail(EXIT_USAGE, "%s: policy %s has powers, not probabilities", wanted.sample ? "--sample" : "--probabilities",
+         one.name);
   return one;
 }
 

@@ -54,10 +54,11 @@ static void add_row(const char **row, cJSON *rows, const outcome *o, const outco
 }
 
 int evaluate(int count, char **words) {
-  parse_options("evaluate [--policy NAME ...] [--model FILE ...] --noise-power W --pmax W [--channel H.npy | network options]",
-                "Compares policies on the same states, paired by sample.",
-                (const option *const[]){policy_table, channel_options, physics_options, network_options, own, json_table, NULL},
-                count, words, NULL);
+  parse_options(
+      "evaluate [--policy NAME ...] [--model FILE ...] --noise-power W --pmax W [--channel H.npy | network options]",
+      "Compares policies on the same states, paired by sample.",
+      (const option *const[]){policy_table, channel_options, physics_options, network_options, own, json_table, NULL},
+      count, words, NULL);
   size_t policy_count;
   named_policy *all = policy_list(&policy_count);
   if (policy_count == 0) fail(EXIT_USAGE, "give at least one --policy or --model");

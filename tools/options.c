@@ -148,7 +148,8 @@ static void set(const option *o, const char *text) {
   }
 }
 
-void parse_options(const char *usage, const char *purpose, const option *const *tables, int count, char **words, list *rest) {
+void parse_options(const char *usage, const char *purpose, const option *const *tables, int count, char **words,
+                   list *rest) {
   for (int k = 0; k < count; k++) {
     const char *word = words[k];
     if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0) {

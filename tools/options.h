@@ -30,7 +30,7 @@ typedef enum option_kind {
 } option_kind;
 
 typedef struct option {
-  const char *name;     /* "--links"; NULL ends a table */
+  const char *name; /* "--links"; NULL ends a table */
   option_kind kind;
   void *target;         /* holds the default before */
   const char *argument; /* its name in the help text */
@@ -42,7 +42,8 @@ size_t word_distance(const char *a, const char *b);
 
 /* Reads the words by the tables (a NULL-terminated list of them); what is no option goes to `rest`. Prints the help and
  * ends the command on -h or --help, ends it with status 2 on wrong usage. */
-void parse_options(const char *usage, const char *purpose, const option *const *tables, int count, char **words, list *rest);
+void parse_options(const char *usage, const char *purpose, const option *const *tables, int count, char **words,
+                   list *rest);
 
 /* NULL for TEXT and OUTPUT, NAN for NUMBER and POWER, UINT64_MAX for COUNT mean "not given". */
 #define NOT_GIVEN UINT64_MAX

@@ -78,7 +78,9 @@ double seconds_now(void) {
 static void usage(FILE *to) {
   fprintf(to, "Learned wireless power allocation.\n\nusage: powalloc <verb> [options]\n\n");
   for (size_t k = 0; k < sizeof verbs / sizeof verbs[0]; k++) fprintf(to, "  %-10s %s\n", verbs[k].name, verbs[k].does);
-  fprintf(to, "\n  powalloc <verb> --help    the verb's options\n  powalloc --version        version and instruction set\n");
+  fprintf(
+      to,
+      "\n  powalloc <verb> --help    the verb's options\n  powalloc --version        version and instruction set\n");
 }
 
 int main(int argc, char **argv) {

@@ -49,7 +49,8 @@ static void bar_line(const progress *p, double done, double elapsed, const char 
   double rate = elapsed > 0 ? done / elapsed : 0;
   fprintf(stderr, "\r%-12s [", p->what);
   for (int k = 0; k < BAR; k++) fputc(k < full ? '#' : '.', stderr);
-  fprintf(stderr, "] %3.0f %%  %.0f/s  %.0f s left", 100 * done / p->total, rate, rate > 0 ? (p->total - done) / rate : 0);
+  fprintf(stderr, "] %3.0f %%  %.0f/s  %.0f s left", 100 * done / p->total, rate,
+          rate > 0 ? (p->total - done) / rate : 0);
   if (value_name && isfinite(value)) fprintf(stderr, "  %s %.4f", value_name, value);
   fprintf(stderr, "\033[K");
   fflush(stderr);

@@ -15,7 +15,8 @@ static const struct reproduction {
   const char *name, *what;
   int (*run)(const reproduction_options *o);
 } reproductions[] = {
-    {"uwmmse-table1", "UWMMSE paper, table 1 and figure 2(a): sum-rate and time of all methods", reproduce_uwmmse_table1},
+    {"uwmmse-table1", "UWMMSE paper, table 1 and figure 2(a): sum-rate and time of all methods",
+     reproduce_uwmmse_table1},
 };
 
 enum { COUNT_OF_REPRODUCTIONS = sizeof reproductions / sizeof reproductions[0] };
@@ -35,7 +36,8 @@ int reproduce(int count, char **words) {
   parse_options("reproduce NAME --out DIR [--quick]", "Reproduces a table or figure of the papers.",
                 (const option *const[]){own, progress_table, NULL}, count, words, &names);
   if (catalogue) {
-    for (size_t k = 0; k < COUNT_OF_REPRODUCTIONS; k++) printf("%-16s %s\n", reproductions[k].name, reproductions[k].what);
+    for (size_t k = 0; k < COUNT_OF_REPRODUCTIONS; k++)
+      printf("%-16s %s\n", reproductions[k].name, reproductions[k].what);
     return EXIT_SUCCESS;
   }
   if (names.count != 1) fail(EXIT_USAGE, "give one name; see --list");

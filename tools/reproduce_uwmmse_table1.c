@@ -1,5 +1,5 @@
-/* UWMMSE paper, table 1 and figure 2(a): 20 links, ad hoc, noise sigma = 2.6e-5 in the text and 10^-9.1 W in the authors'
- * code, 6400 test draws. */
+/* UWMMSE paper, table 1 and figure 2(a): 20 links, ad hoc, noise sigma = 2.6e-5 in the text and 10^-9.1 W in the
+ * authors' code, 6400 test draws. */
 #define _GNU_SOURCE
 #include "command.h"
 #include "comparison.h"
@@ -46,8 +46,9 @@ typedef struct setting {
 
 /* Training of a seed in this setting, as the note in its model file: a file that bears it is used again. */
 static const char *note_of(const setting *s, uint64_t seed) {
-  return text_of("powalloc %s: reproduce uwmmse-table1, %s, ad hoc, %d links, seed %llu, noise -91 dB, pmax 1 W, %llu steps of 64",
-                 pa_version_text(), s->o->architecture, LINKS, (unsigned long long)seed, (unsigned long long)s->steps);
+  return text_of(
+      "powalloc %s: reproduce uwmmse-table1, %s, ad hoc, %d links, seed %llu, noise -91 dB, pmax 1 W, %llu steps of 64",
+      pa_version_text(), s->o->architecture, LINKS, (unsigned long long)seed, (unsigned long long)s->steps);
 }
 
 static bool load_trained(pa_uwmmse **model, const char *path, const char *note, result *r) {
@@ -74,11 +75,14 @@ static pa_uwmmse *trained_model(const setting *s, const pa_network *network, res
   const char *checkpoint = text_of("%s/uwmmse-table1-s%llu-%s-%llu.checkpoint", s->o->out, (unsigned long long)r->seed,
                                    s->o->architecture, (unsigned long long)s->steps);
   if (access(checkpoint, R_OK) == 0) pa_trainer_resume(trainer, checkpoint); /* one that does not fit is trained anew */
-  training t = {.what = text_of("seed %llu", (unsigned long long)r->seed), .steps = s->steps, .checkpoint = checkpoint,
+  training t = {.what = text_of("seed %llu", (unsigned long long)r->seed),
+                .steps = s->steps,
+                .checkpoint = checkpoint,
                 .checkpoint_every = CHECKPOINT_EVERY};
   run_training(&t, trainer);
   pa_trainer_free(trainer);
-  if (!t.complete) fail(EXIT_INTERRUPTED, "interrupted; what is finished is in %s, the same command goes on from there", s->o->out);
+  if (!t.complete)
+    fail(EXIT_INTERRUPTED, "interrupted; what is finished is in %s, the same command goes on from there", s->o->out);
   r->train_seconds = t.seconds;
   r->best_step = t.best_step;
   must(pa_uwmmse_save(model, path, text_of("%s; best at %.0f, %.1f s", note, t.best_step, t.seconds)));
@@ -138,8 +142,8 @@ static const char *or_dash(double x, const char *format_text) { return isnan(x) 
 
 static void print_results(const setting *s, const result *results) {
   size_t n = s->topologies;
-  const char *cells[(METHODS + 1) * COLUMNS] = {"method", "paper bit/s/Hz", "paper ratio", "ours bit/s/Hz", "ours ratio",
-                                                "power W", "paper ms", "ours us"};
+  const char *cells[(METHODS + 1) * COLUMNS] = {"method",     "paper bit/s/Hz", "paper ratio", "ours bit/s/Hz",
+                                                "ours ratio", "power W",        "paper ms",    "ours us"};
   for (size_t k = 0; k < METHODS; k++) {
     const char **row = cells + (k + 1) * COLUMNS;
     double paper = methods[k].paper_rate;
@@ -159,9 +163,10 @@ static void print_results(const setting *s, const result *results) {
            results[t].cells[WMMSE].rate.value, results[t].cells[2].ratio.value,
            interval_text(results[t].cells[UWMMSE].ratio, 4), results[t].train_seconds, results[t].best_step,
            results[t].reused ? " (earlier run)" : "");
-  printf("\nAbsolute rates depend on the drawn topology, and the paper's is one that it does not give: compare ratios.\n"
-         "+- is a 95 %% interval, of the mean over %zu topologies above and over %llu draws below.\n",
-         n, (unsigned long long)s->tests);
+  printf(
+      "\nAbsolute rates depend on the drawn topology, and the paper's is one that it does not give: compare ratios.\n"
+      "+- is a 95 %% interval, of the mean over %zu topologies above and over %llu draws below.\n",
+      n, (unsigned long long)s->tests);
 }
 
 static void write_csv(const setting *s, const char *base, const result *results) {
@@ -170,8 +175,9 @@ static void write_csv(const setting *s, const char *base, const result *results)
   for (size_t k = 0; k < s->topologies; k++)
     for (size_t m = 0; m < METHODS; m++) {
       const cell *c = &results[k].cells[m];
-      text_add(&t, "%llu,%s,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f\n", (unsigned long long)results[k].seed, methods[m].policy, c->rate.value,
-               c->rate.half_width, c->ratio.value, c->ratio.half_width, c->power.value, c->power.half_width);
+      text_add(&t, "%llu,%s,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f\n", (unsigned long long)results[k].seed, methods[m].policy,
+               c->rate.value, c->rate.half_width, c->ratio.value, c->ratio.half_width, c->power.value,
+               c->power.half_width);
     }
   write_text(text_of("%s.csv", base), t.bytes);
   free(t.bytes);
@@ -193,7 +199,8 @@ static void write_results_json(const setting *s, const char *base, const result 
     cJSON *row = cJSON_CreateObject();
     cJSON_AddStringToObject(row, "method", methods[m].policy);
     if (!isnan(methods[m].paper_rate)) cJSON_AddNumberToObject(row, "paper_sum_rate", methods[m].paper_rate);
-    if (!isnan(methods[m].paper_rate)) cJSON_AddNumberToObject(row, "paper_ratio", methods[m].paper_rate / methods[WMMSE].paper_rate);
+    if (!isnan(methods[m].paper_rate))
+      cJSON_AddNumberToObject(row, "paper_ratio", methods[m].paper_rate / methods[WMMSE].paper_rate);
     add_interval(row, "sum_rate", over_topologies(results, s->topologies, m, offsetof(cell, rate)));
     add_interval(row, "ratio_to_wmmse", over_topologies(results, s->topologies, m, offsetof(cell, ratio)));
     add_interval(row, "total_power", over_topologies(results, s->topologies, m, offsetof(cell, power)));
@@ -227,17 +234,20 @@ static void draw(const setting *s, const char *base, const result *first) {
     for (size_t m = 0; m < METHODS; m++) text_add(&data, "%s%.4f", m ? " " : "\n", first->rates[m][b]);
   text_add(&data, "\n");
   write_text(text_of("%s.dat", base), data.bytes);
-  text_add(&script,
-           "if (svg) set terminal svg size 720,480 font 'Helvetica,15' background 'white'; "
-           "else set terminal pngcairo size 1440,960 font 'Helvetica,26' linewidth 2\n"
-           "set output output\n"
-           "set title 'Ad hoc network of %d links, seed %llu: %llu fading draws'\n"
-           "set ylabel 'Sum-rate (bit/s/Hz)'\nset grid ytics linecolor '#aaaaaa'\nset border 3\n"
-           "set style data boxplot\nset style boxplot fraction 0.90 nooutliers\nset style fill solid 0.35 border linecolor 'black'\n"
-           "set boxwidth 0.5\nunset key\nset xrange [0.4:%d.6]\nset xtics nomirror scale 0\nset ytics nomirror\nset xtics (",
-           LINKS, (unsigned long long)first->seed, (unsigned long long)s->tests, METHODS);
+  text_add(
+      &script,
+      "if (svg) set terminal svg size 720,480 font 'Helvetica,15' background 'white'; "
+      "else set terminal pngcairo size 1440,960 font 'Helvetica,26' linewidth 2\n"
+      "set output output\n"
+      "set title 'Ad hoc network of %d links, seed %llu: %llu fading draws'\n"
+      "set ylabel 'Sum-rate (bit/s/Hz)'\nset grid ytics linecolor '#aaaaaa'\nset border 3\n"
+      "set style data boxplot\nset style boxplot fraction 0.90 nooutliers\nset style fill solid 0.35 border linecolor "
+      "'black'\n"
+      "set boxwidth 0.5\nunset key\nset xrange [0.4:%d.6]\nset xtics nomirror scale 0\nset ytics nomirror\nset xtics (",
+      LINKS, (unsigned long long)first->seed, (unsigned long long)s->tests, METHODS);
   for (size_t m = 0; m < METHODS; m++) text_add(&script, "%s'%s' %zu", m ? ", " : "", methods[m].label, m + 1);
-  text_add(&script, ")\nset label 'box: quartiles and median; whiskers: 5th to 95th percentile' at graph 0.01, 0.03 font svg ? ',11' : ',19'\nplot ");
+  text_add(&script, ")\nset label 'box: quartiles and median; whiskers: 5th to 95th percentile' at graph 0.01, 0.03 "
+                    "font svg ? ',11' : ',19'\nplot ");
   static const char *const colours[METHODS] = {"#999999", "#1f77b4", "#ff7f0e", "#2ca02c"};
   const char *file = gnuplot_text(text_of("%s.dat", base));
   for (size_t m = 0; m < METHODS; m++)
@@ -249,8 +259,11 @@ static void draw(const setting *s, const char *base, const result *first) {
 }
 
 int reproduce_uwmmse_table1(const reproduction_options *o) {
-  setting s = {.o = o, .steps = o->quick ? 1000 : 20000, .tests = o->quick ? 640 : 6400,
-               .topologies = o->quick ? 1 : o->topologies, .architecture = PA_UWMMSE_EXTENDED};
+  setting s = {.o = o,
+               .steps = o->quick ? 1000 : 20000,
+               .tests = o->quick ? 640 : 6400,
+               .topologies = o->quick ? 1 : o->topologies,
+               .architecture = PA_UWMMSE_EXTENDED};
   if (strcmp(o->architecture, "paper") == 0) {
     s.architecture = PA_UWMMSE_PAPER;
     s.steps = o->quick ? 5000 : 200000;

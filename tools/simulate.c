@@ -38,7 +38,8 @@ int simulate(int count, char **words) {
   if (!out) fail(EXIT_USAGE, "--out is missing: the file for the channels");
   if (samples == 0) fail(EXIT_USAGE, "--samples must be at least 1");
   pa_network *network = source_network(false);
-  if (pa_network_links_min(network) != pa_network_links(network)) fail(EXIT_USAGE, "--links: an array needs one size, not a range");
+  if (pa_network_links_min(network) != pa_network_links(network))
+    fail(EXIT_USAGE, "--links: an array needs one size, not a range");
   pa_states *states;
   must(pa_network_draw_states(network, STREAM_SIMULATE, 0, samples, &states, NULL));
   size_t links = pa_states_links(states), extents[] = {samples, links, links};

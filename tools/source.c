@@ -24,22 +24,26 @@ const option network_options[] = {
     {"--links", RANGE, &source.links, "M", "links (default 20); M0:M1 makes a family of sizes"},
     {"--cells", COUNT, &source.cells, "N", "base stations of a multi-cell network (default 5)"},
     {"--density", RANGE, &source.density, "D", "density factor (default 1); D0:D1 makes a family of densities"},
-    {"--reference-links", COUNT, &source.reference_links, "M0", "reference size of the geometry (default: M; of a family: the middle)"},
-    {"--constant-density", COUNT, &source.constant_density, "0|1", "whether the box grows with M (default 1; of a family 0)"},
+    {"--reference-links", COUNT, &source.reference_links, "M0",
+     "reference size of the geometry (default: M; of a family: the middle)"},
+    {"--constant-density", COUNT, &source.constant_density, "0|1",
+     "whether the box grows with M (default 1; of a family 0)"},
     {"--path-loss-exponent", NUMBER, &source.exponent, "A", "path gain is distance^-A (default 2.2)"},
     {"--min-distance", NUMBER, &source.min_distance, "L", "shorter distances count as this (default 0)"},
-    {"--path-gain", TEXT, &source.path_gain, "A.npy", "amplitudes [M,M] to draw Rayleigh fading on, in place of a network"},
+    {"--path-gain", TEXT, &source.path_gain, "A.npy",
+     "amplitudes [M,M] to draw Rayleigh fading on, in place of a network"},
     {"--seed", COUNT, &source.seed, "S", "seed of positions, fading and training (default 0)"},
     {NULL, FLAG, NULL, NULL, NULL}};
 
-const option channel_options[] = {
-    {"--channel", TEXT, &source.channel, "H.npy", "channel amplitudes [B,M,M] or [M,M]; row: transmitter, column: receiver of link"},
-    {NULL, FLAG, NULL, NULL, NULL}};
+const option channel_options[] = {{"--channel", TEXT, &source.channel, "H.npy",
+                                   "channel amplitudes [B,M,M] or [M,M]; row: transmitter, column: receiver of link"},
+                                  {NULL, FLAG, NULL, NULL, NULL}};
 
 const option physics_options[] = {
     {"--noise-power", POWER, &source.noise, "W", "noise power: 1e-9, -91dB, -97dBm, ..."},
     {"--bandwidth", NUMBER, &source.bandwidth, "HZ", "in place of --noise-power: thermal noise of this bandwidth"},
-    {"--noise-figure", NUMBER, &source.noise_figure, "DB", "with --bandwidth: noise figure of the receivers (default 0)"},
+    {"--noise-figure", NUMBER, &source.noise_figure, "DB",
+     "with --bandwidth: noise figure of the receivers (default 0)"},
     {"--pmax", POWER, &source.pmax, "W", "power limit of a transmitter: 1, 30dBm, 200mW, ..."},
     {"--weights", TEXT, &source.weights, "w.npy", "weights [M] of the sum-rate (default 1)"},
     {NULL, FLAG, NULL, NULL, NULL}};
@@ -48,9 +52,11 @@ double source_noise(void) {
   double noise = source.noise;
   if (!isnan(source.bandwidth)) {
     if (!isnan(noise)) fail(EXIT_USAGE, "give --noise-power or --bandwidth, not both");
-    if (pa_thermal_noise(source.bandwidth, source.noise_figure, &noise) != PA_OK) fail(EXIT_USAGE, "%s", pa_last_error());
+    if (pa_thermal_noise(source.bandwidth, source.noise_figure, &noise) != PA_OK)
+      fail(EXIT_USAGE, "%s", pa_last_error());
   }
-  if (isnan(noise)) fail(EXIT_USAGE, "--noise-power is missing: the receivers' noise in W, such as 2e-13, -97dBm or -91dB");
+  if (isnan(noise))
+    fail(EXIT_USAGE, "--noise-power is missing: the receivers' noise in W, such as 2e-13, -97dBm or -91dB");
   if (noise <= 0) fail(EXIT_USAGE, "--noise-power is %g W, must be > 0", noise);
   return noise;
 }
@@ -62,7 +68,8 @@ double source_limit(void) {
 }
 
 static size_t links_of(double value) {
-  if (!(value >= 1 && value <= 1e7) || value != floor(value)) fail(EXIT_USAGE, "--links: %g is not a number of links", value);
+  if (!(value >= 1 && value <= 1e7) || value != floor(value))
+    fail(EXIT_USAGE, "--links: %g is not a number of links", value);
   return (size_t)value;
 }
 
@@ -101,7 +108,8 @@ static pa_network *drawn_network(void) {
   if (status != PA_OK) fail(EXIT_USAGE, "%s", pa_last_error());
   if (!family && source.density.highest != 1) set_key(network, PA_NETWORK_DENSITY, source.density.highest);
   if (source.reference_links != NOT_GIVEN) set_key(network, PA_NETWORK_REFERENCE_LINKS, (double)source.reference_links);
-  if (source.constant_density != NOT_GIVEN) set_key(network, PA_NETWORK_CONSTANT_DENSITY, (double)source.constant_density);
+  if (source.constant_density != NOT_GIVEN)
+    set_key(network, PA_NETWORK_CONSTANT_DENSITY, (double)source.constant_density);
   if (!isnan(source.exponent)) set_key(network, PA_NETWORK_PATH_LOSS_EXPONENT, source.exponent);
   if (!isnan(source.min_distance)) set_key(network, PA_NETWORK_MIN_DISTANCE, source.min_distance);
   return network;

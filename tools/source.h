@@ -1,4 +1,5 @@
-/* Where a verb's states come from: a network by its options, path gains with fading on them, or channels from a file. */
+/* Where a verb's states come from: a network by its options, path gains with fading on them, or channels from a file.
+ */
 #ifndef POWALLOC_TOOLS_SOURCE_H
 #define POWALLOC_TOOLS_SOURCE_H
 

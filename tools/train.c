@@ -44,7 +44,8 @@ static const option own[] = {
 
 static void check_wanted(void) {
   if (!wanted.model) fail(EXIT_USAGE, "--model is missing: uwmmse");
-  if (strcmp(wanted.model, "uwmmse") != 0) fail(EXIT_USAGE, "--model: this version trains uwmmse, not \"%s\"", wanted.model);
+  if (strcmp(wanted.model, "uwmmse") != 0)
+    fail(EXIT_USAGE, "--model: this version trains uwmmse, not \"%s\"", wanted.model);
   if (!wanted.out) fail(EXIT_USAGE, "--out is missing: the file for the model");
   if (!isnan(wanted.budget))
     fail(EXIT_USAGE, "--power-budget: uwmmse learns the sum-rate under --pmax and knows no average budget");
@@ -64,7 +65,8 @@ static pa_uwmmse *make_model(void) {
   int32_t architecture = strcmp(name, "paper") == 0 ? PA_UWMMSE_PAPER : PA_UWMMSE_EXTENDED;
   if (strcmp(name, "paper") != 0 && strcmp(name, "extended") != 0)
     fail(EXIT_USAGE, "--architecture: \"%s\" is neither paper nor extended", name);
-  size_t layers = wanted.layers == NOT_GIVEN ? 4 : wanted.layers, hidden = wanted.hidden == NOT_GIVEN ? 5 : wanted.hidden;
+  size_t layers = wanted.layers == NOT_GIVEN ? 4 : wanted.layers,
+         hidden = wanted.hidden == NOT_GIVEN ? 5 : wanted.hidden;
   if (pa_uwmmse_create(&model, architecture, layers, hidden, source.seed, NULL) != PA_OK)
     fail(EXIT_USAGE, "%s", pa_last_error());
   return model;
@@ -105,18 +107,26 @@ static void report(const training *t) {
   cJSON_AddNumberToObject(json, "best_step", t->best_step);
   cJSON_AddNumberToObject(json, "seconds", t->seconds);
   cJSON_AddBoolToObject(json, "complete", t->complete);
-  const char *const cells[] = {"model", "sum-rate bit/s/Hz", "of WMMSE-100", "best step", "seconds",
-                               wanted.out, text_of("%.3f", t->held_out_rate), text_of("%.4f", t->held_out_rate / t->baseline_rate),
-                               text_of("%.0f", t->best_step), text_of("%.1f", t->seconds)};
+  const char *const cells[] = {"model",
+                               "sum-rate bit/s/Hz",
+                               "of WMMSE-100",
+                               "best step",
+                               "seconds",
+                               wanted.out,
+                               text_of("%.3f", t->held_out_rate),
+                               text_of("%.4f", t->held_out_rate / t->baseline_rate),
+                               text_of("%.0f", t->best_step),
+                               text_of("%.1f", t->seconds)};
   print_table(cells, 2, 5);
   write_json(json);
 }
 
 int train(int count, char **words) {
-  parse_options("train --model uwmmse --noise-power W --pmax W --out FILE [network options | --channel H.npy]",
-                "Trains a policy on fresh draws of a network, or on the states of a file (the last fifth held out).",
-                (const option *const[]){own, network_options, channel_options, physics_options, progress_table, json_table, NULL},
-                count, words, NULL);
+  parse_options(
+      "train --model uwmmse --noise-power W --pmax W --out FILE [network options | --channel H.npy]",
+      "Trains a policy on fresh draws of a network, or on the states of a file (the last fifth held out).",
+      (const option *const[]){own, network_options, channel_options, physics_options, progress_table, json_table, NULL},
+      count, words, NULL);
   check_wanted();
   pa_uwmmse *model = make_model();
   pa_trainer *trainer;
@@ -134,21 +144,26 @@ int train(int count, char **words) {
     must(pa_trainer_create(&trainer, pa_uwmmse_policy(model), network, source.seed, NULL));
   }
   must(pa_trainer_set(trainer, PA_TRAINER_SCHEDULE, (double)wanted.iterations));
-  if (pa_trainer_set(trainer, PA_TRAINER_BATCH, (double)wanted.batch) != PA_OK) fail(EXIT_USAGE, "--batch: %s", pa_last_error());
+  if (pa_trainer_set(trainer, PA_TRAINER_BATCH, (double)wanted.batch) != PA_OK)
+    fail(EXIT_USAGE, "--batch: %s", pa_last_error());
   uint64_t threads = wanted.threads == NOT_GIVEN ? online_processors() : wanted.threads;
-  if (pa_trainer_set(trainer, PA_TRAINER_THREADS, (double)threads) != PA_OK) fail(EXIT_USAGE, "--threads: %s", pa_last_error());
+  if (pa_trainer_set(trainer, PA_TRAINER_THREADS, (double)threads) != PA_OK)
+    fail(EXIT_USAGE, "--threads: %s", pa_last_error());
   set_keys(trainer);
   if (wanted.resume) must(pa_trainer_resume(trainer, wanted.checkpoint));
-  training t = {.what = "training", .checkpoint = wanted.checkpoint, .checkpoint_every = wanted.checkpoint_every,
+  training t = {.what = "training",
+                .checkpoint = wanted.checkpoint,
+                .checkpoint_every = wanted.checkpoint_every,
                 .steps = wanted.iterations};
   run_training(&t, trainer);
   must(pa_uwmmse_save(model, wanted.out, note(&t, count, words)));
   report(&t);
   if (!t.complete && wanted.checkpoint)
-    fprintf(stderr, "interrupted; the best model so far is in %s; the same command with --resume goes on from %s\n", wanted.out,
-            wanted.checkpoint);
+    fprintf(stderr, "interrupted; the best model so far is in %s; the same command with --resume goes on from %s\n",
+            wanted.out, wanted.checkpoint);
   else if (!t.complete)
-    fprintf(stderr, "interrupted; the best model so far is in %s; with --checkpoint FILE a run can be resumed\n", wanted.out);
+    fprintf(stderr, "interrupted; the best model so far is in %s; with --checkpoint FILE a run can be resumed\n",
+            wanted.out);
   pa_trainer_free(trainer);
   pa_uwmmse_free(model);
   pa_states_free(states);

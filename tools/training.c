@@ -29,7 +29,8 @@ static double stat(const pa_trainer *trainer, int32_t what) {
 static int32_t on_progress(void *user, const pa_trainer *trainer) {
   struct watch *w = user;
   double step = stat(trainer, PA_TRAINER_STEP);
-  progress_at(&w->bar, step, "of WMMSE-100", stat(trainer, PA_TRAINER_BEST_RATE) / stat(trainer, PA_TRAINER_BASELINE_RATE));
+  progress_at(&w->bar, step, "of WMMSE-100",
+              stat(trainer, PA_TRAINER_BEST_RATE) / stat(trainer, PA_TRAINER_BASELINE_RATE));
   if (w->training->checkpoint && step - w->saved >= (double)w->training->checkpoint_every) {
     w->saved = step;
     if (pa_trainer_save(trainer, w->training->checkpoint) < 0) {

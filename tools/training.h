@@ -6,9 +6,9 @@
 #include <stdbool.h>
 
 typedef struct training {
-  const char *what;       /* for the progress bar */
-  const char *checkpoint; /* NULL: none */
-  uint64_t checkpoint_every, steps; /* steps in all, those of a resumed run included */
+  const char *what;                                        /* for the progress bar */
+  const char *checkpoint;                                  /* NULL: none */
+  uint64_t checkpoint_every, steps;                        /* steps in all, those of a resumed run included */
   double held_out_rate, baseline_rate, best_step, seconds; /* results */
   bool complete;
 } training;

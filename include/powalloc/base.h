@@ -24,9 +24,10 @@ extern "C" {
 /** @name Version compiled against
  * Compare with pa_version(), the version of the library that runs.
  * @{ */
-#define PA_VERSION_MAJOR 0
-#define PA_VERSION_MINOR 1
-#define PA_VERSION_PATCH 0
+#define PA_VERSION_MAJOR 0 /**< Changes with the ABI, once it is stable. */
+#define PA_VERSION_MINOR 1 /**< Changes when something is added. */
+#define PA_VERSION_PATCH 0 /**< Changes when something is mended. */
+/** All three as one number, to be compared with < and >. */
 #define PA_VERSION ((PA_VERSION_MAJOR << 16) | (PA_VERSION_MINOR << 8) | PA_VERSION_PATCH)
 /** @} */
 
@@ -41,16 +42,16 @@ typedef int32_t pa_status;
 /** @name Status codes
  * A number is never reused.
  * @{ */
-#define PA_OK 0                  /**< Done. */
-#define PA_STOPPED 1             /**< Ended early on request; the best result so far was kept. */
-#define PA_ERROR_ARGUMENT (-1)   /**< An argument is null, out of range, not finite or of the wrong shape. */
-#define PA_ERROR_MEMORY (-2)     /**< An allocation failed or a size overflows. */
-#define PA_ERROR_WORKSPACE (-3)  /**< The workspace is too small or not aligned to 64 bytes. */
-#define PA_ERROR_FILE (-4)       /**< A file cannot be opened, read, written or replaced. */
-#define PA_ERROR_FORMAT (-5)     /**< A file's content is not what it must be. */
-#define PA_ERROR_CALLBACK (-6)   /**< A callback aborted, returned an unknown code or left a value undefined. */
-#define PA_ERROR_NUMERIC (-7)    /**< A computation left the finite numbers. */
-#define PA_ERROR_STATE (-8)      /**< The call is not allowed now. */
+#define PA_OK 0                 /**< Done. */
+#define PA_STOPPED 1            /**< Ended early on request; the best result so far was kept. */
+#define PA_ERROR_ARGUMENT (-1)  /**< An argument is null, out of range, not finite or of the wrong shape. */
+#define PA_ERROR_MEMORY (-2)    /**< An allocation failed or a size overflows. */
+#define PA_ERROR_WORKSPACE (-3) /**< The workspace is too small or not aligned to 64 bytes. */
+#define PA_ERROR_FILE (-4)      /**< A file cannot be opened, read, written or replaced. */
+#define PA_ERROR_FORMAT (-5)    /**< A file's content is not what it must be. */
+#define PA_ERROR_CALLBACK (-6)  /**< A callback aborted, returned an unknown code or left a value undefined. */
+#define PA_ERROR_NUMERIC (-7)   /**< A computation left the finite numbers. */
+#define PA_ERROR_STATE (-8)     /**< The call is not allowed now. */
 /** @} */
 
 /**

@@ -60,8 +60,7 @@ typedef struct pa_network pa_network;
  * @param allocator NULL for the C library's
  * @since 0.1
  */
-PA_API pa_status pa_network_create_adhoc(pa_network **out, size_t links, uint64_t seed,
-                                         const pa_allocator *allocator);
+PA_API pa_status pa_network_create_adhoc(pa_network **out, size_t links, uint64_t seed, const pa_allocator *allocator);
 
 /**
  * @brief Family of ad hoc networks for robust training (UWMMSE paper, section 4.2).
@@ -112,8 +111,8 @@ PA_API pa_status pa_network_create_multicell(pa_network **out, size_t cells, siz
  * @param allocator NULL for the C library's
  * @since 0.1
  */
-PA_API pa_status pa_network_create_path_gain(pa_network **out, size_t links, const double *path_gain,
-                                             uint64_t seed, const pa_allocator *allocator);
+PA_API pa_status pa_network_create_path_gain(pa_network **out, size_t links, const double *path_gain, uint64_t seed,
+                                             const pa_allocator *allocator);
 
 /**
  * @brief Network from the user's positions.
@@ -131,9 +130,8 @@ PA_API pa_status pa_network_create_path_gain(pa_network **out, size_t links, con
  * @since 0.1
  */
 PA_API pa_status pa_network_create_positions(pa_network **out, size_t links, const double *transmitters,
-                                             size_t receivers, const double *receiver_at,
-                                             const int64_t *receiver_of, double min_distance, uint64_t seed,
-                                             const pa_allocator *allocator);
+                                             size_t receivers, const double *receiver_at, const int64_t *receiver_of,
+                                             double min_distance, uint64_t seed, const pa_allocator *allocator);
 
 /** @brief Frees a network. NULL is fine. @since 0.1 */
 PA_API void pa_network_free(pa_network *network);
@@ -200,8 +198,7 @@ PA_API pa_status pa_network_positions(const pa_network *network, double *transmi
  * @param[out] h  [batch][links][links] channel amplitudes
  * @since 0.1
  */
-PA_API pa_status pa_network_draw(const pa_network *network, uint64_t stream, uint64_t first, size_t batch,
-                                 double *h);
+PA_API pa_status pa_network_draw(const pa_network *network, uint64_t stream, uint64_t first, size_t batch, double *h);
 
 /**
  * @brief Draws states that own their channels, with the network's noise and power limits.

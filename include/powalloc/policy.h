@@ -54,9 +54,10 @@ typedef struct pa_policy pa_policy;
  * | full-power | p_i = pmax_i |
  * | equal | p_i = min(pmax_i, PA_POLICY_SUM_POWER / links); pmax_i if no cap is set |
  * | random | a random set of links at pmax_i, the same set for the same sample number and seed |
- * | wmmse | weighted WMMSE, PA_POLICY_ITERATIONS full iterations from v = PA_POLICY_START sqrt(pmax), in the stable form (see @ref concepts) |
- * | wmmse-truncated | the same with 4 iterations by default, as in the UWMMSE paper |
- * | wmmse-priced | WMMSE on the sum-rate in nats minus price times power; the price is set by hand or by pa_policy_meet_budget() |
+ * | wmmse | weighted WMMSE, PA_POLICY_ITERATIONS full iterations from v = PA_POLICY_START sqrt(pmax), in the stable
+ * form (see @ref concepts) | | wmmse-truncated | the same with 4 iterations by default, as in the UWMMSE paper | |
+ * wmmse-priced | WMMSE on the sum-rate in nats minus price times power; the price is set by hand or by
+ * pa_policy_meet_budget() |
  *
  * @param[out] out  the policy, to be freed with pa_policy_free()
  * @param name      a name of the table
@@ -89,8 +90,8 @@ typedef int32_t (*pa_allocate_fn)(void *user, const pa_states *states, double *p
  * @param allocator  NULL for the C library's
  * @since 0.1
  */
-PA_API pa_status pa_policy_create_callback(pa_policy **out, pa_allocate_fn allocate, void *user,
-                                           pa_free_fn free_user, const pa_allocator *allocator);
+PA_API pa_status pa_policy_create_callback(pa_policy **out, pa_allocate_fn allocate, void *user, pa_free_fn free_user,
+                                           const pa_allocator *allocator);
 
 /**
  * @brief A learned policy from a model file of any kind.

@@ -14,8 +14,8 @@ extern "C" {
 /**
  * @brief A REGNN model.
  *
- * Layer l maps node vectors z to activation(sum_k S^k z A_lk), k = 0 .. taps - 1 (REGNN paper, eqs. (11)-(15)); S is the
- * graph shift made from the channel, the last layer has no activation and gives the output of each link. The same
+ * Layer l maps node vectors z to activation(sum_k S^k z A_lk), k = 0 .. taps - 1 (REGNN paper, eqs. (11)-(15)); S is
+ * the graph shift made from the channel, the last layer has no activation and gives the output of each link. The same
  * weights run on any number of links. Threads may share a model for inference; training and setting weights need
  * exclusive use.
  */
@@ -38,7 +38,8 @@ typedef struct pa_regnn pa_regnn;
 #define PA_REGNN_SHIFT 406
 /** Factor of the channel in the shift; for PA_REGNN_SHIFT_SCALE. Default 1. */
 #define PA_REGNN_SCALE 407
-/** 1: the filters work on S^T, gathering what a link's receiver hears instead of what its transmitter causes. Default 0. */
+/** 1: the filters work on S^T, gathering what a link's receiver hears instead of what its transmitter causes. Default
+ * 0. */
 #define PA_REGNN_TRANSPOSED 408
 /** Between layers: one of PA_REGNN_RELU, _TANH, _ABSOLUTE. Default ReLU. */
 #define PA_REGNN_ACTIVATION 409
@@ -56,19 +57,21 @@ typedef struct pa_regnn pa_regnn;
  * Columns of x in this order, then the caller's node state. A model whose only input is ones takes a node state of one
  * feature in its place.
  * @{ */
-#define PA_REGNN_INPUT_ONES 1       /**< 1. */
-#define PA_REGNN_INPUT_SNR 2        /**< log(1 + h_ii^2 pmax_i / noise_i), divided by its root mean square in training. */
-#define PA_REGNN_INPUT_WEIGHT 4     /**< Weight of the link (pa_states_set_weights()) over the mean weight. */
+#define PA_REGNN_INPUT_ONES 1   /**< 1. */
+#define PA_REGNN_INPUT_SNR 2    /**< log(1 + h_ii^2 pmax_i / noise_i), divided by its root mean square in training. */
+#define PA_REGNN_INPUT_WEIGHT 4 /**< Weight of the link (pa_states_set_weights()) over the mean weight. */
 #define PA_REGNN_INPUT_WEIGHT_SNR 8 /**< Product of the two above. */
 /** @} */
 
 /** @name Graph shifts
  * With g_ij = h_ij^2 pmax_i / noise_j. The diagonal is part of all of them.
  * @{ */
-#define PA_REGNN_SHIFT_SCALE 1    /**< S = scale h: the paper's, for scale 1. */
-#define PA_REGNN_SHIFT_SPECTRAL 2 /**< S = h over its largest singular value (30 power iterations): the authors' code. */
-#define PA_REGNN_SHIFT_SHARE 3    /**< S_ij = g_ij / (1 + sum_k g_kj): shares of what a receiver hears; without a unit. */
-#define PA_REGNN_SHIFT_BOUNDED 4  /**< S = g / (1 + g), over its largest singular value; without a unit. */
+#define PA_REGNN_SHIFT_SCALE 1 /**< S = scale h: the paper's, for scale 1. */
+#define PA_REGNN_SHIFT_SPECTRAL                                                                                        \
+  2                              /**< S = h over its largest singular value (30 power iterations): the authors' code. */
+#define PA_REGNN_SHIFT_SHARE 3   /**< S_ij = g_ij / (1 + sum_k g_kj): shares of what a receiver hears; without a unit. \
+                                  */
+#define PA_REGNN_SHIFT_BOUNDED 4 /**< S = g / (1 + g), over its largest singular value; without a unit. */
 /** @} */
 
 /** @name Activations
@@ -80,15 +83,15 @@ typedef struct pa_regnn pa_regnn;
 
 /** @name Outputs
  * @{ */
-/** Transmit at pmax with probability sigmoid(y), else not at all (the paper's). Inference transmits where the probability is
- * at least 1/2, or draws with PA_POLICY_SAMPLE. */
+/** Transmit at pmax with probability sigmoid(y), else not at all (the paper's). Inference transmits where the
+ * probability is at least 1/2, or draws with PA_POLICY_SAMPLE. */
 #define PA_REGNN_BERNOULLI 1
-/** One of several power levels, softmax of one output a level. Inference takes the likeliest level (the lowest of equals), or
- * draws. */
+/** One of several power levels, softmax of one output a level. Inference takes the likeliest level (the lowest of
+ * equals), or draws. */
 #define PA_REGNN_LEVELS 2
-/** Any power: p = pmax sigmoid(y + deviation N), N normal (a logit-normal density: it lives on [0, pmax], its mode can reach
- * the ends, and the score in y is N / deviation, bounded where a Gaussian clipped to the box has none). Inference takes
- * pmax sigmoid(y), or draws. */
+/** Any power: p = pmax sigmoid(y + deviation N), N normal (a logit-normal density: it lives on [0, pmax], its mode can
+ * reach the ends, and the score in y is N / deviation, bounded where a Gaussian clipped to the box has none). Inference
+ * takes pmax sigmoid(y), or draws. */
 #define PA_REGNN_CONTINUOUS 3
 /** @} */
 
@@ -136,7 +139,8 @@ PA_API pa_status pa_regnn_option(const pa_regnn *model, int32_t key, double *val
 PA_API size_t pa_regnn_weight_count(const pa_regnn *model);
 
 /**
- * @brief Copies the weights out: for each layer the taps [taps][inputs][outputs], then its bias [outputs] if it has one.
+ * @brief Copies the weights out: for each layer the taps [taps][inputs][outputs], then its bias [outputs] if it has
+ * one.
  * @param model        the model
  * @param[out] weights [n]
  * @param n            pa_regnn_weight_count()
@@ -159,8 +163,8 @@ PA_API size_t pa_regnn_output_count(const pa_regnn *model);
 /**
  * @brief What the policy's powers are drawn from.
  *
- * Bernoulli: probability of transmitting; levels: probability of each level; continuous: the median power as a part of pmax.
- * Allocates a workspace for the call.
+ * Bernoulli: probability of transmitting; levels: probability of each level; continuous: the median power as a part of
+ * pmax. Allocates a workspace for the call.
  * @param model              the model
  * @param states             the states
  * @param[out] probabilities [batch][links][pa_regnn_output_count()]

@@ -38,8 +38,8 @@ typedef struct pa_states pa_states;
  * @param allocator  NULL for the C library's
  * @since 0.1
  */
-PA_API pa_status pa_states_create(pa_states **out, size_t batch, size_t links, const double *h,
-                                  double noise, double pmax, const pa_allocator *allocator);
+PA_API pa_status pa_states_create(pa_states **out, size_t batch, size_t links, const double *h, double noise,
+                                  double pmax, const pa_allocator *allocator);
 
 /** @brief Frees the states, not the caller's channels. NULL is fine. @since 0.1 */
 PA_API void pa_states_free(pa_states *states);

@@ -26,9 +26,11 @@ typedef struct pa_trainer pa_trainer;
  * @{ */
 /** States per step. Default 64. */
 #define PA_TRAINER_BATCH 301
-/** Peak learning rate of Adam; 0: the recipe of the model (paper 1e-3, extended 1e-2, extended on a family 5e-3). Default 0. */
+/** Peak learning rate of Adam; 0: the recipe of the model (paper 1e-3, extended 1e-2, extended on a family 5e-3).
+ * Default 0. */
 #define PA_TRAINER_LEARNING_RATE 302
-/** Learning rate at the end as a part of the peak, reached along a cosine; 0: the recipe (paper 1, constant; extended 0.01). Default 0. */
+/** Learning rate at the end as a part of the peak, reached along a cosine; 0: the recipe (paper 1, constant; extended
+ * 0.01). Default 0. */
 #define PA_TRAINER_FINAL_RATE 303
 /** Steps over which the learning rate rises linearly from 0; -1: the recipe (paper 0, extended 300). Default -1. */
 #define PA_TRAINER_WARMUP 304
@@ -48,15 +50,16 @@ typedef struct pa_trainer pa_trainer;
 
 /** @name What a trainer tells of its run
  * @{ */
-#define PA_TRAINER_STEP 1          /**< Steps done since the trainer was made. */
-#define PA_TRAINER_RATE 2          /**< Mean sum-rate of the states of recent steps, running mean of 100 steps, bit/s/Hz. */
+#define PA_TRAINER_STEP 1 /**< Steps done since the trainer was made. */
+#define PA_TRAINER_RATE 2 /**< Mean sum-rate of the states of recent steps, running mean of 100 steps, bit/s/Hz. */
 #define PA_TRAINER_HELD_OUT_RATE 3 /**< Mean sum-rate on the held-out states at the last look, bit/s/Hz. */
 #define PA_TRAINER_BEST_RATE 4     /**< Best of these looks: the weights that the model gets. */
 #define PA_TRAINER_BEST_STEP 5     /**< Step of the best look. */
 #define PA_TRAINER_GRADIENT_NORM 6 /**< Norm of the last gradient before clipping. */
 #define PA_TRAINER_DROPPED 7       /**< Samples left out because their gradient was not finite. */
 #define PA_TRAINER_STEP_RATE 8     /**< Learning rate of the last step. */
-#define PA_TRAINER_BASELINE_RATE 9 /**< Mean sum-rate of WMMSE with 100 iterations on the held-out states, bit/s/Hz. */
+#define PA_TRAINER_BASELINE_RATE 9 /**< Mean sum-rate of WMMSE with 100 iterations on the held-out states, bit/s/Hz.   \
+                                    */
 /** @} */
 
 /**

@@ -33,8 +33,8 @@ typedef struct pa_uwmmse pa_uwmmse;
  * @param allocator    NULL for the C library's
  * @since 0.1
  */
-PA_API pa_status pa_uwmmse_create(pa_uwmmse **out, int32_t architecture, size_t layers, size_t hidden,
-                                  uint64_t seed, const pa_allocator *allocator);
+PA_API pa_status pa_uwmmse_create(pa_uwmmse **out, int32_t architecture, size_t layers, size_t hidden, uint64_t seed,
+                                  const pa_allocator *allocator);
 
 /**
  * @brief A model from a file (see @ref file_formats).
@@ -106,8 +106,8 @@ PA_API pa_status pa_uwmmse_set_weights(pa_uwmmse *model, const double *weights, 
  * @param n             pa_uwmmse_weight_count()
  * @since 0.1
  */
-PA_API pa_status pa_uwmmse_gradient(const pa_uwmmse *model, const pa_states *states, double *loss,
-                                    double *gradient, size_t n);
+PA_API pa_status pa_uwmmse_gradient(const pa_uwmmse *model, const pa_states *states, double *loss, double *gradient,
+                                    size_t n);
 
 #ifdef __cplusplus
 }

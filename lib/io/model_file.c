@@ -106,8 +106,7 @@ static const struct model_tensor *find_tensor(const pa_model_file *file, const c
 static const char *shape_text(char to[SHAPE_TEXT], size_t rank, const size_t *extent) {
   size_t n = 0;
   to[n++] = '[';
-  for (size_t i = 0; i < rank; i++)
-    n += (size_t)snprintf(to + n, SHAPE_TEXT - n, i == 0 ? "%zu" : ",%zu", extent[i]);
+  for (size_t i = 0; i < rank; i++) n += (size_t)snprintf(to + n, SHAPE_TEXT - n, i == 0 ? "%zu" : ",%zu", extent[i]);
   memcpy(to + n, "]", 2);
   return to;
 }

@@ -14,8 +14,8 @@ static bool runs(int set) {
 #if defined(__x86_64__)
   switch (set) {
   case PA__AVX512:
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512bw") && runs(PA__AVX2);
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") && runs(PA__AVX2);
   case PA__AVX2:
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   default:
@@ -49,7 +49,6 @@ pa__layout pa__layout_choose(const pa__la *la, size_t links, size_t samples) {
   enum { INTERLEAVED_LINKS = 32 };
   return links <= INTERLEAVED_LINKS && samples > 1 ? pa__layout_interleaved(la, links) : pa__layout_single(la, links);
 }
-
 
 pa__matrix pa__matrix_take(pa__arena *arena, const pa__layout *layout) {
   pa__matrix m;

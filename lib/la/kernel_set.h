@@ -8,12 +8,19 @@
 
 /* The builds of a name that this architecture has, for tables indexed by pa__la.set. */
 #if defined(__x86_64__)
-#define KERNEL_TABLE(name) {pa__##name##_baseline, pa__##name##_avx2, pa__##name##_avx512}
-#define KERNEL_TABLE_OF_ADDRESSES(name) {&pa__##name##_baseline, &pa__##name##_avx2, &pa__##name##_avx512}
-#define KERNEL_DECLARE(declare, name) declare(pa__##name##_baseline); declare(pa__##name##_avx2); declare(pa__##name##_avx512)
+#define KERNEL_TABLE(name) \
+  { pa__##name##_baseline, pa__##name##_avx2, pa__##name##_avx512 }
+#define KERNEL_TABLE_OF_ADDRESSES(name) \
+  { &pa__##name##_baseline, &pa__##name##_avx2, &pa__##name##_avx512 }
+#define KERNEL_DECLARE(declare, name) \
+  declare(pa__##name##_baseline);     \
+  declare(pa__##name##_avx2);         \
+  declare(pa__##name##_avx512)
 #else
-#define KERNEL_TABLE(name) {pa__##name##_baseline}
-#define KERNEL_TABLE_OF_ADDRESSES(name) {&pa__##name##_baseline}
+#define KERNEL_TABLE(name) \
+  { pa__##name##_baseline }
+#define KERNEL_TABLE_OF_ADDRESSES(name) \
+  { &pa__##name##_baseline }
 #define KERNEL_DECLARE(declare, name) declare(pa__##name##_baseline)
 #endif
 

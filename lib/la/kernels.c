@@ -24,20 +24,20 @@
       for (int q = 0; q < COLUMNS; q++) store(y + (c + (size_t)q) * length + (r + (size_t)p) * WIDTH, sum[p][q]);    \
   } while (0)
 
-#define SWEEP(BROADCAST)                                           \
-  do {                                                             \
-    size_t c = 0;                                                  \
-    for (; c + 4 <= columns; c += 4) {                             \
-      size_t r = 0;                                                \
-      for (; r + 2 <= outputs; r += 2) TILE(2, 4, BROADCAST);      \
-      for (; r < outputs; r++) TILE(1, 4, BROADCAST);              \
-    }                                                              \
-    for (; c < columns; c++) {                                     \
-      size_t r = 0;                                                \
-      for (; r + 8 <= outputs; r += 8) TILE(8, 1, BROADCAST);      \
-      for (; r + 4 <= outputs; r += 4) TILE(4, 1, BROADCAST);      \
-      for (; r < outputs; r++) TILE(1, 1, BROADCAST);              \
-    }                                                              \
+#define SWEEP(BROADCAST)                                      \
+  do {                                                        \
+    size_t c = 0;                                             \
+    for (; c + 4 <= columns; c += 4) {                        \
+      size_t r = 0;                                           \
+      for (; r + 2 <= outputs; r += 2) TILE(2, 4, BROADCAST); \
+      for (; r < outputs; r++) TILE(1, 4, BROADCAST);         \
+    }                                                         \
+    for (; c < columns; c++) {                                \
+      size_t r = 0;                                           \
+      for (; r + 8 <= outputs; r += 8) TILE(8, 1, BROADCAST); \
+      for (; r + 4 <= outputs; r += 4) TILE(4, 1, BROADCAST); \
+      for (; r < outputs; r++) TILE(1, 1, BROADCAST);         \
+    }                                                         \
   } while (0)
 
 static void sweep(size_t outputs, size_t inner, const double *a, size_t row_step, size_t inner_step, bool broadcast,
@@ -133,7 +133,8 @@ static void pack_gain(const pa__layout *l, const double *const *h, const double 
   pack(GAIN, l, h, row_scale, column_scale, splat(0), m, diagonal);
 }
 
-static void pack_scaled(const pa__layout *l, const double *const *h, double scale, const pa__matrix *m, double *diagonal) {
+static void pack_scaled(const pa__layout *l, const double *const *h, double scale, const pa__matrix *m,
+                        double *diagonal) {
   pack(SCALED, l, h, NULL, NULL, splat(scale), m, diagonal);
 }
 
@@ -143,26 +144,25 @@ static void pack_bounded(const pa__layout *l, const double *const *h, const doub
 }
 
 /* outputs[o] = bias_o + sum_i weight[i][o] inputs[i], R vectors of O outputs at a time, i in order. */
-#define DENSE_TILE(R, O)                                                                                  \
-  do {                                                                                                    \
-    vec sum[R][O];                                                                                        \
-    for (int q = 0; q < O; q++)                                                                           \
-      for (int p = 0; p < R; p++) sum[p][q] = splat(bias ? bias[o + (size_t)q] : 0);                      \
-    for (size_t i = 0; i < inputs; i++) {                                                                 \
-      const double *w = weight + i * outputs + o;                                                         \
-      for (int p = 0; p < R; p++) {                                                                       \
-        vec xi = load(x + i * n + k + (size_t)(p * WIDTH));                                               \
-        for (int q = 0; q < O; q++) sum[p][q] += xi * splat(w[q]);                                        \
-      }                                                                                                   \
-    }                                                                                                     \
-    for (int p = 0; p < R; p++)                                                                           \
-      for (int q = 0; q < O; q++) {                                                                       \
-        vec value = sum[p][q];                                                                            \
-        if (relu) value = select(value > 0, value, splat(0));                                             \
-        store(y + (o + (size_t)q) * n + k + (size_t)(p * WIDTH), value);                                  \
-      }                                                                                                   \
+#define DENSE_TILE(R, O)                                                             \
+  do {                                                                               \
+    vec sum[R][O];                                                                   \
+    for (int q = 0; q < O; q++)                                                      \
+      for (int p = 0; p < R; p++) sum[p][q] = splat(bias ? bias[o + (size_t)q] : 0); \
+    for (size_t i = 0; i < inputs; i++) {                                            \
+      const double *w = weight + i * outputs + o;                                    \
+      for (int p = 0; p < R; p++) {                                                  \
+        vec xi = load(x + i * n + k + (size_t)(p * WIDTH));                          \
+        for (int q = 0; q < O; q++) sum[p][q] += xi * splat(w[q]);                   \
+      }                                                                              \
+    }                                                                                \
+    for (int p = 0; p < R; p++)                                                      \
+      for (int q = 0; q < O; q++) {                                                  \
+        vec value = sum[p][q];                                                       \
+        if (relu) value = select(value > 0, value, splat(0));                        \
+        store(y + (o + (size_t)q) * n + k + (size_t)(p * WIDTH), value);             \
+      }                                                                              \
   } while (0)
-
 
 static void dense(size_t n, size_t inputs, size_t outputs, const double *restrict x, const double *restrict weight,
                   const double *restrict bias, bool relu, double *restrict y) {
@@ -179,27 +179,27 @@ static void dense(size_t n, size_t inputs, size_t outputs, const double *restric
   }
 }
 
-#define OUTER_TILE(A, B)                                                                                     \
-  do {                                                                                                       \
-    vec sum[A][B] = {{{0}}};                                                                                 \
-    for (size_t k = 0; k < n; k += WIDTH) {                                                                  \
-      vec yk[B];                                                                                             \
-      for (int q = 0; q < B; q++) yk[q] = load(y + (o + (size_t)q) * n + k);                                 \
-      for (int p = 0; p < A; p++) {                                                                          \
-        vec xk = load(x + (i + (size_t)p) * n + k);                                                          \
-        for (int q = 0; q < B; q++) sum[p][q] += xk * yk[q];                                                 \
-      }                                                                                                      \
-    }                                                                                                        \
-    for (int p = 0; p < A; p++)                                                                              \
-      for (int q = 0; q < B; q++) {                                                                          \
-        double *out = products + ((i + (size_t)p) * b + o + (size_t)q) * l->width;                           \
-        if (l->width > 1)                                                                                    \
-          store(out, sum[p][q]);                                                                             \
-        else {                                                                                               \
-          *out = 0;                                                                                          \
-          for (int lane = 0; lane < WIDTH; lane++) *out += sum[p][q][lane];                                  \
-        }                                                                                                    \
-      }                                                                                                      \
+#define OUTER_TILE(A, B)                                                           \
+  do {                                                                             \
+    vec sum[A][B] = {{{0}}};                                                       \
+    for (size_t k = 0; k < n; k += WIDTH) {                                        \
+      vec yk[B];                                                                   \
+      for (int q = 0; q < B; q++) yk[q] = load(y + (o + (size_t)q) * n + k);       \
+      for (int p = 0; p < A; p++) {                                                \
+        vec xk = load(x + (i + (size_t)p) * n + k);                                \
+        for (int q = 0; q < B; q++) sum[p][q] += xk * yk[q];                       \
+      }                                                                            \
+    }                                                                              \
+    for (int p = 0; p < A; p++)                                                    \
+      for (int q = 0; q < B; q++) {                                                \
+        double *out = products + ((i + (size_t)p) * b + o + (size_t)q) * l->width; \
+        if (l->width > 1)                                                          \
+          store(out, sum[p][q]);                                                   \
+        else {                                                                     \
+          *out = 0;                                                                \
+          for (int lane = 0; lane < WIDTH; lane++) *out += sum[p][q][lane];        \
+        }                                                                          \
+      }                                                                            \
   } while (0)
 
 static void outer(const pa__layout *l, size_t a, size_t b, const double *restrict x, const double *restrict y,
@@ -303,7 +303,18 @@ static void rayleigh(uint64_t key, uint64_t counter, size_t n, double *h) {
 #define SET(set) SET__JOIN(set)
 
 extern const pa__la KERNEL(la);
-const pa__la KERNEL(la) = {.name = TEXT(PA_KERNEL_SET), .set = SET(PA_KERNEL_SET), .width = WIDTH, .shift = shift,
-                           .shift_transposed = shift_transposed, .exp = map_exp, .log = map_log, .sigmoid = map_sigmoid,
-                           .pack_gain = pack_gain, .pack_scaled = pack_scaled, .pack_bounded = pack_bounded,
-                           .dense = dense, .outer = outer, .within = within, .rayleigh = rayleigh};
+const pa__la KERNEL(la) = {.name = TEXT(PA_KERNEL_SET),
+                           .set = SET(PA_KERNEL_SET),
+                           .width = WIDTH,
+                           .shift = shift,
+                           .shift_transposed = shift_transposed,
+                           .exp = map_exp,
+                           .log = map_log,
+                           .sigmoid = map_sigmoid,
+                           .pack_gain = pack_gain,
+                           .pack_scaled = pack_scaled,
+                           .pack_bounded = pack_bounded,
+                           .dense = dense,
+                           .outer = outer,
+                           .within = within,
+                           .rayleigh = rayleigh};

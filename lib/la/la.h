@@ -2,9 +2,9 @@
  *
  * A block holds its samples in one of two layouts, chosen by pa__layout_choose():
  *
- *   interleaved  `width` samples side by side, one a SIMD lane: node vector [links][width], matrix [links][links][width]
- *   single       one sample: node vector [padded], matrix [links][padded] row-major and its transpose beside it;
- *                padded = links rounded up to width, the padding is 0
+ *   interleaved  `width` samples side by side, one a SIMD lane: node vector [links][width], matrix
+ * [links][links][width] single       one sample: node vector [padded], matrix [links][padded] row-major and its
+ * transpose beside it; padded = links rounded up to width, the padding is 0
  *
  * Elementwise code sees a node vector as `length` numbers and need not know the layout. Every sum over links runs in
  * the order of the links, so that both layouts give the same bits. */
@@ -46,10 +46,11 @@ typedef struct pa__la {
    *   cross  gain [i][j] = h_ij^2 row_scale_i column_scale_j, 0 on the diagonal
    *   direct [links] the diagonal of the same, zero in the padding
    * row_scale [links], column_scale [links] (padded with zeros to length when single) */
-  void (*pack_gain)(const pa__layout *layout, const double *const *h, const double *row_scale, const double *column_scale,
-                    const pa__matrix *cross, double *direct);
+  void (*pack_gain)(const pa__layout *layout, const double *const *h, const double *row_scale,
+                    const double *column_scale, const pa__matrix *cross, double *direct);
   /*   m [i][j] = scale h_ij, and its diagonal */
-  void (*pack_scaled)(const pa__layout *layout, const double *const *h, double scale, const pa__matrix *m, double *diagonal);
+  void (*pack_scaled)(const pa__layout *layout, const double *const *h, double scale, const pa__matrix *m,
+                      double *diagonal);
   /*   m [i][j] = h_ij / (h_ij + c[lane]), c > 0, and its diagonal */
   void (*pack_bounded)(const pa__layout *layout, const double *const *h, const double *c, const pa__matrix *m,
                        double *diagonal);
@@ -72,8 +73,8 @@ const pa__la *pa__la_best(void);
 const pa__la *pa__la_of(int set); /* NULL if this machine cannot run the set */
 extern const pa__la pa__la_ref;   /* plain C, the truth */
 
-/* The best table, with BLIS for the shifts of several columns where it is faster. BLIS keeps memory pools of its own: for
- * training, not for the calls that must not allocate. */
+/* The best table, with BLIS for the shifts of several columns where it is faster. BLIS keeps memory pools of its own:
+ * for training, not for the calls that must not allocate. */
 pa__la pa__la_training(size_t links);
 
 /* Layout for a block of at most `samples` samples. */
@@ -85,7 +86,9 @@ pa__layout pa__layout_single(const pa__la *la, size_t links);
 pa__matrix pa__matrix_take(pa__arena *arena, const pa__layout *layout);
 
 /* Denormals as zero, set on entry and restored on return: v decays towards zero and would crawl. */
-typedef struct pa__flush { unsigned state; } pa__flush;
+typedef struct pa__flush {
+  unsigned state;
+} pa__flush;
 pa__flush pa__flush_begin(void);
 void pa__flush_end(pa__flush saved);
 

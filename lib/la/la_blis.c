@@ -15,8 +15,8 @@ static void product(const pa__layout *l, double *y, const pa__matrix *a, const d
   double alpha = 1, beta = 0;
   dim_t n = (dim_t)l->links;
   inc_t padded = (inc_t)l->length;
-  bli_dgemm_ex(op, BLIS_NO_TRANSPOSE, n, (dim_t)columns, n, &alpha, a->rows, padded, 1, (double *)z, 1, padded, &beta, y, 1,
-               padded, NULL, &one);
+  bli_dgemm_ex(op, BLIS_NO_TRANSPOSE, n, (dim_t)columns, n, &alpha, a->rows, padded, 1, (double *)z, 1, padded, &beta,
+               y, 1, padded, NULL, &one);
   for (size_t c = 0; c < columns; c++)
     for (size_t k = l->links; k < l->length; k++) y[c * l->length + k] = 0;
 }

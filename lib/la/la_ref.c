@@ -21,7 +21,8 @@ static void set(const pa__layout *l, const pa__matrix *m, size_t i, size_t j, si
   }
 }
 
-static void product(const pa__layout *l, double *y, const pa__matrix *a, const double *z, size_t columns, bool transposed) {
+static void product(const pa__layout *l, double *y, const pa__matrix *a, const double *z, size_t columns,
+                    bool transposed) {
   for (size_t c = 0; c < columns; c++) {
     for (size_t k = 0; k < l->length; k++) y[c * l->length + k] = 0;
     for (size_t s = 0; s < l->width; s++)
@@ -73,7 +74,8 @@ static void pack_gain(const pa__layout *l, const double *const *h, const double 
       }
 }
 
-static void pack_scaled(const pa__layout *l, const double *const *h, double scale, const pa__matrix *m, double *diagonal) {
+static void pack_scaled(const pa__layout *l, const double *const *h, double scale, const pa__matrix *m,
+                        double *diagonal) {
   clear(l, m, diagonal);
   for (size_t s = 0; s < l->width; s++)
     for (size_t i = 0; i < l->links; i++)

@@ -14,7 +14,8 @@ pa__box pa__box_of(double links, double reference, bool constant_density, double
 
 /* Point k and the point paired with it: uniform in the box and around it, from numbers 4 k .. 4 k + 3 of
  * (key, counter), after the first `skip` numbers. A network of fewer links has the first points of one of more. */
-void pa__drop_pairs(uint64_t key, uint64_t counter, uint64_t skip, size_t count, pa__box box, double *points, double *paired);
+void pa__drop_pairs(uint64_t key, uint64_t counter, uint64_t skip, size_t count, pa__box box, double *points,
+                    double *paired);
 
 /* Multi-cell: `cells` base stations, user i around base station i mod cells. */
 void pa__drop_cells(uint64_t key, size_t cells, size_t users, pa__box box, double *stations, double *user);

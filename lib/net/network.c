@@ -20,11 +20,11 @@ struct pa_network {
   size_t links, links_min, receivers;
   double density_min, density_max; /* family */
   double value[KEYS];
-  double *gain;                        /* [links][receivers]; NULL for a family */
-  double *transmitter_at;              /* [links][2]; NULL for a family and for path gains */
-  double *receiver_at;                 /* [receivers][2], likewise */
-  size_t *receiver_of;                 /* [links]; NULL: link j has receiver j of its own */
-  double *noise, *limit;               /* [links] */
+  double *gain;           /* [links][receivers]; NULL for a family */
+  double *transmitter_at; /* [links][2]; NULL for a family and for path gains */
+  double *receiver_at;    /* [receivers][2], likewise */
+  size_t *receiver_of;    /* [links]; NULL: link j has receiver j of its own */
+  double *noise, *limit;  /* [links] */
 };
 
 #define VALUE(network, key) ((network)->value[(key)-FIRST_KEY])
@@ -69,8 +69,8 @@ static pa_status build(pa_network *n) {
 }
 
 /* A network with default keys, noise and limits, and room for what its kind keeps. */
-static pa_status create(pa_network **out, enum kind kind, size_t links_min, size_t links, size_t receivers, uint64_t seed,
-                        const pa_allocator *allocator) {
+static pa_status create(pa_network **out, enum kind kind, size_t links_min, size_t links, size_t receivers,
+                        uint64_t seed, const pa_allocator *allocator) {
   size_t elements;
   if (links == 0) return pa__fail(PA_ERROR_ARGUMENT, "links is 0, must be at least 1");
   pa_status status = pa__channel_size(1, links, &elements);
@@ -87,7 +87,8 @@ static pa_status create(pa_network **out, enum kind kind, size_t links_min, size
   bool ok = (n->noise = pa__allocate(&n->allocator, links, 2 * sizeof(double))) != NULL;
   if (ok && kind != FAMILY) {
     size_t gains;
-    ok = pa__multiply(links, receivers, &gains) && (n->gain = pa__allocate(&n->allocator, gains, sizeof(double))) != NULL;
+    ok = pa__multiply(links, receivers, &gains) &&
+         (n->gain = pa__allocate(&n->allocator, gains, sizeof(double))) != NULL;
     if (ok && kind != PATH_GAIN)
       ok = (n->transmitter_at = pa__allocate(&n->allocator, links, 2 * sizeof(double))) != NULL &&
            (n->receiver_at = pa__allocate(&n->allocator, receivers, 2 * sizeof(double))) != NULL;
@@ -120,14 +121,16 @@ pa_status pa_network_create_adhoc(pa_network **out, size_t links, uint64_t seed,
 pa_status pa_network_create_adhoc_family(pa_network **out, size_t links_min, size_t links_max, double density_min,
                                          double density_max, uint64_t seed, const pa_allocator *allocator) {
   if (links_min == 0 || links_min > links_max)
-    return pa__fail(PA_ERROR_ARGUMENT, "links %zu to %zu is not a range that starts at 1 or more", links_min, links_max);
+    return pa__fail(PA_ERROR_ARGUMENT, "links %zu to %zu is not a range that starts at 1 or more", links_min,
+                    links_max);
   pa_status status = pa__key_check(PA_NETWORK_DENSITY, density_min);
   if (status == PA_OK) status = pa__key_check(PA_NETWORK_DENSITY, density_max);
   if (status != PA_OK) return status;
   if (density_min > density_max)
     return pa__fail(PA_ERROR_ARGUMENT, "density %g to %g is not a range", density_min, density_max);
   pa_network *n = NULL;
-  if ((status = create(out ? &n : NULL, FAMILY, links_min, links_max, links_max, seed, allocator)) != PA_OK) return status;
+  if ((status = create(out ? &n : NULL, FAMILY, links_min, links_max, links_max, seed, allocator)) != PA_OK)
+    return status;
   n->density_min = density_min;
   n->density_max = density_max;
   VALUE(n, PA_NETWORK_REFERENCE_LINKS) = floor((double)links_min / 2 + (double)links_max / 2);
@@ -178,7 +181,8 @@ static pa_status check_positions(const char *name, const double *at, size_t coun
 
 static pa_status check_receiver_of(const int64_t *receiver_of, size_t links, size_t receivers) {
   if (!receiver_of && receivers != links)
-    return pa__fail(PA_ERROR_ARGUMENT, "receiver_of is NULL, but there are %zu receivers for %zu links", receivers, links);
+    return pa__fail(PA_ERROR_ARGUMENT, "receiver_of is NULL, but there are %zu receivers for %zu links", receivers,
+                    links);
   for (size_t i = 0; receiver_of && i < links; i++)
     if (receiver_of[i] < 0 || (uint64_t)receiver_of[i] >= receivers)
       return pa__fail(PA_ERROR_ARGUMENT, "receiver_of[%zu] is %lld, must be 0 to %zu", i, (long long)receiver_of[i],
@@ -301,9 +305,11 @@ pa_status pa_network_path_gain(const pa_network *network, double *gain) {
 
 pa_status pa_network_positions(const pa_network *network, double *transmitters, double *receivers) {
   if (!network || !transmitters || !receivers)
-    return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", !network ? "network" : !transmitters ? "transmitters" : "receivers");
-  if (!network->transmitter_at)
-    return pa__fail(PA_ERROR_ARGUMENT, "%s has no positions", kind_names[network->kind]);
+    return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL",
+                    !network        ? "network"
+                    : !transmitters ? "transmitters"
+                                    : "receivers");
+  if (!network->transmitter_at) return pa__fail(PA_ERROR_ARGUMENT, "%s has no positions", kind_names[network->kind]);
   memcpy(transmitters, network->transmitter_at, network->links * 2 * sizeof(double));
   for (size_t j = 0; j < network->links; j++)
     memcpy(receivers + 2 * j, network->receiver_at + 2 * (network->receiver_of ? network->receiver_of[j] : j),
@@ -336,13 +342,15 @@ static size_t family_topology(const pa_network *n, uint64_t stream, uint64_t gro
   return links;
 }
 
-size_t pa__network_sample(const pa_network *n, uint64_t stream, uint64_t first, size_t count, double *h, double *scratch) {
+size_t pa__network_sample(const pa_network *n, uint64_t stream, uint64_t first, size_t count, double *h,
+                          double *scratch) {
   const pa__la *la = pa__la_best();
   uint64_t key = pa__random_key(n->seed, PA__STREAM_FADING, stream);
   size_t links = n->links, receivers = n->receivers;
   const double *gain = n->gain;
   if (n->kind == FAMILY) {
-    links = receivers = family_topology(n, stream, first / pa__network_group(n), scratch, scratch + n->links * n->links);
+    links = receivers =
+        family_topology(n, stream, first / pa__network_group(n), scratch, scratch + n->links * n->links);
     gain = scratch;
   }
   for (size_t b = 0; b < count; b++) {
@@ -362,8 +370,8 @@ static pa_status check_draw(const pa_network *network, size_t batch, const void 
   if (!network || !output) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", network ? name : "network");
   if (batch == 0) return pa__fail(PA_ERROR_ARGUMENT, "batch is 0, must be at least 1");
   if (network->links_min != network->links)
-    return pa__fail(PA_ERROR_ARGUMENT, "a family of %zu to %zu links has no fixed shape to draw into", network->links_min,
-                    network->links);
+    return pa__fail(PA_ERROR_ARGUMENT, "a family of %zu to %zu links has no fixed shape to draw into",
+                    network->links_min, network->links);
   size_t elements;
   return pa__channel_size(batch, network->links, &elements);
 }
@@ -386,8 +394,8 @@ pa_status pa_network_draw(const pa_network *network, uint64_t stream, uint64_t f
   return PA_OK;
 }
 
-pa_status pa_network_draw_states(const pa_network *network, uint64_t stream, uint64_t first, size_t batch, pa_states **out,
-                                 const pa_allocator *allocator) {
+pa_status pa_network_draw_states(const pa_network *network, uint64_t stream, uint64_t first, size_t batch,
+                                 pa_states **out, const pa_allocator *allocator) {
   pa_status status = check_draw(network, batch, out, "out");
   if (status != PA_OK) return status;
   pa_allocator memory;

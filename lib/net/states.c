@@ -11,7 +11,8 @@
 pa_status pa__positive_per_link(const char *name, const double *values, size_t n, size_t links, double *to) {
   if (!values) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", name);
   if (n != 1 && n != links)
-    return pa__fail(PA_ERROR_ARGUMENT, "%s has %zu values, must have 1 or one for each of the %zu links", name, n, links);
+    return pa__fail(PA_ERROR_ARGUMENT, "%s has %zu values, must have 1 or one for each of the %zu links", name, n,
+                    links);
   for (size_t i = 0; i < n; i++)
     if (!(values[i] > 0 && values[i] <= DBL_MAX))
       return pa__fail(PA_ERROR_ARGUMENT, "%s[%zu] is %g, must be finite and > 0", name, i, values[i]);

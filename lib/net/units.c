@@ -36,7 +36,7 @@ static double from_microwatts(double x) { return x * 1e-6; }
 static const struct unit {
   const char *name;
   double (*watts)(double);
-} units[] = {{"", from_watts},          {"W", from_watts},         {"mW", from_milliwatts}, {"uW", from_microwatts},
+} units[] = {{"", from_watts},         {"W", from_watts},       {"mW", from_milliwatts}, {"uW", from_microwatts},
              {"dBm", pa_dbm_to_watts}, {"dBW", pa_db_to_ratio}, {"dB", pa_db_to_ratio}};
 
 static pa_status read_number(const char *text, double *number, const char **rest) {
@@ -45,7 +45,8 @@ static pa_status read_number(const char *text, double *number, const char **rest
   char *end;
   *number = strtod_l(text, &end, plain);
   freelocale(plain);
-  if (end == text) return pa__fail(PA_ERROR_ARGUMENT, "\"%.60s\" is not a power: it does not start with a number", text);
+  if (end == text)
+    return pa__fail(PA_ERROR_ARGUMENT, "\"%.60s\" is not a power: it does not start with a number", text);
   *rest = end + strspn(end, " ");
   return PA_OK;
 }
@@ -64,5 +65,6 @@ pa_status pa_parse_power(const char *text, double *watts) {
     *watts = value;
     return PA_OK;
   }
-  return pa__fail(PA_ERROR_ARGUMENT, "\"%.60s\": unknown unit \"%.20s\", known are W, mW, uW, dBm, dBW, dB", text, unit);
+  return pa__fail(PA_ERROR_ARGUMENT, "\"%.60s\": unknown unit \"%.20s\", known are W, mW, uW, dBm, dBW, dB", text,
+                  unit);
 }

@@ -29,8 +29,8 @@ static pa_status allocate(const pa_policy *policy, const pa_states *s, double *p
     return pa__fail(PA_ERROR_CALLBACK, "the allocation callback returned %d, which is no code of it", (int)code);
   for (size_t k = 0; k < n; k++)
     if (!(theirs[k] >= 0 && theirs[k] <= s->limit[k % s->links]))
-      return pa__fail(PA_ERROR_CALLBACK, "the allocation callback left power[%zu][%zu] at %g, must be 0 to %g", k / s->links,
-                      k % s->links, theirs[k], s->limit[k % s->links]);
+      return pa__fail(PA_ERROR_CALLBACK, "the allocation callback left power[%zu][%zu] at %g, must be 0 to %g",
+                      k / s->links, k % s->links, theirs[k], s->limit[k % s->links]);
   memcpy(power, theirs, n * sizeof(double));
   return PA_OK;
 }

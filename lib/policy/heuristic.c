@@ -54,7 +54,8 @@ static pa_status random_selection(const pa_policy *policy, const pa_states *s, d
 static const int32_t equal_keys[] = {PA_POLICY_SUM_POWER, 0};
 static const int32_t random_keys[] = {PA_POLICY_SUM_POWER, PA_POLICY_ACTIVE_SHARE, PA_POLICY_SEED, 0};
 
-static const pa__policy_class full_power_class = {.name = "full-power", .workspace = no_workspace, .allocate = full_power};
+static const pa__policy_class full_power_class = {
+    .name = "full-power", .workspace = no_workspace, .allocate = full_power};
 static const pa__policy_class equal_class = {
     .name = "equal", .keys = equal_keys, .workspace = no_workspace, .allocate = equal};
 static const pa__policy_class random_class = {

@@ -46,7 +46,8 @@ static double draw_level(const pa__output *o, const double *y, double uniform, d
   return level(o, pick);
 }
 
-double pa__output_draw(const pa__output *o, const double *y, uint64_t key, uint64_t counter, uint64_t index, double *score) {
+double pa__output_draw(const pa__output *o, const double *y, uint64_t key, uint64_t counter, uint64_t index,
+                       double *score) {
   if (o->kind == PA_REGNN_CONTINUOUS) {
     double n = normal(key, counter, index);
     if (score) *score = n / o->deviation;

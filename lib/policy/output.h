@@ -1,4 +1,5 @@
-/* What the outputs of a link mean: the distribution that a learned policy draws powers from. Powers are parts of pmax. */
+/* What the outputs of a link mean: the distribution that a learned policy draws powers from. Powers are parts of pmax.
+ */
 #ifndef POWALLOC_LIB_OUTPUT_H
 #define POWALLOC_LIB_OUTPUT_H
 
@@ -14,8 +15,10 @@ enum { PA__OUTPUT_MOST = 64 };
 
 /* Power of deterministic inference. */
 double pa__output_power(const pa__output *output, const double *y);
-/* A power drawn with numbers index, index + 1 of draw (key, counter); d log density / d y into score [count] if not NULL. */
-double pa__output_draw(const pa__output *output, const double *y, uint64_t key, uint64_t counter, uint64_t index, double *score);
+/* A power drawn with numbers index, index + 1 of draw (key, counter); d log density / d y into score [count] if not
+ * NULL. */
+double pa__output_draw(const pa__output *output, const double *y, uint64_t key, uint64_t counter, uint64_t index,
+                       double *score);
 /* Mean power and its derivative slope [count]; the median in place of the mean if continuous. */
 double pa__output_mean(const pa__output *output, const double *y, double *slope);
 /* Entropy in nats and its derivative; 0 if continuous. */

@@ -60,8 +60,8 @@ pa_status pa_policy_load(pa_policy **out, const char *path, const pa_allocator *
   else if (kind && strcmp(kind, "regnn") == 0)
     status = pa__regnn_policy_from(out, file, allocator);
   else
-    status = pa__fail(PA_ERROR_FORMAT, "%s: a model of kind \"%.60s\", this version runs \"uwmmse\" and \"regnn\"", path,
-                      kind ? kind : "");
+    status = pa__fail(PA_ERROR_FORMAT, "%s: a model of kind \"%.60s\", this version runs \"uwmmse\" and \"regnn\"",
+                      path, kind ? kind : "");
   pa_model_file_free(file);
   return status;
 }
@@ -127,7 +127,8 @@ static pa_status allocate_with(const pa_policy *policy, const pa_states *states,
   return status;
 }
 
-pa_status pa_policy_allocate(const pa_policy *policy, const pa_states *states, double *power, void *work, size_t bytes) {
+pa_status pa_policy_allocate(const pa_policy *policy, const pa_states *states, double *power, void *work,
+                             size_t bytes) {
   if (!policy || !power) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "power" : "policy");
   pa_status status = pa__states_check(states);
   if (status != PA_OK) return status;
@@ -167,7 +168,8 @@ static pa_status mean_power(const struct budget *b, double price, double *mean) 
 }
 
 /* Doubles step until the mean power at step * sign is on the other side of the budget, at most until `end`. */
-static pa_status widen(const struct budget *b, double first, double sign, double end, double *near, double *far, double *mean) {
+static pa_status widen(const struct budget *b, double first, double sign, double end, double *near, double *far,
+                       double *mean) {
   pa_status status = PA_OK;
   *near = 0;
   for (double step = first; step <= end; step *= 4) {
@@ -214,12 +216,14 @@ pa_status pa_policy_meet_budget(pa_policy *policy, const pa_states *states, doub
   if (!policy) return pa__fail(PA_ERROR_ARGUMENT, "policy is NULL");
   int32_t key = policy->class->budget_key;
   if (key == 0)
-    return pa__fail(PA_ERROR_ARGUMENT, "policy %s has neither a price nor an offset to meet a budget with", policy->class->name);
+    return pa__fail(PA_ERROR_ARGUMENT, "policy %s has neither a price nor an offset to meet a budget with",
+                    policy->class->name);
   pa_status status = pa__states_check(states);
   if (status != PA_OK) return status;
   if (!(budget > 0 && budget <= DBL_MAX))
     return pa__fail(PA_ERROR_ARGUMENT, "budget is %g W, must be finite and > 0", budget);
-  struct budget b = {policy, states, budget, pa__allocate(&policy->allocator, states->batch * states->links, sizeof(double))};
+  struct budget b = {policy, states, budget,
+                     pa__allocate(&policy->allocator, states->batch * states->links, sizeof(double))};
   if (!b.power) return PA_ERROR_MEMORY;
   double before = pa__policy_value(policy, key), price;
   status = find_price(&b, &price);

@@ -28,10 +28,10 @@ typedef struct pa__learner_class {
   pa__recipe (*recipe)(const pa_policy *policy, bool family);
   /* Workspace of both calls below, for `samples` samples of `links` links. */
   void (*gradient_workspace)(const pa_policy *policy, size_t samples, size_t links, pa__arena *arena);
-  /* Sum of the samples' gradients, each cut to norm sample_clip (0: not), into gradient [weights]; the samples' weighted
-   * sum-rates into rate [batch]. Samples whose gradient is not finite are left out; returns how many. */
-  size_t (*gradient)(const pa_policy *policy, const pa_states *states, double sample_clip, double *gradient, double *rate,
-                     void *work);
+  /* Sum of the samples' gradients, each cut to norm sample_clip (0: not), into gradient [weights]; the samples'
+   * weighted sum-rates into rate [batch]. Samples whose gradient is not finite are left out; returns how many. */
+  size_t (*gradient)(const pa_policy *policy, const pa_states *states, double sample_clip, double *gradient,
+                     double *rate, void *work);
   /* Weighted sum-rates alone. */
   void (*rates)(const pa_policy *policy, const pa_states *states, double *rate, void *work);
 
@@ -55,7 +55,7 @@ typedef struct pa__policy_class {
   const int32_t *keys; /* ends with 0 */
   int32_t budget_key;  /* the key that pa_policy_meet_budget() sets, 0: none */
   void (*key_changed)(pa_policy *policy, int32_t key, double value); /* may be NULL */
-  bool borrowed;       /* lives inside a model that frees it */
+  bool borrowed;                                                     /* lives inside a model that frees it */
   void (*free)(pa_policy *policy);
   /* Takes from an arena what allocate needs, in the same order. */
   void (*workspace)(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena);
@@ -84,8 +84,8 @@ extern const pa__policy_class *const pa__wmmse_classes[];
 /* Splits a batch into blocks of one layout; samples beyond the batch repeat its last. */
 typedef struct pa__block {
   pa__layout layout;
-  size_t first, count;      /* samples of the batch in this block */
-  const double *h[8];       /* [layout.width] */
+  size_t first, count; /* samples of the batch in this block */
+  const double *h[8];  /* [layout.width] */
 } pa__block;
 
 enum { PA__WIDEST = 8 };

@@ -49,7 +49,8 @@ static void repack(pa_regnn *m) {
 
 /* ---- inference ---- */
 
-pa__regnn_tape pa__regnn_tape_take(pa__arena *arena, const pa__regnn_shape *s, const pa__layout *layout, bool backward) {
+pa__regnn_tape pa__regnn_tape_take(pa__arena *arena, const pa__regnn_shape *s, const pa__layout *layout,
+                                   bool backward) {
   size_t vector = layout->length * sizeof(double), widest = s->features > s->outputs ? s->features : s->outputs;
   pa__regnn_tape t = {.gains = pa__gains_take(arena, layout)};
   t.shift = t.gains.cross;
@@ -107,11 +108,13 @@ static void run(const pa_regnn *m, const pa_states *states, take_output *take, d
   }
 }
 
-static void take_power(const pa_regnn *m, const pa_states *states, size_t sample, size_t link, const double *y, double *power) {
+static void take_power(const pa_regnn *m, const pa_states *states, size_t sample, size_t link, const double *y,
+                       double *power) {
   power[sample * states->links + link] = states->limit[link] * pa__output_power(&m->output, y);
 }
 
-static void take_draw(const pa_regnn *m, const pa_states *states, size_t sample, size_t link, const double *y, double *power) {
+static void take_draw(const pa_regnn *m, const pa_states *states, size_t sample, size_t link, const double *y,
+                      double *power) {
   uint64_t key = pa__random_key((uint64_t)pa__policy_value(&m->policy, PA_POLICY_SEED), PA__STREAM_ACTIONS, 0);
   power[sample * states->links + link] =
       states->limit[link] * pa__output_draw(&m->output, y, key, states->first + sample, 2 * link, NULL);
@@ -146,7 +149,9 @@ static void learner_set(pa_policy *policy, const double *weights) {
 
 static const pa__output *output(const pa_policy *policy) { return &model_of(policy)->output; }
 
-static pa_status check(const pa_policy *policy, const pa_states *states) { return check_node_state(model_of(policy), states); }
+static pa_status check(const pa_policy *policy, const pa_states *states) {
+  return check_node_state(model_of(policy), states);
+}
 
 /* One tape a block, and the gradient of a block's samples. */
 static void tape_workspace(const pa_policy *policy, size_t samples, size_t links, pa__arena *arena) {
@@ -240,12 +245,22 @@ static void key_changed(pa_policy *policy, int32_t key, double value) {
 }
 
 /* The policy inside a model, and the one that owns its model. */
-static const pa__policy_class borrowed_class = {.name = "regnn", .keys = keys, .budget_key = PA_POLICY_OFFSET,
-                                                .key_changed = key_changed, .borrowed = true, .workspace = workspace,
-                                                .allocate = allocate, .learner = &learner};
-static const pa__policy_class owning_class = {.name = "regnn", .keys = keys, .budget_key = PA_POLICY_OFFSET,
-                                              .key_changed = key_changed, .free = release, .workspace = workspace,
-                                              .allocate = allocate, .learner = &learner};
+static const pa__policy_class borrowed_class = {.name = "regnn",
+                                                .keys = keys,
+                                                .budget_key = PA_POLICY_OFFSET,
+                                                .key_changed = key_changed,
+                                                .borrowed = true,
+                                                .workspace = workspace,
+                                                .allocate = allocate,
+                                                .learner = &learner};
+static const pa__policy_class owning_class = {.name = "regnn",
+                                              .keys = keys,
+                                              .budget_key = PA_POLICY_OFFSET,
+                                              .key_changed = key_changed,
+                                              .free = release,
+                                              .workspace = workspace,
+                                              .allocate = allocate,
+                                              .learner = &learner};
 
 /* ---- the handle ---- */
 
@@ -331,7 +346,8 @@ pa_status pa_regnn_create(pa_regnn **out, const int32_t *option_keys, const doub
   double options[OPTIONS];
   bool seen[OPTIONS] = {false};
   for (int32_t k = 0; k < OPTIONS; k++) options[k] = pa__key_default(FIRST_OPTION + k);
-  if (n > 0 && (!option_keys || !values)) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", option_keys ? "values" : "keys");
+  if (n > 0 && (!option_keys || !values))
+    return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", option_keys ? "values" : "keys");
   for (size_t k = 0; k < n; k++) {
     int32_t at = option_keys[k] - FIRST_OPTION;
     if (at < 0 || at >= OPTIONS)
@@ -435,10 +451,14 @@ static const struct number {
   int32_t key;
   const char *name;
   int absent; /* -1: must be there */
-} numbers[] = {{PA_REGNN_LAYERS, "layers", -1},     {PA_REGNN_FEATURES, "features", -1},
-               {PA_REGNN_TAPS, "taps", -1},         {PA_REGNN_INPUTS, "inputs", PA_REGNN_INPUT_ONES},
-               {PA_REGNN_STATE_FEATURES, "state_features", 0}, {PA_REGNN_TRANSPOSED, "transposed", 0},
-               {PA_REGNN_BIAS, "bias", 0},          {PA_REGNN_LEVEL_COUNT, "levels", 4}};
+} numbers[] = {{PA_REGNN_LAYERS, "layers", -1},
+               {PA_REGNN_FEATURES, "features", -1},
+               {PA_REGNN_TAPS, "taps", -1},
+               {PA_REGNN_INPUTS, "inputs", PA_REGNN_INPUT_ONES},
+               {PA_REGNN_STATE_FEATURES, "state_features", 0},
+               {PA_REGNN_TRANSPOSED, "transposed", 0},
+               {PA_REGNN_BIAS, "bias", 0},
+               {PA_REGNN_LEVEL_COUNT, "levels", 4}};
 
 enum { WORDS = sizeof words / sizeof words[0], NUMBERS = sizeof numbers / sizeof numbers[0], SCALARS = 4 };
 
@@ -475,7 +495,8 @@ static pa_status read_word(const pa_model_file *file, int32_t key, const char *n
       *value = words[k].value;
       return PA_OK;
     }
-  return pa__fail(PA_ERROR_FORMAT, "%s: %s \"%.60s\" is none that this version knows", pa__model_path(file), name, text);
+  return pa__fail(PA_ERROR_FORMAT, "%s: %s \"%.60s\" is none that this version knows", pa__model_path(file), name,
+                  text);
 }
 
 static pa_status read_options(const pa_model_file *file, double options[OPTIONS]) {
@@ -490,13 +511,16 @@ static pa_status read_options(const pa_model_file *file, double options[OPTIONS]
     }
     options[numbers[k].key - FIRST_OPTION] = (double)value;
   }
-  pa_status status = read_word(file, PA_REGNN_OUTPUT, "output", PA_REGNN_BERNOULLI, &options[PA_REGNN_OUTPUT - FIRST_OPTION]);
+  pa_status status =
+      read_word(file, PA_REGNN_OUTPUT, "output", PA_REGNN_BERNOULLI, &options[PA_REGNN_OUTPUT - FIRST_OPTION]);
   if (status == PA_OK)
     status = read_word(file, PA_REGNN_SHIFT, "shift", PA_REGNN_SHIFT_SCALE, &options[PA_REGNN_SHIFT - FIRST_OPTION]);
   if (status == PA_OK)
-    status = read_word(file, PA_REGNN_ACTIVATION, "activation", PA_REGNN_RELU, &options[PA_REGNN_ACTIVATION - FIRST_OPTION]);
+    status =
+        read_word(file, PA_REGNN_ACTIVATION, "activation", PA_REGNN_RELU, &options[PA_REGNN_ACTIVATION - FIRST_OPTION]);
   if (status == PA_OK && check_options(options) != PA_OK)
-    status = pa__fail(PA_ERROR_FORMAT, "%s: inputs and state_features are 0: the model has no input", pa__model_path(file));
+    status =
+        pa__fail(PA_ERROR_FORMAT, "%s: inputs and state_features are 0: the model has no input", pa__model_path(file));
   return status;
 }
 
@@ -513,7 +537,8 @@ static pa_status read_model(pa_regnn **out, const pa_model_file *file, const pa_
   status = tensors ? pa__model_read(file, tensors, tensors_of(m, tensors)) : PA_ERROR_MEMORY;
   pa__release(&m->policy.allocator, tensors);
   if (status == PA_OK && !(m->view.snr > 0 && m->output.deviation > 0))
-    status = pa__fail(PA_ERROR_FORMAT, "%s: %s is %g, must be > 0", path, m->view.snr > 0 ? "output.deviation" : "input.snr.rms",
+    status = pa__fail(PA_ERROR_FORMAT, "%s: %s is %g, must be > 0", path,
+                      m->view.snr > 0 ? "output.deviation" : "input.snr.rms",
                       m->view.snr > 0 ? m->output.deviation : m->view.snr);
   if (status == PA_OK) status = pa_policy_set(&m->policy, PA_POLICY_OFFSET, m->view.offset);
   if (status != PA_OK) {
@@ -556,7 +581,8 @@ pa_status pa_regnn_save(const pa_regnn *model, const char *path, const char *not
     metadata[count++] = (pa__metadata){numbers[k].name, text[k]};
   }
   for (size_t k = 0; k < WORDS; k++)
-    if (option(model->option, words[k].key) == words[k].value) metadata[count++] = (pa__metadata){words[k].name, words[k].text};
+    if (option(model->option, words[k].key) == words[k].value)
+      metadata[count++] = (pa__metadata){words[k].name, words[k].text};
   if (note) metadata[count++] = (pa__metadata){"trained", note};
   pa__tensor *tensors = pa__allocate(&model->policy.allocator, most_tensors(&model->shape), sizeof *tensors);
   if (!tensors) return PA_ERROR_MEMORY;

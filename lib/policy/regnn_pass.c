@@ -67,8 +67,8 @@ static void normalise(const pa__la *la, const pa__layout *l, const pa__regnn_tap
   scale_columns(l, &t->shift, y);
 }
 
-static void build_shift(const pa__la *la, const pa__regnn_shape *shape, const pa__regnn_weights *w, const pa__block *block,
-                        const pa__regnn_tape *t) {
+static void build_shift(const pa__la *la, const pa__regnn_shape *shape, const pa__regnn_weights *w,
+                        const pa__block *block, const pa__regnn_tape *t) {
   const pa__layout *l = &block->layout;
   double *sums = t->scratch;
   switch (shape->shift) {
@@ -90,8 +90,8 @@ static void build_shift(const pa__la *la, const pa__regnn_shape *shape, const pa
 }
 
 /* The inputs in the order of their bits, the caller's node state last; a lone input of ones gives way to it. */
-static void node_inputs(const pa__la *la, const pa__regnn_shape *shape, const pa__regnn_weights *w, const pa_states *states,
-                        const pa__block *block, const pa__regnn_tape *t) {
+static void node_inputs(const pa__la *la, const pa__regnn_shape *shape, const pa__regnn_weights *w,
+                        const pa_states *states, const pa__block *block, const pa__regnn_tape *t) {
   const pa__layout *l = &block->layout;
   size_t n = l->length, column = 0;
   bool given = shape->inputs == 1 && shape->kinds == PA_REGNN_INPUT_ONES && states->node_features == 1;
@@ -134,7 +134,8 @@ static void activate(const pa__la *la, int activation, size_t n, const double *y
 }
 
 /* d z, with z the activation's output and y its input, becomes d y. */
-static void activate_backward(int activation, size_t n, const double *restrict y, const double *restrict z, double *restrict d) {
+static void activate_backward(int activation, size_t n, const double *restrict y, const double *restrict z,
+                              double *restrict d) {
   switch (activation) {
   case PA_REGNN_ABSOLUTE:
     for (size_t k = 0; k < n; k++) d[k] = y[k] > 0 ? d[k] : y[k] < 0 ? -d[k] : 0;
@@ -149,8 +150,8 @@ static void activate_backward(int activation, size_t n, const double *restrict y
 
 pa__regnn_forward_fn KERNEL(regnn_forward);
 
-void KERNEL(regnn_forward)(const pa__la *la, const pa__regnn_shape *shape, const pa__regnn_weights *w, const pa_states *states,
-                           const pa__block *block, const pa__regnn_tape *t) {
+void KERNEL(regnn_forward)(const pa__la *la, const pa__regnn_shape *shape, const pa__regnn_weights *w,
+                           const pa_states *states, const pa__block *block, const pa__regnn_tape *t) {
   const pa__layout *l = &block->layout;
   size_t n = l->length, taps = shape->taps;
   for (size_t k = 0; k < n; k++) t->ones[k] = l->width > 1 || k < l->links ? 1 : 0;
@@ -161,7 +162,8 @@ void KERNEL(regnn_forward)(const pa__la *la, const pa__regnn_shape *shape, const
     size_t in = pa__regnn_width_in(shape, layer), out = pa__regnn_width_out(shape, layer);
     double *power = t->power[layer];
     for (size_t k = 1; k < taps; k++)
-      (shape->transposed ? la->shift_transposed : la->shift)(l, node(power, l, k * in), &t->shift, node(power, l, (k - 1) * in), in);
+      (shape->transposed ? la->shift_transposed : la->shift)(l, node(power, l, k * in), &t->shift,
+                                                             node(power, l, (k - 1) * in), in);
     bool last = layer + 1 == shape->layers, relu = !last && shape->activation == PA_REGNN_RELU;
     double *z = last ? t->output : t->power[layer + 1], *y = t->linear[layer] ? t->linear[layer] : z;
     const double *weights = w->layer[layer], *bias = shape->bias ? weights + taps * in * out : NULL;
@@ -173,8 +175,8 @@ void KERNEL(regnn_forward)(const pa__la *la, const pa__regnn_shape *shape, const
 
 pa__regnn_backward_fn KERNEL(regnn_backward);
 
-void KERNEL(regnn_backward)(const pa__la *la, const pa__regnn_shape *shape, const pa__regnn_weights *w, const pa__block *block,
-                            const pa__regnn_tape *t, double *gradient) {
+void KERNEL(regnn_backward)(const pa__la *la, const pa__regnn_shape *shape, const pa__regnn_weights *w,
+                            const pa__block *block, const pa__regnn_tape *t, double *gradient) {
   const pa__layout *l = &block->layout;
   size_t n = l->length, taps = shape->taps, at = 0, begin[PA__REGNN_LAYERS];
   for (size_t layer = 0; layer < shape->layers; layer++) {
@@ -190,7 +192,8 @@ void KERNEL(regnn_backward)(const pa__la *la, const pa__regnn_shape *shape, cons
     la->dense(n, out, taps * in, t->d_output, w->back[layer], NULL, false, t->d_power);
     /* d z = d_0 + S' (d_1 + S' (d_2 + ...)), S' the shift's transpose. */
     for (size_t k = taps - 1; k-- > 0;) {
-      (shape->transposed ? la->shift : la->shift_transposed)(l, t->d_sum, &t->shift, node(t->d_power, l, (k + 1) * in), in);
+      (shape->transposed ? la->shift : la->shift_transposed)(l, t->d_sum, &t->shift, node(t->d_power, l, (k + 1) * in),
+                                                             in);
       double *restrict sum = node(t->d_power, l, k * in);
       for (size_t e = 0; e < in * n; e++) sum[e] += t->d_sum[e];
     }

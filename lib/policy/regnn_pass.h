@@ -17,7 +17,9 @@ typedef struct pa__regnn_shape {
   bool bias, transposed;
 } pa__regnn_shape;
 
-static inline size_t pa__regnn_width_in(const pa__regnn_shape *s, size_t layer) { return layer == 0 ? s->inputs : s->features; }
+static inline size_t pa__regnn_width_in(const pa__regnn_shape *s, size_t layer) {
+  return layer == 0 ? s->inputs : s->features;
+}
 
 static inline size_t pa__regnn_width_out(const pa__regnn_shape *s, size_t layer) {
   return layer + 1 == s->layers ? s->outputs : s->features;
@@ -36,15 +38,16 @@ typedef struct pa__regnn_weights {
 typedef struct pa__regnn_tape {
   pa__gains gains;
   pa__matrix shift;
-  double *ones;                      /* 1, 0 in the padding */
-  double *scratch;                   /* [4] */
-  double *power[PA__REGNN_LAYERS];   /* [K][F_in]: S^k z of the layer's input z */
-  double *linear[PA__REGNN_LAYERS];  /* [F_out] before the activation; NULL where it is not needed */
-  double *output;                    /* [outputs] */
+  double *ones;                       /* 1, 0 in the padding */
+  double *scratch;                    /* [4] */
+  double *power[PA__REGNN_LAYERS];    /* [K][F_in]: S^k z of the layer's input z */
+  double *linear[PA__REGNN_LAYERS];   /* [F_out] before the activation; NULL where it is not needed */
+  double *output;                     /* [outputs] */
   double *d_output, *d_power, *d_sum; /* backward only: [F_out], [K][F_in], [F_in] of the widest layer */
 } pa__regnn_tape;
 
-pa__regnn_tape pa__regnn_tape_take(pa__arena *arena, const pa__regnn_shape *shape, const pa__layout *layout, bool backward);
+pa__regnn_tape pa__regnn_tape_take(pa__arena *arena, const pa__regnn_shape *shape, const pa__layout *layout,
+                                   bool backward);
 
 /* tape->output for the block. */
 typedef void pa__regnn_forward_fn(const pa__la *la, const pa__regnn_shape *shape, const pa__regnn_weights *weights,

@@ -101,7 +101,8 @@ static void repack(pa_uwmmse *m) {
 
 /* ---- passes over a batch ---- */
 
-pa__uwmmse_tape pa__uwmmse_tape_take(pa__arena *arena, const pa__uwmmse_shape *s, const pa__layout *layout, bool with_backward) {
+pa__uwmmse_tape pa__uwmmse_tape_take(pa__arena *arena, const pa__uwmmse_shape *s, const pa__layout *layout,
+                                     bool with_backward) {
   size_t layers = s->layers, gcns = s->gcns, hidden = gcns * s->hidden;
   pa__uwmmse_tape t = {.gains = pa__gains_take(arena, layout), .shift = pa__matrix_take(arena, layout)};
   const struct {
@@ -327,7 +328,8 @@ static void initialise(pa_uwmmse *m, uint64_t seed) {
 pa_status pa_uwmmse_create(pa_uwmmse **out, int32_t architecture, size_t layers, size_t hidden, uint64_t seed,
                            const pa_allocator *allocator) {
   if (architecture != PA_UWMMSE_PAPER && architecture != PA_UWMMSE_EXTENDED)
-    return pa__fail(PA_ERROR_ARGUMENT, "architecture is %d, must be PA_UWMMSE_PAPER or PA_UWMMSE_EXTENDED", (int)architecture);
+    return pa__fail(PA_ERROR_ARGUMENT, "architecture is %d, must be PA_UWMMSE_PAPER or PA_UWMMSE_EXTENDED",
+                    (int)architecture);
   pa_uwmmse *m = NULL;
   pa_status status = create(out ? &m : NULL, architecture == PA_UWMMSE_EXTENDED, layers, hidden, allocator);
   if (status != PA_OK) return status;
@@ -374,7 +376,8 @@ static pa_status check_scalars(const pa_uwmmse *m, const char *where) {
   const pa__uwmmse_shape *s = &m->shape;
   for (size_t k = 0; s->extended && k < 2 * s->layers; k++)
     if (m->weights[mu_at(s) + k] < 0)
-      return pa__fail(PA_ERROR_FORMAT, "%s: layer%zu.%s is negative", where, k % s->layers + 1, k < s->layers ? "mu" : "tau");
+      return pa__fail(PA_ERROR_FORMAT, "%s: layer%zu.%s is negative", where, k % s->layers + 1,
+                      k < s->layers ? "mu" : "tau");
   if (!(m->packed.start > 0 && m->packed.start <= 1))
     return pa__fail(PA_ERROR_FORMAT, "%s: v0 is %g, must be above 0 and at most 1", where, m->packed.start);
   return PA_OK;
@@ -388,7 +391,8 @@ static pa_status read_model(pa_uwmmse **out, const pa_model_file *file, const pa
     return pa__fail(PA_ERROR_FORMAT, "%s: a model of kind \"%.60s\", not \"uwmmse\"", path, kind ? kind : "");
   bool extended = architecture && strcmp(architecture, "extended") == 0;
   if (architecture && !extended && strcmp(architecture, "paper") != 0)
-    return pa__fail(PA_ERROR_FORMAT, "%s: architecture \"%.60s\" is neither \"paper\" nor \"extended\"", path, architecture);
+    return pa__fail(PA_ERROR_FORMAT, "%s: architecture \"%.60s\" is neither \"paper\" nor \"extended\"", path,
+                    architecture);
   pa_status status = pa__model_integer(file, "layers", 1, MOST_LAYERS, &layers);
   if (status == PA_OK) status = pa__model_integer(file, "hidden", 1, MOST_HIDDEN, &hidden);
   if (status != PA_OK) return status;
@@ -484,7 +488,8 @@ pa_status pa_uwmmse_set_weights(pa_uwmmse *model, const double *weights, size_t 
   for (size_t k = 0; k < n; k++) {
     if (!isfinite(weights[k])) return pa__fail(PA_ERROR_ARGUMENT, "weights[%zu] is not finite", k);
     if (model->shape.extended && k >= mu_at(&model->shape) && weights[k] < 0)
-      return pa__fail(PA_ERROR_ARGUMENT, "weights[%zu], a %s, is negative", k, k < tau_at(&model->shape) ? "mu" : "tau");
+      return pa__fail(PA_ERROR_ARGUMENT, "weights[%zu], a %s, is negative", k,
+                      k < tau_at(&model->shape) ? "mu" : "tau");
   }
   learner_set(&model->policy, weights);
   return PA_OK;
@@ -506,7 +511,7 @@ pa_status pa_uwmmse_gradient(const pa_uwmmse *model, const pa_states *states, do
     for (size_t k = 0; k < n && dropped == 0; k++) out[k] = -sum[k] / (double)states->batch;
     if (loss && dropped == 0) *loss = -total / (double)states->batch;
   }
-  status = !work ? PA_ERROR_MEMORY
+  status = !work     ? PA_ERROR_MEMORY
            : dropped ? pa__fail(PA_ERROR_NUMERIC, "the gradient of %zu samples is not finite", dropped)
                      : PA_OK;
   pa__release(allocator, work);

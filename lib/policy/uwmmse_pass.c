@@ -1,6 +1,6 @@
-/* UWMMSE forward and backward on one block. Everything is in the units of pa__gains: noise 1, amplitudes v in [0, 1], so
- * that with T_j = I_j + d_j v_j^2 the paper's eqs. (6)-(8) read
- *   u_j^2 w_j = d_j v_j^2 w_j / T_j^2,   u_j h_jj w_j = d_j v_j w_j / T_j,   w_j = a_j T_j / I_j + b_j. */
+/* UWMMSE forward and backward on one block. Everything is in the units of pa__gains: noise 1, amplitudes v in [0, 1],
+ * so that with T_j = I_j + d_j v_j^2 the paper's eqs. (6)-(8) read u_j^2 w_j = d_j v_j^2 w_j / T_j^2,   u_j h_jj w_j =
+ * d_j v_j w_j / T_j,   w_j = a_j T_j / I_j + b_j. */
 #include "uwmmse_pass.h"
 
 #include <math.h>
@@ -45,8 +45,8 @@ static void log_strength(const pa__la *la, size_t n, double *x, const double *re
 
 /* F and the GCNs' inputs diag(F) X, F X. X is all ones; extended, also the column sums of F, the log SNR and the log
  * SINR at full power, both by 10. */
-static void node_inputs(const pa__la *la, const pa__uwmmse_shape *shape, const pa__uwmmse_weights *w, const pa__block *block,
-                        const pa__uwmmse_tape *t) {
+static void node_inputs(const pa__la *la, const pa__uwmmse_shape *shape, const pa__uwmmse_weights *w,
+                        const pa__block *block, const pa__uwmmse_tape *t) {
   const pa__layout *l = &block->layout;
   size_t n = l->length, features = shape->features;
   double *diagonal = t->inputs, *x = t->scratch;
@@ -124,7 +124,8 @@ static void listen(const pa__la *la, const pa__layout *l, const pa__uwmmse_tape 
 
 /* w_j (into w) and u_j^2 w_j (into q). */
 static void receive(size_t n, const pa__gains *g, const double *restrict a, const double *restrict b,
-                    const double *restrict v, const double *restrict interference, double *restrict w, double *restrict q) {
+                    const double *restrict v, const double *restrict interference, double *restrict w,
+                    double *restrict q) {
   const double *restrict direct = g->direct, *restrict weight = g->weight;
   for (size_t k = 0; k < n; k++) {
     double s = v[k] * v[k], t = interference[k] + direct[k] * s;
@@ -133,7 +134,8 @@ static void receive(size_t n, const pa__gains *g, const double *restrict a, cons
   }
 }
 
-static void complete(size_t n, const pa__uwmmse_tape *t, const double *restrict q, double mu, double *restrict denominator) {
+static void complete(size_t n, const pa__uwmmse_tape *t, const double *restrict q, double mu,
+                     double *restrict denominator) {
   const double *restrict direct = t->gains.direct, *restrict price = t->price;
   for (size_t k = 0; k < n; k++) denominator[k] += direct[k] * q[k] + mu * price[k];
 }
@@ -202,8 +204,8 @@ void KERNEL(uwmmse_forward)(const pa__la *la, const pa__uwmmse_shape *shape, con
 
 pa__uwmmse_rate_fn KERNEL(uwmmse_rate);
 
-void KERNEL(uwmmse_rate)(const pa__la *la, const pa__uwmmse_shape *shape, const pa__block *block, const pa__uwmmse_tape *t,
-                         double *rate) {
+void KERNEL(uwmmse_rate)(const pa__la *la, const pa__uwmmse_shape *shape, const pa__block *block,
+                         const pa__uwmmse_tape *t, double *rate) {
   const pa__layout *l = &block->layout;
   size_t n = l->length;
   const double *v = node(t->v, l, shape->layers);
@@ -235,10 +237,10 @@ static void rate_backward(const pa__la *la, const pa__layout *l, const pa__uwmms
 
 /* From d v' (in d_next) to what z = u h w / denominator passes on: d_denominator, and the part of d_v (replacing
  * d_next), d_w and d_received that does not go through the denominator. */
-static void transmit_backward(size_t n, const double *restrict direct, const double *restrict w, const double *restrict v,
-                              const double *restrict interference, const double *restrict denominator,
-                              double *restrict d_next, double *restrict d_denominator, double *restrict d_w,
-                              double *restrict d_received) {
+static void transmit_backward(size_t n, const double *restrict direct, const double *restrict w,
+                              const double *restrict v, const double *restrict interference,
+                              const double *restrict denominator, double *restrict d_next,
+                              double *restrict d_denominator, double *restrict d_w, double *restrict d_received) {
   for (size_t k = 0; k < n; k++) {
     double received = interference[k] + direct[k] * v[k] * v[k], per_v = direct[k] * w[k] / received;
     double numerator = per_v * v[k], z = numerator / denominator[k];
@@ -272,9 +274,9 @@ static void transmit_relaxed_backward(size_t n, const double *restrict direct, c
  * d_a, d_b, d_interference, and d_power = d / d v^2 but for the interference. */
 static void receive_backward(size_t n, const pa__gains *g, const double *restrict a, const double *restrict w,
                              const double *restrict v, const double *restrict interference,
-                             const double *restrict d_denominator, const double *restrict d_q, const double *restrict d_w,
-                             const double *restrict d_received, double *restrict d_a, double *restrict d_b,
-                             double *restrict d_interference, double *restrict d_power) {
+                             const double *restrict d_denominator, const double *restrict d_q,
+                             const double *restrict d_w, const double *restrict d_received, double *restrict d_a,
+                             double *restrict d_b, double *restrict d_interference, double *restrict d_power) {
   const double *restrict direct = g->direct, *restrict weight = g->weight;
   for (size_t k = 0; k < n; k++) {
     double s = v[k] * v[k], t = interference[k] + direct[k] * s, per_q = direct[k] / (t * t);

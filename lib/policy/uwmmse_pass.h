@@ -35,18 +35,18 @@ pa__uwmmse_weights pa__uwmmse_packed_view(const pa__uwmmse_shape *shape, double 
 /* What a forward pass leaves for the backward pass; node vectors of the block. */
 typedef struct pa__uwmmse_tape {
   pa__gains gains;
-  pa__matrix shift;                  /* F: scale H, or H / (H + c) */
-  double *inputs;                    /* [2 features]: diag(F) X, F X; the diagonal of F first (X starts with ones) */
-  double *ones;                      /* 1, 0 in the padding */
-  double *price;                     /* unit of mu: pmax (paper, mu in 1/W) or 1 */
-  double *hidden;                    /* [gcns][hidden] */
-  double *head;                      /* [2][gcns]: of w0, of w1 */
-  double *gate;                      /* [gcns]: a, b of each layer, start */
-  double *v;                         /* [layers + 1] */
-  double *interference;              /* [layers + 1]: I of each v */
-  double *denominator;               /* [layers] */
-  double *log_ratio, *growth;        /* [layers], extended: log(z / v), (z / v)^(1 + tau) */
-  double *scratch;                   /* [PA__UWMMSE_SCRATCH] */
+  pa__matrix shift;                   /* F: scale H, or H / (H + c) */
+  double *inputs;                     /* [2 features]: diag(F) X, F X; the diagonal of F first (X starts with ones) */
+  double *ones;                       /* 1, 0 in the padding */
+  double *price;                      /* unit of mu: pmax (paper, mu in 1/W) or 1 */
+  double *hidden;                     /* [gcns][hidden] */
+  double *head;                       /* [2][gcns]: of w0, of w1 */
+  double *gate;                       /* [gcns]: a, b of each layer, start */
+  double *v;                          /* [layers + 1] */
+  double *interference;               /* [layers + 1]: I of each v */
+  double *denominator;                /* [layers] */
+  double *log_ratio, *growth;         /* [layers], extended: log(z / v), (z / v)^(1 + tau) */
+  double *scratch;                    /* [PA__UWMMSE_SCRATCH] */
   double *d_gate, *d_head, *d_hidden; /* backward only, as those above */
 } pa__uwmmse_tape;
 
@@ -59,7 +59,8 @@ typedef void pa__uwmmse_forward_fn(const pa__la *la, const pa__uwmmse_shape *sha
 /* Weighted sum-rates [block width] in bit/s/Hz after a forward pass. */
 typedef void pa__uwmmse_rate_fn(const pa__la *la, const pa__uwmmse_shape *shape, const pa__block *block,
                                 const pa__uwmmse_tape *tape, double *rate);
-/* Gradient of each sample's rate, after forward and rate: laid out as the packed weights, [block width] numbers each. */
+/* Gradient of each sample's rate, after forward and rate: laid out as the packed weights, [block width] numbers each.
+ */
 typedef void pa__uwmmse_backward_fn(const pa__la *la, const pa__uwmmse_shape *shape, const pa__uwmmse_weights *weights,
                                     const pa__block *block, const pa__uwmmse_tape *tape, double *gradient);
 

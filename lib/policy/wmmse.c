@@ -10,8 +10,13 @@ struct work {
 
 static struct work take(pa__arena *arena, const pa__layout *layout) {
   struct work w = {.gains = pa__gains_take(arena, layout)};
-  double **vectors[] = {&w.scratch.power,     &w.scratch.received,    &w.scratch.ratio, &w.scratch.numerator,
-                        &w.scratch.denominator, &w.price, &w.v};
+  double **vectors[] = {&w.scratch.power,
+                        &w.scratch.received,
+                        &w.scratch.ratio,
+                        &w.scratch.numerator,
+                        &w.scratch.denominator,
+                        &w.price,
+                        &w.v};
   for (size_t k = 0; k < sizeof vectors / sizeof vectors[0]; k++)
     *vectors[k] = pa__arena_take(arena, layout->length, sizeof(double));
   return w;
@@ -61,14 +66,18 @@ static pa_status allocate(const pa_policy *policy, const pa_states *states, doub
   return PA_OK;
 }
 
-static const int32_t wmmse_keys[] = {PA_POLICY_ITERATIONS, PA_POLICY_TOLERANCE, PA_POLICY_START, PA_POLICY_SUM_POWER, 0};
+static const int32_t wmmse_keys[] = {PA_POLICY_ITERATIONS, PA_POLICY_TOLERANCE, PA_POLICY_START, PA_POLICY_SUM_POWER,
+                                     0};
 static const int32_t priced_keys[] = {PA_POLICY_ITERATIONS, PA_POLICY_TOLERANCE, PA_POLICY_START, PA_POLICY_PRICE, 0};
 
 static const pa__policy_class wmmse = {
     .name = "wmmse", .keys = wmmse_keys, .workspace = workspace, .allocate = allocate};
 static const pa__policy_class truncated = {
     .name = "wmmse-truncated", .keys = wmmse_keys, .workspace = workspace, .allocate = allocate};
-static const pa__policy_class priced = {
-    .name = "wmmse-priced", .keys = priced_keys, .budget_key = PA_POLICY_PRICE, .workspace = workspace, .allocate = allocate};
+static const pa__policy_class priced = {.name = "wmmse-priced",
+                                        .keys = priced_keys,
+                                        .budget_key = PA_POLICY_PRICE,
+                                        .workspace = workspace,
+                                        .allocate = allocate};
 
 const pa__policy_class *const pa__wmmse_classes[] = {&wmmse, &truncated, &priced, NULL};

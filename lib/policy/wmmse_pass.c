@@ -2,8 +2,8 @@
 
 #include <math.h>
 
-/* Numerator u_i h_ii w_i and u_i^2 w_i from v, in the stable form w = T / I: with T = I + d v^2 and u = sqrt(d) v / T they
- * are d v / I and d v^2 / (T I). `interference` holds sum_{i != j} g_ij v_i^2 on entry. */
+/* Numerator u_i h_ii w_i and u_i^2 w_i from v, in the stable form w = T / I: with T = I + d v^2 and u = sqrt(d) v / T
+ * they are d v / I and d v^2 / (T I). `interference` holds sum_{i != j} g_ij v_i^2 on entry. */
 static void receive(size_t n, const double *restrict direct, const double *restrict weight, const double *restrict v,
                     const double *restrict interference, double *restrict numerator, double *restrict ratio) {
   for (size_t k = 0; k < n; k++) {
@@ -20,13 +20,14 @@ static double clipped(double numerator, double denominator) {
   return numerator > 0 ? (z < 1 ? z : 1) : 0;
 }
 
-static void complete(size_t n, const double *restrict direct, const double *restrict ratio, const double *restrict price,
-                     double *restrict denominator) {
+static void complete(size_t n, const double *restrict direct, const double *restrict ratio,
+                     const double *restrict price, double *restrict denominator) {
   for (size_t k = 0; k < n; k++) denominator[k] += direct[k] * ratio[k] + price[k];
 }
 
 /* Returns how far the furthest v moved. */
-static double transmit(size_t n, const double *restrict numerator, const double *restrict denominator, double *restrict v) {
+static double transmit(size_t n, const double *restrict numerator, const double *restrict denominator,
+                       double *restrict v) {
   double moved = 0;
   for (size_t k = 0; k < n; k++) {
     double z = clipped(numerator[k], denominator[k]), step = fabs(z - v[k]);
@@ -36,7 +37,8 @@ static double transmit(size_t n, const double *restrict numerator, const double 
   return moved;
 }
 
-static double capped_power(size_t n, const double *numerator, const double *denominator, const double *limit, double multiplier) {
+static double capped_power(size_t n, const double *numerator, const double *denominator, const double *limit,
+                           double multiplier) {
   double total = 0;
   for (size_t k = 0; k < n; k++) {
     double z = clipped(numerator[k], denominator[k] + multiplier * limit[k]);

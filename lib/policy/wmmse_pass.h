@@ -21,7 +21,8 @@ typedef struct pa__wmmse_problem {
   double tolerance;
 } pa__wmmse_problem;
 
-typedef void pa__wmmse_fn(const pa__la *la, const pa__wmmse_problem *problem, const pa__wmmse_scratch *scratch, double *v);
+typedef void pa__wmmse_fn(const pa__la *la, const pa__wmmse_problem *problem, const pa__wmmse_scratch *scratch,
+                          double *v);
 
 #define PA__DECLARE_WMMSE(name) extern pa__wmmse_fn name
 KERNEL_DECLARE(PA__DECLARE_WMMSE, wmmse);

@@ -13,8 +13,8 @@ static void describe(const pa_trainer *t, double numbers[3]) {
   numbers[2] = pa__source_is_family(&t->source) ? (double)pa__network_group(t->source.network) : 0;
 }
 
-static void tensors_of(pa__tensor tensors[TENSORS], size_t weights, double *values, double *now, double *best, double *mean,
-                       double *square, double *progress, double *source) {
+static void tensors_of(pa__tensor tensors[TENSORS], size_t weights, double *values, double *now, double *best,
+                       double *mean, double *square, double *progress, double *source) {
   const pa__tensor list[TENSORS] = {{.name = "weights", .rank = 1, .extent = {weights}, .data = now},
                                     {.name = "best", .rank = 1, .extent = {weights}, .data = best},
                                     {.name = "adam.mean", .rank = 1, .extent = {weights}, .data = mean},
@@ -49,10 +49,11 @@ static pa_status check(const pa_trainer *t, const pa_model_file *file, const cha
   if (!kind || strcmp(kind, "checkpoint") != 0)
     return pa__fail(PA_ERROR_FORMAT, "%s is not a checkpoint but of kind \"%.60s\"", path, kind ? kind : "");
   if (!policy || strcmp(policy, pa_policy_name(t->policy)) != 0)
-    return pa__fail(PA_ERROR_FORMAT, "%s is of a trainer of \"%.60s\", this one trains \"%s\"", path, policy ? policy : "",
-                    pa_policy_name(t->policy));
+    return pa__fail(PA_ERROR_FORMAT, "%s is of a trainer of \"%.60s\", this one trains \"%s\"", path,
+                    policy ? policy : "", pa_policy_name(t->policy));
   if (!seed || strcmp(seed, own) != 0)
-    return pa__fail(PA_ERROR_FORMAT, "%s was made with seed %.24s, this trainer has seed %s", path, seed ? seed : "?", own);
+    return pa__fail(PA_ERROR_FORMAT, "%s was made with seed %.24s, this trainer has seed %s", path, seed ? seed : "?",
+                    own);
   return PA_OK;
 }
 
@@ -62,11 +63,12 @@ static pa_status check_values(const pa_trainer *t, const char *path, const doubl
   describe(t, own);
   for (size_t k = 0; k < 3; k++)
     if (source[k] != own[k])
-      return pa__fail(PA_ERROR_FORMAT, "%s was made with %s %g, this trainer has %g", path, names[k], source[k], own[k]);
+      return pa__fail(PA_ERROR_FORMAT, "%s was made with %s %g, this trainer has %g", path, names[k], source[k],
+                      own[k]);
   for (int32_t k = 0; k < PA__TRAINER_KEYS; k++)
     if (pa__key_check(PA__TRAINER_FIRST_KEY + k, values[k]) != PA_OK)
-      return pa__fail(PA_ERROR_FORMAT, "%s: key %s is %g, out of its bounds", path, pa_key_name(PA__TRAINER_FIRST_KEY + k),
-                      values[k]);
+      return pa__fail(PA_ERROR_FORMAT, "%s: key %s is %g, out of its bounds", path,
+                      pa_key_name(PA__TRAINER_FIRST_KEY + k), values[k]);
   return PA_OK;
 }
 

@@ -80,7 +80,8 @@ void pa__source_fill(const pa__source *s, bool held_out, uint64_t first, size_t 
   }
   size_t elements = s->states->links * s->states->links;
   for (size_t b = 0; b < count; b++) {
-    uint64_t pick = held_out ? s->train_count + first + b : pa__random_below(s->train_stream, first + b, 0, s->train_count);
+    uint64_t pick =
+        held_out ? s->train_count + first + b : pa__random_below(s->train_stream, first + b, 0, s->train_count);
     memcpy(chunk->h + b * elements, s->states->h + pick * elements, elements * sizeof(double));
   }
 }

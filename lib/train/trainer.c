@@ -31,8 +31,13 @@ static pa_status create(pa_trainer **out, pa_policy *policy, pa__source source, 
   t->best = t->weights + t->weight_count;
   t->adam = (pa__adam){t->best + t->weight_count, t->best + 2 * t->weight_count};
   learner->get_weights(policy, t->weights);
-  t->progress = (pa__progress){.rate = NAN, .held_out_rate = NAN, .best_rate = NAN, .best_step = NAN,
-                               .gradient_norm = NAN, .step_rate = NAN, .baseline_rate = NAN};
+  t->progress = (pa__progress){.rate = NAN,
+                               .held_out_rate = NAN,
+                               .best_rate = NAN,
+                               .best_step = NAN,
+                               .gradient_norm = NAN,
+                               .step_rate = NAN,
+                               .baseline_rate = NAN};
   *out = t;
   return PA_OK;
 }
@@ -173,8 +178,9 @@ static void gradient_task(void *user, size_t worker, size_t task) {
   pa__flush saved = pa__flush_begin();
   pa__source_fill(&t->source, false, range.first, range.count, &r->chunks[worker]);
   memset(gradient, 0, t->weight_count * sizeof(double));
-  r->dropped[task] = t->policy->class->learner->gradient(t->policy, &r->chunks[worker].states, r->sample_clip, gradient,
-                                                         r->rates + (range.first - r->ranges[0].first), r->work[worker]);
+  r->dropped[task] =
+      t->policy->class->learner->gradient(t->policy, &r->chunks[worker].states, r->sample_clip, gradient,
+                                          r->rates + (range.first - r->ranges[0].first), r->work[worker]);
   pa__flush_end(saved);
 }
 
@@ -291,12 +297,13 @@ static pa_status report(pa_trainer *t) {
   }
 }
 
-/* Leaves the better of the best and the present weights in the policy. What the checkpoint keeps does not change, so that
- * a run in pieces ends like one in a whole. */
+/* Leaves the better of the best and the present weights in the policy. What the checkpoint keeps does not change, so
+ * that a run in pieces ends like one in a whole. */
 static void finish(struct run *r) {
   pa_trainer *t = r->trainer;
   pa__progress at_end = t->progress;
-  if (fmod(at_end.step, VALUE(t, PA_TRAINER_HELD_OUT_EVERY)) != 0) at_end.held_out_rate = held_out_mean(r, held_out_task);
+  if (fmod(at_end.step, VALUE(t, PA_TRAINER_HELD_OUT_EVERY)) != 0)
+    at_end.held_out_rate = held_out_mean(r, held_out_task);
   bool present = at_end.held_out_rate > t->progress.best_rate;
   t->kept_rate = present ? at_end.held_out_rate : t->progress.best_rate;
   t->kept_step = present ? at_end.step : t->progress.best_step;

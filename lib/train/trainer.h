@@ -13,7 +13,8 @@ enum { PA__TRAINER_FIRST_KEY = PA_TRAINER_BATCH, PA__TRAINER_KEYS = 10 };
 
 /* Where a run stands: all that a checkpoint keeps beside weights and optimiser. */
 typedef struct pa__progress {
-  double step, steps_of_schedule, rate, held_out_rate, best_rate, best_step, gradient_norm, dropped, step_rate, baseline_rate;
+  double step, steps_of_schedule, rate, held_out_rate, best_rate, best_step, gradient_norm, dropped, step_rate,
+      baseline_rate;
 } pa__progress;
 
 enum { PA__PROGRESS_FIELDS = sizeof(pa__progress) / sizeof(double) };
