@@ -124,4 +124,376 @@ START_TEST(fixtures) {
 }
 END_TEST
 
-int main(void) { return run_tests("regnn", (const TTest *const[]){fixtures, NULL}); }
+/* The paper's network of forty parameters. */
+START_TEST(forty_parameters) {
+  pa_regnn *model;
+  const int32_t keys[] = {PA_REGNN_LAYERS, PA_REGNN_FEATURES, PA_REGNN_TAPS, PA_REGNN_INPUTS, PA_REGNN_SHIFT};
+  const double values[] = {8, 1, 5, PA_REGNN_INPUT_ONES, PA_REGNN_SHIFT_SCALE};
+  ok(pa_regnn_create(&model, keys, values, 5, 0, NULL));
+  ck_assert_uint_eq(pa_regnn_weight_count(model), 40);
+  pa_regnn_free(model);
+  ok(pa_regnn_create(&model, NULL, NULL, 0, 0, NULL));
+  ck_assert_uint_eq(pa_regnn_weight_count(model), 5 * (2 * 4 + 2 * 4 * 4 + 4));
+  pa_regnn_free(model);
+}
+END_TEST
+
+/* Every option at least once. */
+static const struct architecture {
+  double values[10]; /* layers, features, taps, inputs, state, shift, transposed, activation, bias, output */
+} architectures[] = {{{3, 3, 4, 3, 0, PA_REGNN_SHIFT_SHARE, 0, PA_REGNN_RELU, 0, PA_REGNN_BERNOULLI}},
+                     {{2, 5, 2, 15, 2, PA_REGNN_SHIFT_BOUNDED, 0, PA_REGNN_TANH, 1, PA_REGNN_LEVELS}},
+                     {{4, 2, 3, 2, 1, PA_REGNN_SHIFT_SPECTRAL, 1, PA_REGNN_ABSOLUTE, 1, PA_REGNN_CONTINUOUS}},
+                     {{1, 1, 5, 1, 0, PA_REGNN_SHIFT_SCALE, 1, PA_REGNN_RELU, 1, PA_REGNN_BERNOULLI}},
+                     {{3, 4, 1, 4, 0, PA_REGNN_SHIFT_SHARE, 0, PA_REGNN_ABSOLUTE, 0, PA_REGNN_CONTINUOUS}}};
+enum { ARCHITECTURES = sizeof architectures / sizeof architectures[0] };
+
+static pa_regnn *model_of(size_t which, uint64_t seed) {
+  static const int32_t keys[] = {PA_REGNN_LAYERS,         PA_REGNN_FEATURES, PA_REGNN_TAPS,       PA_REGNN_INPUTS,
+                                 PA_REGNN_STATE_FEATURES, PA_REGNN_SHIFT,    PA_REGNN_TRANSPOSED, PA_REGNN_ACTIVATION,
+                                 PA_REGNN_BIAS,           PA_REGNN_OUTPUT};
+  pa_regnn *model;
+  ok(pa_regnn_create(&model, keys, architectures[which].values, 10, seed, NULL));
+  size_t n = pa_regnn_weight_count(model);
+  double *weights = calloc(n, sizeof *weights);
+  ok(pa_regnn_get_weights(model, weights, n));
+  for (size_t k = 0; k < n; k++) weights[k] += 0.02 * (double)((k * 7 + seed) % 11) - 0.1;
+  ok(pa_regnn_set_weights(model, weights, n));
+  free(weights);
+  return model;
+}
+
+/* States with everything that differs by link, and a node state of as many features as the architecture takes. */
+static pa_states *states_of(size_t which, size_t links, size_t batch, double **x) {
+  pa_network *network;
+  pa_states *states;
+  ok(pa_network_create_adhoc(&network, links, links, NULL));
+  ok(pa_network_set(network, PA_NETWORK_REFERENCE_LINKS, 3));
+  ok(pa_network_draw_states(network, 0, 0, batch, &states, NULL));
+  pa_network_free(network);
+  size_t features = (size_t)architectures[which].values[4];
+  double *values = calloc(links, sizeof *values);
+  for (size_t i = 0; i < links; i++) values[i] = 0.5 + (double)(i % 3);
+  ok(pa_states_set_weights(states, values, links));
+  for (size_t i = 0; i < links; i++) values[i] = 0.1 * (1 + (double)(i % 4));
+  ok(pa_states_set_noise(states, values, links));
+  free(values);
+  *x = calloc(batch * links * features + 1, sizeof **x);
+  for (size_t k = 0; k < batch * links * features; k++) (*x)[k] = sin((double)k);
+  if (features) ok(pa_states_set_node_state(states, *x, features));
+  return states;
+}
+
+/* Sum of y dy; of magnitudes into size if not NULL. */
+static double weighted_output(pa_policy *policy, const pa_states *states, const double *dy, double *size) {
+  size_t n = states->batch * states->links * learner_of(policy)->output(policy)->count;
+  double *y = calloc(n, sizeof *y), sum = 0;
+  void *tape = tape_of(policy, states);
+  learner_of(policy)->forward(policy, states, y, tape);
+  for (size_t k = 0; k < n; k++) {
+    sum += y[k] * dy[k];
+    if (size) *size += fabs(y[k] * dy[k]);
+  }
+  free(y);
+  free(tape);
+  return sum;
+}
+
+START_TEST(central_differences) {
+  static const size_t links[] = {1, 2, 7, 20, 40};
+  for (size_t a = 0; a < ARCHITECTURES; a++)
+    for (size_t s = 0; s < 5; s++) {
+      double *x;
+      pa_states *states = states_of(a, links[s], 3, &x);
+      pa_regnn *model = model_of(a, s);
+      pa_policy *policy = pa_regnn_policy(model);
+      size_t n = pa_regnn_weight_count(model), count = 3 * links[s] * pa_regnn_output_count(model), kinks = 0;
+      double *dy = calloc(count, sizeof *dy), *weights = calloc(n, sizeof *weights);
+      for (size_t k = 0; k < count; k++) dy[k] = cos((double)k);
+      ok(pa_regnn_get_weights(model, weights, n));
+      double *gradient = gradient_of(policy, states, dy);
+      double size = 0;
+      weighted_output(policy, states, dy, &size);
+      double rounding = 1e-9 * size; /* of the differences */
+      for (size_t k = 0; k < n; k++) {
+        double slope[2], kept = weights[k];
+        for (int h = 0; h < 2; h++) {
+          double step = h ? 1e-6 : 1e-5, up;
+          weights[k] = kept + step;
+          ok(pa_regnn_set_weights(model, weights, n));
+          up = weighted_output(policy, states, dy, NULL);
+          weights[k] = kept - step;
+          ok(pa_regnn_set_weights(model, weights, n));
+          slope[h] = (up - weighted_output(policy, states, dy, NULL)) / (2 * step);
+        }
+        weights[k] = kept;
+        if (fabs(slope[0] - slope[1]) > 1e-5 * (1 + fabs(slope[0])) + rounding) {
+          kinks++; /* of ReLU or the absolute value, between the two points */
+          continue;
+        }
+        ck_assert_msg(fabs(slope[0] - gradient[k]) <= 2e-6 * (1 + fabs(gradient[k])) + rounding,
+                      "architecture %zu, %zu links, weight %zu: %.10g, differences say %.10g", a, links[s], k,
+                      gradient[k], slope[0]);
+      }
+      ck_assert_msg(kinks * 10 <= n, "%zu of %zu weights at a kink", kinks, n);
+      free(gradient);
+      free(dy);
+      free(weights);
+      free(x);
+      pa_regnn_free(model);
+      pa_states_free(states);
+    }
+}
+END_TEST
+
+/* The same model on any number of links; permuting the links permutes the outputs. */
+START_TEST(permuting_links_permutes_outputs) {
+  for (size_t a = 0; a < ARCHITECTURES; a++) {
+    pa_regnn *model = model_of(a, 3);
+    size_t count = pa_regnn_output_count(model);
+    for (size_t n = 1; n <= 200; n = n < 10 ? n + 3 : n * 2 + 1) {
+      double *x, *values = calloc(2 * n, sizeof *values);
+      pa_states *states = states_of(a, n, 2, &x), *other;
+      size_t features = pa_states_node_features(states), *order = calloc(n, sizeof *order);
+      for (size_t i = 0; i < n; i++) order[i] = (2 * n - 1 - i + n / 3) % n; /* reversed and turned */
+      double *h = calloc(2 * n * n, sizeof *h), *z = calloc(2 * n * features + 1, sizeof *z);
+      for (size_t b = 0; b < 2; b++)
+        for (size_t i = 0; i < n; i++) {
+          for (size_t j = 0; j < n; j++)
+            h[(b * n + i) * n + j] = pa_states_channel(states)[(b * n + order[i]) * n + order[j]];
+          for (size_t f = 0; f < features; f++) z[(b * n + i) * features + f] = x[(b * n + order[i]) * features + f];
+        }
+      ok(pa_states_create(&other, 2, n, h, 1, 1, NULL));
+      for (size_t i = 0; i < n; i++) {
+        values[i] = pa_states_noise(states)[order[i]];
+        values[n + i] = pa_states_weights(states)[order[i]];
+      }
+      ok(pa_states_set_noise(other, values, n));
+      ok(pa_states_set_weights(other, values + n, n));
+      if (features) ok(pa_states_set_node_state(other, z, features));
+      double *p = calloc(4 * n * count, sizeof *p), *q = p + 2 * n * count;
+      ok(pa_regnn_probabilities(model, states, p));
+      ok(pa_regnn_probabilities(model, other, q));
+      for (size_t b = 0; b < 2; b++)
+        for (size_t i = 0; i < n; i++)
+          for (size_t k = 0; k < count; k++)
+            close_to(q[(b * n + i) * count + k], p[(b * n + order[i]) * count + k], 1e-9);
+      free(p);
+      free(h);
+      free(z);
+      free(x);
+      free(order);
+      free(values);
+      pa_states_free(states);
+      pa_states_free(other);
+    }
+    pa_regnn_free(model);
+  }
+}
+END_TEST
+
+/* Shifts share and bounded know no unit. */
+START_TEST(shares_are_free_of_units) {
+  enum { N = 9, B = 4, E = B * N * N };
+  for (size_t a = 0; a < 2; a++) {
+    double *x, h[E];
+    pa_states *states = states_of(a, N, B, &x), *far;
+    for (size_t k = 0; k < E; k++) h[k] = pa_states_channel(states)[k] * 0x1p-25;
+    ok(pa_states_create(&far, B, N, h, 1, 1, NULL));
+    double noise[N];
+    for (size_t i = 0; i < N; i++) noise[i] = pa_states_noise(states)[i] * 0x1p-50;
+    ok(pa_states_set_noise(far, noise, N));
+    ok(pa_states_set_weights(far, pa_states_weights(states), N));
+    if (pa_states_node_features(states)) ok(pa_states_set_node_state(far, x, pa_states_node_features(states)));
+    pa_regnn *model = model_of(a, 1);
+    size_t count = B * N * pa_regnn_output_count(model);
+    double *p = calloc(2 * count, sizeof *p);
+    ok(pa_regnn_probabilities(model, states, p));
+    ok(pa_regnn_probabilities(model, far, p + count));
+    for (size_t k = 0; k < count; k++) close_to(p[k], p[count + k], 1e-12);
+    free(p);
+    free(x);
+    pa_regnn_free(model);
+    pa_states_free(states);
+    pa_states_free(far);
+  }
+}
+END_TEST
+
+/* Inference takes the likeliest power; drawn powers have the distribution's frequencies, and are the same for the same
+ * sample number and seed. */
+START_TEST(draws_follow_the_probabilities) {
+  enum { N = 3, B = 4000 };
+  for (size_t a = 0; a < 3; a++) {
+    double *x, one[N * N];
+    pa_states *first = states_of(a, N, 1, &x), *states;
+    memcpy(one, pa_states_channel(first), sizeof one);
+    size_t features = pa_states_node_features(first);
+    double *h = calloc(B * N * N, sizeof *h), *z = calloc(B * N * features + 1, sizeof *z);
+    for (size_t b = 0; b < B; b++) {
+      memcpy(h + b * N * N, one, sizeof one);
+      memcpy(z + b * N * features, x, N * features * sizeof *z);
+    }
+    ok(pa_states_create(&states, B, N, h, 0.1, 2, NULL));
+    if (features) ok(pa_states_set_node_state(states, z, features));
+    pa_regnn *model = model_of(a, 2);
+    pa_policy *policy = pa_regnn_policy(model);
+    size_t levels = pa_regnn_output_count(model);
+    double *p = calloc(B * N * levels, sizeof *p), *power = calloc(3 * B * N, sizeof *power), *again = power + B * N;
+    ok(pa_regnn_probabilities(model, states, p));
+    ok(pa_policy_allocate(policy, states, power, NULL, 0));
+    for (size_t i = 0; i < N; i++) {
+      if (a == 0) ck_assert(power[i] == (p[i] >= 0.5 ? 2 : 0));
+      if (a == 2) close_to(power[i], 2 * p[i], 1e-15);
+      for (size_t k = 0; a == 1 && k < levels; k++)
+        ck_assert(p[i * levels + k] <= p[i * levels + (size_t)lround(power[i] / 2 * (double)(levels - 1))]);
+    }
+    ok(pa_policy_set(policy, PA_POLICY_SAMPLE, 1));
+    ok(pa_policy_allocate(policy, states, power, NULL, 0));
+    ok(pa_policy_allocate(policy, states, again, NULL, 0));
+    ck_assert_int_eq(memcmp(power, again, B * N * sizeof *power), 0);
+    for (size_t i = 0; i < N; i++) {
+      double mean = 0, above = 0, expected = 0;
+      for (size_t b = 0; b < B; b++) {
+        mean += power[b * N + i] / 2 / B;
+        above += (power[b * N + i] / 2 > p[i]) / (double)B;
+      }
+      for (size_t k = 0; a == 1 && k < levels; k++) expected += p[i * levels + k] * (double)k / (double)(levels - 1);
+      if (a == 0) expected = p[i];
+      if (a == 2)
+        close_to(above, 0.5, 6 * 0.5 / sqrt(B)); /* p is the median */
+      else
+        close_to(mean, expected, 6 * 0.5 / sqrt(B));
+    }
+    ok(pa_policy_set(policy, PA_POLICY_SEED, 1));
+    ok(pa_policy_allocate(policy, states, again, NULL, 0));
+    ck_assert_int_ne(memcmp(power, again, B * N * sizeof *power), 0);
+    free(p);
+    free(power);
+    free(h);
+    free(z);
+    free(x);
+    pa_regnn_free(model);
+    pa_states_free(first);
+    pa_states_free(states);
+  }
+}
+END_TEST
+
+/* An offset brings the mean power to a budget from either side; it is kept in the file. */
+START_TEST(budgets_are_met_by_an_offset) {
+  char path[256];
+  const char *folder = getenv("TMPDIR");
+  snprintf(path, sizeof path, "%s/powalloc-%d-regnn", folder ? folder : "/tmp", (int)getpid());
+  for (size_t a = 0; a < 3; a += 2) {
+    double *x, *power = calloc(400 * 8, sizeof *power);
+    pa_states *states = states_of(a, 8, 400, &x);
+    pa_regnn *model = model_of(a, 4), *back;
+    pa_policy *policy = pa_regnn_policy(model);
+    static const double budgets[] = {0.5, 6, 2};
+    for (size_t k = 0; k < 3; k++) {
+      ok(pa_policy_meet_budget(policy, states, budgets[k]));
+      ok(pa_policy_allocate(policy, states, power, NULL, 0));
+      double mean = 0, offset;
+      for (size_t i = 0; i < 3200; i++) mean += power[i] / 400;
+      ck_assert_msg(mean <= budgets[k] * (1 + 1e-12) && mean >= budgets[k] * (a == 0 ? 0.99 : 1 - 2e-6), "%g of %g W",
+                    mean, budgets[k]);
+      ok(pa_policy_get(policy, PA_POLICY_OFFSET, &offset));
+      ok(pa_regnn_save(model, path, "offset"));
+      ok(pa_regnn_load(&back, path, NULL));
+      double kept, *again = calloc(3200, sizeof *again);
+      ok(pa_policy_get(pa_regnn_policy(back), PA_POLICY_OFFSET, &kept));
+      ck_assert(kept == offset);
+      ok(pa_policy_allocate(pa_regnn_policy(back), states, again, NULL, 0));
+      ck_assert_int_eq(memcmp(power, again, 3200 * sizeof *power), 0);
+      free(again);
+      pa_regnn_free(back);
+    }
+    ok(pa_policy_meet_budget(policy, states, 9));
+    double offset;
+    ok(pa_policy_get(policy, PA_POLICY_OFFSET, &offset));
+    ck_assert(offset == 0); /* not even full power reaches it */
+    free(power);
+    free(x);
+    pa_regnn_free(model);
+    pa_states_free(states);
+  }
+  remove(path);
+}
+END_TEST
+
+START_TEST(files_keep_every_option) {
+  char path[256];
+  const char *folder = getenv("TMPDIR");
+  snprintf(path, sizeof path, "%s/powalloc-%d-regnn", folder ? folder : "/tmp", (int)getpid());
+  for (size_t a = 0; a < ARCHITECTURES; a++) {
+    pa_regnn *model = model_of(a, 9), *back;
+    ok(pa_regnn_save(model, path, NULL));
+    ok(pa_regnn_load(&back, path, NULL));
+    for (int32_t key = PA_REGNN_LAYERS; key <= PA_REGNN_LEVEL_COUNT; key++) {
+      double one, two;
+      ok(pa_regnn_option(model, key, &one));
+      ok(pa_regnn_option(back, key, &two));
+      ck_assert_msg(one == two, "%s is %g, then %g", pa_key_name(key), one, two);
+    }
+    size_t n = pa_regnn_weight_count(model);
+    double *weights = calloc(2 * n, sizeof *weights);
+    ck_assert_uint_eq(pa_regnn_weight_count(back), n);
+    ok(pa_regnn_get_weights(model, weights, n));
+    ok(pa_regnn_get_weights(back, weights + n, n));
+    ck_assert_int_eq(memcmp(weights, weights + n, n * sizeof *weights), 0);
+    pa_policy *policy;
+    ok(pa_policy_load(&policy, path, NULL));
+    ck_assert_str_eq(pa_policy_name(policy), "regnn");
+    pa_policy_free(policy);
+    pa_uwmmse *other;
+    fails(pa_uwmmse_load(&other, path, NULL), PA_ERROR_FORMAT, "\"regnn\"");
+    free(weights);
+    pa_regnn_free(model);
+    pa_regnn_free(back);
+  }
+  remove(path);
+}
+END_TEST
+
+START_TEST(bad_input_is_named_and_changes_nothing) {
+  pa_regnn *model = NULL, *none = NULL;
+  const int32_t keys[] = {PA_REGNN_INPUTS, PA_REGNN_INPUTS, PA_POLICY_START};
+  double value = 7, p[8] = {-7}, h[4] = {1, 0.1, 0.1, 1}, x[6] = {0};
+  fails(pa_regnn_create(&none, keys, (double[]){0}, 1, 0, NULL), PA_ERROR_ARGUMENT, "the model has no input");
+  fails(pa_regnn_create(&none, keys, (double[]){1, 1}, 2, 0, NULL), PA_ERROR_ARGUMENT,
+        "keys[1]: regnn.inputs is given twice");
+  fails(pa_regnn_create(&none, keys + 2, (double[]){1}, 1, 0, NULL), PA_ERROR_ARGUMENT,
+        "keys[0] is 203 (policy.start)");
+  fails(pa_regnn_create(&none, keys, (double[]){16}, 1, 0, NULL), PA_ERROR_ARGUMENT, "regnn.inputs is 16");
+  fails(pa_regnn_create(&none, NULL, &value, 1, 0, NULL), PA_ERROR_ARGUMENT, "keys is NULL");
+  fails(pa_regnn_create(NULL, NULL, NULL, 0, 0, NULL), PA_ERROR_ARGUMENT, "out is NULL");
+  fails(pa_regnn_load(&none, "/no/such/file", NULL), PA_ERROR_FILE, "/no/such/file");
+  ck_assert_ptr_null(none);
+  ok(pa_regnn_create(&model, NULL, NULL, 0, 0, NULL));
+  fails(pa_regnn_option(model, PA_POLICY_START, &value), PA_ERROR_ARGUMENT, "no option of a REGNN");
+  fails(pa_regnn_set_weights(model, p, 8), PA_ERROR_ARGUMENT, "weights has 8 elements");
+  fails(pa_regnn_save(model, "/no/such/folder/x", NULL), PA_ERROR_FILE, "/no/such/folder/x");
+  fails(pa_policy_set(pa_regnn_policy(model), PA_POLICY_ITERATIONS, 1), PA_ERROR_ARGUMENT, "policy regnn has no key");
+  pa_states *states;
+  ok(pa_states_create(&states, 1, 2, h, 1, 1, NULL));
+  ok(pa_states_set_node_state(states, x, 3));
+  fails(pa_regnn_probabilities(model, states, p), PA_ERROR_ARGUMENT, "node state of 3 features, the model takes 0");
+  fails(pa_policy_allocate(pa_regnn_policy(model), states, p, NULL, 0), PA_ERROR_ARGUMENT, "node state of 3 features");
+  fails(pa_regnn_probabilities(model, NULL, p), PA_ERROR_ARGUMENT, "states is NULL");
+  fails(pa_regnn_probabilities(model, states, NULL), PA_ERROR_ARGUMENT, "probabilities is NULL");
+  ck_assert(p[0] == -7 && value == 7);
+  pa_regnn_free(NULL);
+  ck_assert_ptr_null(pa_regnn_policy(NULL));
+  ck_assert_uint_eq(pa_regnn_weight_count(NULL) + pa_regnn_output_count(NULL), 0);
+  pa_states_free(states);
+  pa_regnn_free(model);
+}
+END_TEST
+
+int main(void) {
+  return run_tests("regnn", (const TTest *const[]){
+                                fixtures, forty_parameters, central_differences, permuting_links_permutes_outputs,
+                                shares_are_free_of_units, draws_follow_the_probabilities, budgets_are_met_by_an_offset,
+                                files_keep_every_option, bad_input_is_named_and_changes_nothing, NULL});
+}
