@@ -15,6 +15,8 @@ static pa_status create(pa_trainer **out, pa_policy *policy, pa__source source, 
   if (!policy) return pa__fail(PA_ERROR_ARGUMENT, "policy is NULL");
   const pa__learner_class *learner = policy->class->learner;
   if (!learner) return pa__fail(PA_ERROR_ARGUMENT, "policy %s has nothing to learn", policy->class->name);
+  if (!learner->gradient)
+    return pa__fail(PA_ERROR_ARGUMENT, "policy %s has no model-based gradient to be trained with", policy->class->name);
   pa_trainer *t = NULL;
   pa_status status = pa__handle_create(out ? (void *)&t : NULL, sizeof *t, allocator);
   if (status != PA_OK) return status;
