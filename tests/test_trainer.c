@@ -402,10 +402,10 @@ START_TEST(wrong_checkpoints_are_refused) {
   fails(pa_trainer_resume(trainer, "/no/such/file"), PA_ERROR_FILE, "/no/such/file");
   pa_trainer_free(trainer);
   trainer = trainer_of(other, &source, 4);
-  fails(pa_trainer_resume(trainer, path), PA_ERROR_FORMAT, "weights");
+  fails(pa_trainer_resume(trainer, path), PA_ERROR_FORMAT, "this trainer's is of \"paper, 4 layers of 5\"");
   pa_trainer_free(trainer);
   trainer = trainer_of(model, &family, 4);
-  fails(pa_trainer_resume(trainer, path), PA_ERROR_FORMAT, "links");
+  fails(pa_trainer_resume(trainer, path), PA_ERROR_FORMAT, "links 10, this trainer has 12");
   pa_trainer_free(trainer);
   trainer = trainer_of(model, &source, 4);
   ok(pa_uwmmse_save(model, path, NULL));

@@ -68,8 +68,8 @@ pa_status pa__channel_size(size_t batch, size_t links, size_t *elements) {
 
 void *pa__arena_take(pa__arena *arena, size_t count, size_t size) {
   size_t bytes;
-  if (arena->used == SIZE_MAX || !pa__multiply(count, size, &bytes) ||
-      bytes > PTRDIFF_MAX - arena->used - PA__ALIGNMENT) {
+  if (arena->used == SIZE_MAX || !pa__multiply(count, size, &bytes) || bytes > PTRDIFF_MAX - PA__ALIGNMENT ||
+      arena->used > PTRDIFF_MAX - PA__ALIGNMENT - bytes) {
     arena->used = SIZE_MAX;
     return NULL;
   }

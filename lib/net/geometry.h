@@ -22,6 +22,7 @@ void pa__drop_cells(uint64_t key, size_t cells, size_t users, pa__box box, doubl
 
 /* gain [transmitters][receivers] = max(distance, min_distance)^-exponent. work: transmitters * receivers + width
  * doubles. */
+double pa__squared_distance(const double a[2], const double b[2]);
 void pa__path_gain(const pa__la *la, size_t transmitters, const double *at, size_t receivers, const double *receiver_at,
                    double exponent, double min_distance, double *gain, double *work);
 

@@ -68,13 +68,17 @@ static pa_status build(pa_network *n) {
   return PA_OK;
 }
 
-/* A network with default keys, noise and limits, and room for what its kind keeps. */
-static pa_status create(pa_network **out, enum kind kind, size_t links_min, size_t links, size_t receivers,
-                        uint64_t seed, const pa_allocator *allocator) {
+static pa_status check_size(size_t links, size_t receivers) {
   size_t elements;
   if (links == 0) return pa__fail(PA_ERROR_ARGUMENT, "links is 0, must be at least 1");
   pa_status status = pa__channel_size(1, links, &elements);
-  if (status == PA_OK) status = pa__channel_size(1, receivers, &elements);
+  return status == PA_OK ? pa__channel_size(1, receivers, &elements) : status;
+}
+
+/* A network with default keys, noise and limits, and room for what its kind keeps. */
+static pa_status create(pa_network **out, enum kind kind, size_t links_min, size_t links, size_t receivers,
+                        uint64_t seed, const pa_allocator *allocator) {
+  pa_status status = check_size(links, receivers);
   if (status != PA_OK) return status;
   pa_network *n = NULL;
   if ((status = pa__handle_create(out ? (void *)&n : NULL, sizeof *n, allocator)) != PA_OK) return status;
@@ -191,10 +195,13 @@ static pa_status check_receiver_of(const int64_t *receiver_of, size_t links, siz
 }
 
 static pa_status check_coincidence(const pa_network *n) {
-  for (size_t k = 0; k < n->links * n->receivers; k++)
-    if (!(n->gain[k] <= DBL_MAX))
-      return pa__fail(PA_ERROR_ARGUMENT, "transmitter %zu stands on receiver %zu: min_distance must be > 0",
-                      k / n->receivers, k % n->receivers);
+  if (!n->transmitter_at) return PA_OK;
+  double nearest = VALUE(n, PA_NETWORK_MIN_DISTANCE) * VALUE(n, PA_NETWORK_MIN_DISTANCE);
+  for (size_t i = 0; i < n->links; i++)
+    for (size_t j = 0; j < n->receivers; j++)
+      if (!(fmax(nearest, pa__squared_distance(n->transmitter_at + 2 * i, n->receiver_at + 2 * j)) >= DBL_MIN) ||
+          !(n->gain[i * n->receivers + j] <= DBL_MAX))
+        return pa__fail(PA_ERROR_ARGUMENT, "transmitter %zu stands on receiver %zu: min_distance must be > 0", i, j);
   return PA_OK;
 }
 
@@ -203,6 +210,7 @@ pa_status pa_network_create_positions(pa_network **out, size_t links, const doub
                                       uint64_t seed, const pa_allocator *allocator) {
   if (receivers == 0) return pa__fail(PA_ERROR_ARGUMENT, "receivers is 0, must be at least 1");
   pa_status status = pa__key_check(PA_NETWORK_MIN_DISTANCE, min_distance);
+  if (status == PA_OK) status = check_size(links, receivers);
   if (status == PA_OK) status = check_receiver_of(receiver_of, links, receivers);
   if (status != PA_OK) return status;
   pa_network *n = NULL;
@@ -253,7 +261,7 @@ pa_status pa_network_set(pa_network *network, int32_t key, double value) {
   if (status != PA_OK) return status;
   double old = VALUE(network, key);
   VALUE(network, key) = value;
-  if ((status = build(network)) == PA_OK && network->gain) status = check_coincidence(network);
+  if ((status = build(network)) == PA_OK) status = check_coincidence(network);
   if (status != PA_OK) {
     VALUE(network, key) = old;
     build(network);
@@ -322,8 +330,9 @@ size_t pa__network_group(const pa_network *n) {
 }
 
 size_t pa__network_scratch(const pa_network *n) {
-  /* A family's gains, the work of computing them and positions; or the fading per receiver. */
-  return 2 * n->links * n->links + 4 * n->links + pa__la_best()->width;
+  size_t per_receiver = n->links * n->receivers; /* or a family's gains, the work of computing them and positions */
+  size_t family = n->kind == FAMILY ? 2 * n->links * n->links + 4 * n->links + pa__la_best()->width : 0;
+  return per_receiver > family ? per_receiver : family;
 }
 
 const double *pa__network_noise(const pa_network *n) { return n->noise; }

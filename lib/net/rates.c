@@ -1,6 +1,5 @@
 #include "states.h"
 
-#include <float.h>
 #include <math.h>
 
 enum { COLUMNS = 64 };
@@ -28,10 +27,7 @@ pa_status pa_sinr(const pa_states *states, const double *power, double *sinr) {
   if (status != PA_OK) return status;
   if (!power || !sinr) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", power ? "the output" : "power");
   size_t n = states->links;
-  for (size_t b = 0; b < states->batch; b++)
-    for (size_t i = 0; i < n; i++)
-      if (!(power[b * n + i] >= 0 && power[b * n + i] <= DBL_MAX))
-        return pa__fail(PA_ERROR_ARGUMENT, "power[%zu][%zu] is %g, must be finite and >= 0", b, i, power[b * n + i]);
+  if ((status = pa__states_check_power(states, power)) != PA_OK) return status;
   for (size_t b = 0; b < states->batch; b++)
     for (size_t first = 0; first < n; first += COLUMNS)
       sinr_of_columns(states, states->h + b * n * n, power + b * n, first, n - first < COLUMNS ? n - first : COLUMNS,

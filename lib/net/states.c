@@ -5,7 +5,8 @@
 #include <float.h>
 #include <math.h>
 
-/* Gains relative to the noise stay below this, so that their products stay finite. */
+/* Noise, power limits and weights stay within this factor of 1, gains relative to the noise below it, so that their
+ * products stay finite. */
 #define STRONGEST 1e100
 
 pa_status pa__positive_per_link(const char *name, const double *values, size_t n, size_t links, double *to) {
@@ -16,6 +17,9 @@ pa_status pa__positive_per_link(const char *name, const double *values, size_t n
   for (size_t i = 0; i < n; i++)
     if (!(values[i] > 0 && values[i] <= DBL_MAX))
       return pa__fail(PA_ERROR_ARGUMENT, "%s[%zu] is %g, must be finite and > 0", name, i, values[i]);
+    else if (values[i] < 1 / STRONGEST || values[i] > STRONGEST)
+      return pa__fail(PA_ERROR_ARGUMENT, "%s[%zu] is %g, must be within %g and %g", name, i, values[i], 1 / STRONGEST,
+                      STRONGEST);
   for (size_t i = 0; i < links; i++) to[i] = values[n == 1 ? 0 : i];
   return PA_OK;
 }
@@ -145,14 +149,29 @@ static pa_status channel_fault(const pa_states *s, double bound) {
   return PA_OK;
 }
 
+static double highest_limit(const pa_states *states) {
+  double limit = 0;
+  for (size_t i = 0; i < states->links; i++) limit = fmax(limit, states->limit[i]);
+  return limit;
+}
+
 pa_status pa__states_check(const pa_states *states) {
   if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
-  double limit = 0, noise = INFINITY;
-  for (size_t i = 0; i < states->links; i++) {
-    limit = fmax(limit, states->limit[i]);
-    noise = fmin(noise, states->noise[i]);
-  }
+  double limit = highest_limit(states), noise = INFINITY;
+  for (size_t i = 0; i < states->links; i++) noise = fmin(noise, states->noise[i]);
   double bound = fmin(sqrt(STRONGEST) * sqrt(noise) / sqrt(limit), DBL_MAX);
   size_t elements = states->batch * states->links * states->links;
   return pa__la_best()->within(elements, states->h, bound) ? PA_OK : channel_fault(states, bound);
+}
+
+pa_status pa__states_check_power(const pa_states *states, const double *power) {
+  double bound = fmin(STRONGEST * highest_limit(states), DBL_MAX);
+  size_t n = states->links;
+  for (size_t k = 0; k < states->batch * n; k++)
+    if (!(power[k] >= 0 && power[k] <= DBL_MAX))
+      return pa__fail(PA_ERROR_ARGUMENT, "power[%zu][%zu] is %g, must be finite and >= 0", k / n, k % n, power[k]);
+    else if (power[k] > bound)
+      return pa__fail(PA_ERROR_ARGUMENT, "power[%zu][%zu] is %g, more than %g times the power limit", k / n, k % n,
+                      power[k], STRONGEST);
+  return PA_OK;
 }

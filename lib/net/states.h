@@ -20,7 +20,12 @@ struct pa_states {
  * range that policies compute in. */
 pa_status pa__states_check(const pa_states *states);
 
-/* Copies values (n = 1 or links) into to[links]; each must be finite and > 0. */
+/* Fails unless each power [batch][links] is finite, >= 0 and so small that states which passed the check above give
+ * finite rates with it. */
+pa_status pa__states_check_power(const pa_states *states, const double *power);
+
+/* Copies values (n = 1 or links) into to[links]; each must be finite, > 0 and within a factor
+ * of 1e100 of 1. */
 pa_status pa__positive_per_link(const char *name, const double *values, size_t n, size_t links, double *to);
 
 #endif

@@ -25,7 +25,11 @@ pa_status pa_thermal_noise(double bandwidth_hz, double noise_figure_db, double *
     return pa__fail(PA_ERROR_ARGUMENT, "bandwidth is %g Hz, must be finite and > 0", bandwidth_hz);
   if (!(noise_figure_db >= 0 && noise_figure_db <= 1000))
     return pa__fail(PA_ERROR_ARGUMENT, "noise figure is %g dB, must be 0 to 1000", noise_figure_db);
-  *watts = BOLTZMANN * TEMPERATURE * bandwidth_hz * pa_db_to_ratio(noise_figure_db);
+  double noise = BOLTZMANN * TEMPERATURE * bandwidth_hz * pa_db_to_ratio(noise_figure_db);
+  if (!(noise >= DBL_MIN && noise <= DBL_MAX))
+    return pa__fail(PA_ERROR_ARGUMENT, "bandwidth %g Hz with noise figure %g dB gives %g W, out of range", bandwidth_hz,
+                    noise_figure_db, noise);
+  *watts = noise;
   return PA_OK;
 }
 

@@ -15,16 +15,20 @@ typedef struct pa__recipe {
   double learning_rate, final_rate, warmup, sample_clip;
 } pa__recipe;
 
+enum { PA__DESCRIPTION = 160 };
+
 /* What a policy adds if it learns: its weights, and one or both of two ways to a gradient. */
 typedef struct pa__learner_class {
   size_t (*weight_count)(const pa_policy *policy);
   void (*get_weights)(const pa_policy *policy, double *weights);
   void (*set_weights)(pa_policy *policy, const double *weights);
+  /* Moves weights to the nearest ones allowed; NULL if all are. */
+  void (*project)(const pa_policy *policy, double *weights);
+  /* Architecture and sizes as one line: equal lines have weights of the same meaning. */
+  void (*describe)(const pa_policy *policy, char text[PA__DESCRIPTION]);
 
   /* 1. Model-based: of the summed weighted sum-rate in bit/s/Hz, to be climbed. NULL if there is none. */
 
-  /* Moves weights to the nearest ones allowed. */
-  void (*project)(const pa_policy *policy, double *weights);
   pa__recipe (*recipe)(const pa_policy *policy, bool family);
   /* Workspace of both calls below, for `samples` samples of `links` links. */
   void (*gradient_workspace)(const pa_policy *policy, size_t samples, size_t links, pa__arena *arena);

@@ -221,9 +221,16 @@ static void prepare(pa_policy *policy, const pa_states *states, double share) {
   repack(m);
 }
 
+static void describe(const pa_policy *policy, char text[PA__DESCRIPTION]) {
+  size_t end = 0;
+  for (size_t k = 0; k < OPTIONS; k++)
+    end += (size_t)snprintf(text + end, PA__DESCRIPTION - end, "%s%.6g", k ? " " : "", model_of(policy)->option[k]);
+}
+
 static const pa__learner_class learner = {.weight_count = learner_weight_count,
                                           .get_weights = learner_get,
                                           .set_weights = learner_set,
+                                          .describe = describe,
                                           .output = output,
                                           .check = check,
                                           .prepare = prepare,

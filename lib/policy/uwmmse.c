@@ -246,6 +246,11 @@ static void project(const pa_policy *policy, double *weights) {
   for (size_t k = mu_at(s); s->extended && k < weight_count(s); k++) weights[k] = fmax(weights[k], 0);
 }
 
+static void describe(const pa_policy *policy, char text[PA__DESCRIPTION]) {
+  const pa__uwmmse_shape *s = &model_of(policy)->shape;
+  snprintf(text, PA__DESCRIPTION, "%s, %zu layers of %zu", s->extended ? "extended" : "paper", s->layers, s->hidden);
+}
+
 static pa__recipe recipe(const pa_policy *policy, bool family) {
   if (!model_of(policy)->shape.extended) return (pa__recipe){.learning_rate = 1e-3, .final_rate = 1};
   return (pa__recipe){.learning_rate = family ? 5e-3 : 1e-2, .final_rate = .01, .warmup = 300, .sample_clip = 1000};
@@ -255,6 +260,7 @@ static const pa__learner_class learner = {.weight_count = learner_weight_count,
                                           .get_weights = learner_get,
                                           .set_weights = learner_set,
                                           .project = project,
+                                          .describe = describe,
                                           .recipe = recipe,
                                           .gradient_workspace = gradient_workspace,
                                           .gradient = gradient,

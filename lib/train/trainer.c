@@ -279,7 +279,7 @@ static pa_status step(struct run *r) {
                                             or_recipe(t, PA_TRAINER_WARMUP, -1, r->recipe.warmup),
                                             (uint64_t)t->progress.steps_of_schedule, (uint64_t)t->progress.step);
   pa__adam_step(&t->adam, (uint64_t)t->progress.step, t->progress.step_rate, t->weight_count, r->gradient, t->weights);
-  learner->project(t->policy, t->weights);
+  if (learner->project) learner->project(t->policy, t->weights);
   learner->set_weights(t->policy, t->weights);
   if (fmod(t->progress.step, VALUE(t, PA_TRAINER_HELD_OUT_EVERY)) == 0) look(r);
   return PA_OK;
@@ -315,6 +315,7 @@ static void finish(struct run *r) {
 static pa_status run(struct run *r, uint64_t steps) {
   pa_trainer *t = r->trainer;
   pa_status status = PA_OK;
+  t->kept_step = 0;
   t->policy->class->learner->set_weights(t->policy, t->weights);
   if (t->progress.step == 0) {
     double schedule = VALUE(t, PA_TRAINER_SCHEDULE);
@@ -398,7 +399,6 @@ pa_status pa_trainer_run(pa_trainer *trainer, uint64_t steps) {
   r.recipe = trainer->policy->class->learner->recipe(trainer->policy, pa__source_is_family(&trainer->source));
   r.sample_clip = or_recipe(trainer, PA_TRAINER_SAMPLE_CLIP, -1, r.recipe.sample_clip);
   trainer->running = true;
-  trainer->kept_step = 0;
   status = begin(&r);
   if (status == PA_OK) status = run(&r, steps);
   end(&r);
