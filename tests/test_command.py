@@ -1110,7 +1110,7 @@ class Train(CommandTest):
         words = ["train", *SMALL, "--iterations", "20", "--out", "n", "--checkpoint", "c", "--resume"]
         self.refused(FAILED, words, "c was made with seed 3")
         self.refused(FAILED, [*words, "--seed", "3", "--links", "5"], "c was made with links 4")
-        self.refused(FAILED, [*words, "--seed", "3", "--layers", "2"], "c", "weights")
+        self.refused(FAILED, [*words, "--seed", "3", "--layers", "2"], "c", "extended, 2 layers")
         self.refused(FAILED, [*words[:-2], "none", "--resume"], "none", "No such file")
         self.refused(FAILED, [*words[:-2], "m", "--resume"], "m is not a checkpoint")
         content = self.read("c")
