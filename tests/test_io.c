@@ -724,10 +724,10 @@ static void put_model(const char *path, const char *header, size_t data_size) {
 }
 
 #define META "\"__metadata__\":{\"format\":\"powalloc\",\"format_version\":\"1\"}"
-#define TENSOR(name, dtype, shape, offsets)                                                                            \
+#define TENSOR(name, dtype, shape, offsets) \
   "\"" name "\":{\"dtype\":" dtype ",\"shape\":" shape ",\"data_offsets\":" offsets "}"
 #define ONE(dtype, shape, offsets) "{" META "," TENSOR("w", dtype, shape, offsets) "}"
-#define TWO(first, second)                                                                                             \
+#define TWO(first, second) \
   "{" META "," TENSOR("a", "\"F64\"", "[1]", first) "," TENSOR("b", "\"F64\"", "[1]", second) "}"
 
 START_TEST(model_reads_narrow_tensors_in_any_order) {

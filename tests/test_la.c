@@ -400,6 +400,19 @@ START_TEST(amplitudes_are_rayleigh) {
 }
 END_TEST
 
+START_TEST(uniform_numbers_are_those_of_their_counter) {
+  double u[203];
+  for (int set = 0; set < PA__SETS; set++)
+    for (size_t n = 1; pa__la_of(set) && n <= 202; n += n < 70 ? 1 : 33) {
+      u[n] = -1;
+      pa__la_of(set)->uniform(UINT64_C(0xfedcba9876543210), UINT64_C(0x0123456789abcdef), n, u);
+      for (size_t k = 0; k < n; k++)
+        ck_assert(u[k] == pa__random_uniform(UINT64_C(0xfedcba9876543210), UINT64_C(0x0123456789abcdef), k));
+      ck_assert(u[n] == -1);
+    }
+}
+END_TEST
+
 /* Packing, dense layers and their gradient against plain loops, in both layouts, sources unaligned. */
 static void check_packs(const pa__la *la, pa__layout layout) {
   size_t n = layout.links, w = layout.width;
@@ -575,10 +588,11 @@ START_TEST(denormals_are_flushed_and_the_mode_restored) {
 END_TEST
 
 int main(void) {
-  return run_tests(
-      "la", (const TTest *const[]){shifts_are_sums, large_shifts_are_sums, the_reference_is_right,
-                                   layouts_agree_to_the_bit, packs_and_layers_agree_to_the_bit,
-                                   functions_are_within_two_ulps, functions_end_as_they_should, amplitudes_are_rayleigh,
-                                   packs_and_dense_layers, dense_layers_keep_their_digits, layouts_and_tables_fit,
-                                   bounds_are_found_at_every_place, denormals_are_flushed_and_the_mode_restored, NULL});
+  return run_tests("la", (const TTest *const[]){shifts_are_sums, large_shifts_are_sums, the_reference_is_right,
+                                                layouts_agree_to_the_bit, packs_and_layers_agree_to_the_bit,
+                                                functions_are_within_two_ulps, functions_end_as_they_should,
+                                                amplitudes_are_rayleigh, uniform_numbers_are_those_of_their_counter,
+                                                packs_and_dense_layers, dense_layers_keep_their_digits,
+                                                layouts_and_tables_fit, bounds_are_found_at_every_place,
+                                                denormals_are_flushed_and_the_mode_restored, NULL});
 }

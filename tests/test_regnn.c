@@ -489,7 +489,8 @@ START_TEST(bad_input_is_named_and_changes_nothing) {
   pa_trainer *trainer = NULL;
   pa_network *network;
   ok(pa_network_create_adhoc(&network, 3, 1, NULL));
-  fails(pa_trainer_create(&trainer, pa_regnn_policy(model), network, 0, NULL), PA_ERROR_ARGUMENT, "no model-based gradient");
+  fails(pa_trainer_create(&trainer, pa_regnn_policy(model), network, 0, NULL), PA_ERROR_ARGUMENT,
+        "no model-based gradient");
   pa_network_free(network);
   pa_states_free(states);
   pa_regnn_free(model);

@@ -508,7 +508,7 @@ static double climb_of(pa_uwmmse *model, const struct source *source, uint64_t s
   pa_allocator allocator = standard();
   pa__chunk chunk;
   double *one = calloc(n, sizeof *one), rate = 0, loss;
-  ok(pa__chunk_create(&chunk, &from, &allocator));
+  ok(pa__chunk_create(&chunk, &from, NULL, NULL, &allocator));
   memset(climb, 0, n * sizeof *climb);
   for (size_t b = 0; b < batch; b++) {
     pa__source_fill(&from, false, step * batch + b, 1, &chunk);
@@ -528,7 +528,7 @@ static double held_out_rate(pa_policy *policy, const struct source *source, uint
   pa_allocator allocator = standard();
   pa__chunk chunk;
   double sum = 0;
-  ok(pa__chunk_create(&chunk, &from, &allocator));
+  ok(pa__chunk_create(&chunk, &from, NULL, NULL, &allocator));
   for (size_t b = 0; b < count; b++) {
     double power[16], rate[16];
     pa__source_fill(&from, true, b, 1, &chunk);

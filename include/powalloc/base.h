@@ -44,6 +44,7 @@ typedef int32_t pa_status;
  * @{ */
 #define PA_OK 0                 /**< Done. */
 #define PA_STOPPED 1            /**< Ended early on request; the best result so far was kept. */
+#define PA_INFEASIBLE 2         /**< Done, but the best result does not meet every constraint. */
 #define PA_ERROR_ARGUMENT (-1)  /**< An argument is null, out of range, not finite or of the wrong shape. */
 #define PA_ERROR_MEMORY (-2)    /**< An allocation failed or a size overflows. */
 #define PA_ERROR_WORKSPACE (-3) /**< The workspace is too small or not aligned to 64 bytes. */
@@ -119,6 +120,7 @@ typedef void (*pa_free_fn)(void *user);
  * Any other value is an error (PA_ERROR_CALLBACK).
  * @{ */
 #define PA_CALLBACK_OK 0       /**< Go on. */
+#define PA_CALLBACK_SKIP 1     /**< Leave this batch out and go on; where the callback says so. */
 #define PA_CALLBACK_STOP 2     /**< End the run; the call returns PA_STOPPED and keeps the best result so far. */
 #define PA_CALLBACK_ABORT (-1) /**< End the run; the call returns PA_ERROR_CALLBACK. */
 /** @} */

@@ -133,6 +133,40 @@ PA_API pa_status pa_network_create_positions(pa_network **out, size_t links, con
                                              size_t receivers, const double *receiver_at, const int64_t *receiver_of,
                                              double min_distance, uint64_t seed, const pa_allocator *allocator);
 
+/**
+ * @brief Draws states from the user's system.
+ *
+ * Called on the thread that draws: for training, the one inside pa_trainer_run(). States are numbered in each stream. A
+ * system that repeats itself gives state @p first + b the same values whenever it is asked; one that evolves can only
+ * go on, and is asked for consecutive numbers of the training stream, 0, in training; for stream 1, the held-out
+ * states, once in each run.
+ * @param user   what was registered with it
+ * @param stream sequence of states: pa_trainer_run() takes 0 to train on and 1 to compare weights on
+ * @param first  number of the first state
+ * @param batch  states to draw
+ * @param[out] h [batch][links][links] amplitudes, NaN on entry
+ * @param[out] x [batch][links][features] node states, NaN on entry; NULL if there are no features
+ * @return PA_CALLBACK_OK, PA_CALLBACK_STOP or PA_CALLBACK_ABORT
+ */
+typedef int32_t (*pa_state_fn)(void *user, uint64_t stream, uint64_t first, size_t batch, double *h, double *x);
+
+/**
+ * @brief Network whose states are drawn by a callback.
+ * @param[out] out   the network, to be freed with pa_network_free()
+ * @param links      links, >= 1
+ * @param features   features of a node's state, may be 0
+ * @param draw       the callback
+ * @param user       handed to it
+ * @param free_user  frees @p user with the network, may be NULL; not called if this call fails
+ * @param allocator  NULL for the C library's
+ * @since 0.1
+ */
+PA_API pa_status pa_network_create_callback(pa_network **out, size_t links, size_t features, pa_state_fn draw,
+                                            void *user, pa_free_fn free_user, const pa_allocator *allocator);
+
+/** @brief Features of a node's state: of networks made with pa_network_create_callback(), else 0. @since 0.1 */
+PA_API size_t pa_network_features(const pa_network *network);
+
 /** @brief Frees a network. NULL is fine. @since 0.1 */
 PA_API void pa_network_free(pa_network *network);
 

@@ -11,6 +11,7 @@
 #include <powalloc/network.h>
 #include <powalloc/policy.h>
 #include <powalloc/regnn.h>
+#include <powalloc/reward.h>
 #include <powalloc/states.h>
 #include <powalloc/trainer.h>
 #include <powalloc/units.h>

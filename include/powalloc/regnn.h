@@ -67,9 +67,10 @@ typedef struct pa_regnn pa_regnn;
  * With g_ij = h_ij^2 pmax_i / noise_j. The diagonal is part of all of them.
  * @{ */
 #define PA_REGNN_SHIFT_SCALE 1 /**< S = scale h: the paper's, for scale 1. */
-#define PA_REGNN_SHIFT_SPECTRAL                                                                                        \
-  2                              /**< S = h over its largest singular value (30 power iterations): the authors' code. */
-#define PA_REGNN_SHIFT_SHARE 3   /**< S_ij = g_ij / (1 + sum_k g_kj): shares of what a receiver hears; without a unit. \
+#define PA_REGNN_SHIFT_SPECTRAL \
+  2 /**< S = h over its largest singular value (30 power iterations): the authors' code. */
+#define PA_REGNN_SHIFT_SHARE                                                                                           \
+  3                              /**< S_ij = g_ij / (1 + sum_k g_kj): shares of what a receiver hears; without a unit. \
                                   */
 #define PA_REGNN_SHIFT_BOUNDED 4 /**< S = g / (1 + g), over its largest singular value; without a unit. */
 /** @} */

@@ -7,6 +7,7 @@
 
 #include <powalloc/network.h>
 #include <powalloc/policy.h>
+#include <powalloc/reward.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -15,51 +16,79 @@ extern "C" {
 /**
  * @brief A trainer.
  *
- * Maximises the mean weighted sum-rate (UWMMSE paper, eq. (9)) with Adam on
- * fresh states in every step, and keeps the weights that were best on held-out
- * states. The result depends on the seed and the keys, not on the number of
- * threads. One thread at a time, but for pa_trainer_request_stop().
+ * Trains with Adam on fresh states in every step, and keeps the weights that were best on held-out states, in one of
+ * two ways. Model-based: maximises the mean weighted sum-rate (UWMMSE paper, eq. (9)); for policies that know its
+ * gradient (UWMMSE). Model-free: maximises a utility of the mean rewards of a system under constraints by trying powers
+ * on it (REGNN paper, algorithm 1); for any learned policy, once pa_trainer_set_reward() was called. The result depends
+ * on the seed and the keys, not on the number of threads. One thread at a time, but for pa_trainer_request_stop().
  */
 typedef struct pa_trainer pa_trainer;
 
 /** @name Keys of a trainer
  * @{ */
-/** States per step. Default 64. */
+/** States per step; 0: the recipe (model-based 64, model-free 16). Default 0. */
 #define PA_TRAINER_BATCH 301
-/** Peak learning rate of Adam; 0: the recipe of the model (paper 1e-3, extended 1e-2, extended on a family 5e-3).
+/** Peak learning rate of Adam; 0: the recipe (paper 1e-3, extended 1e-2, extended on a family 5e-3, model-free 5e-3).
  * Default 0. */
 #define PA_TRAINER_LEARNING_RATE 302
-/** Learning rate at the end as a part of the peak, reached along a cosine; 0: the recipe (paper 1, constant; extended
+/** Learning rate at the end as a part of the peak, reached along a cosine; 0: the recipe (paper 1, constant; others
  * 0.01). Default 0. */
 #define PA_TRAINER_FINAL_RATE 303
-/** Steps over which the learning rate rises linearly from 0; -1: the recipe (paper 0, extended 300). Default -1. */
+/** Steps over which the learning rate rises linearly from 0; -1: the recipe (extended 300, others 0). Default -1. */
 #define PA_TRAINER_WARMUP 304
-/** Largest norm of the gradient of a step, longer ones are scaled down; 0: no limit. Default 5. */
+/** Largest norm of the gradient of a step, longer ones are scaled down; 0: no limit, -1: the recipe (model-based 5,
+ * model-free 0). Default -1. */
 #define PA_TRAINER_CLIP 305
-/** Largest norm of the gradient of one sample; 0: no limit, -1: the recipe (paper 0, extended 1000). Default -1. */
+/** Model-based: largest norm of the gradient of one sample; 0: no limit, -1: the recipe (paper 0, extended 1000).
+ * Default -1. */
 #define PA_TRAINER_SAMPLE_CLIP 306
-/** Steps between looks at the held-out states. Default 250. */
+/** Steps between looks at the held-out states; 0: the recipe (model-based 250, model-free 1000). Default 0. */
 #define PA_TRAINER_HELD_OUT_EVERY 307
-/** Held-out states drawn from a network. Default 2000. */
+/** Held-out states drawn from a network; 0: the recipe (model-based 2000, model-free 4000). Default 0. */
 #define PA_TRAINER_HELD_OUT 308
 /** Threads of a run, the caller's included. Default 1. */
 #define PA_TRAINER_THREADS 309
 /** Steps of the learning-rate schedule; 0: those of the first run. Default 0. */
 #define PA_TRAINER_SCHEDULE 310
+/** Model-free: powers tried for each state, one call of the reward each; the mean of the others is the baseline of one,
+ * that of the other states if there is but 1. Default 8. */
+#define PA_TRAINER_ACTIONS 311
+/** Model-free: rate of the dual variables, falling to a tenth over the schedule. Default 0.003. */
+#define PA_TRAINER_DUAL_RATE 312
+/** Model-free: largest dual variable of a constraint on rewards, in units of the mean slope of the utility: an
+ * infeasible one would take everything. Default 10. */
+#define PA_TRAINER_DUAL_LIMIT 313
+/** Model-free: part of their bounds by which constraints on rewards are to be met in training. Default 0.05. */
+#define PA_TRAINER_MARGIN 314
+/** Model-free: reward of a nat of entropy of each link's powers, in units of the mean Lagrangian. Default 0. */
+#define PA_TRAINER_ENTROPY 315
+/** Model-free: pull on outputs (logits) beyond 2 and -2, in the same units, falling to 0 over the schedule: keeps links
+ * from being shut off for good before their constraints are felt. Default 0. */
+#define PA_TRAINER_BARRIER 316
+/** Sharpness s of PA_UTILITY_SOFT_MIN. Default 10. */
+#define PA_TRAINER_SHARPNESS 317
 /** @} */
 
 /** @name What a trainer tells of its run
  * @{ */
 #define PA_TRAINER_STEP 1 /**< Steps done since the trainer was made. */
-#define PA_TRAINER_RATE 2 /**< Mean sum-rate of the states of recent steps, running mean of 100 steps, bit/s/Hz. */
-#define PA_TRAINER_HELD_OUT_RATE 3 /**< Mean sum-rate on the held-out states at the last look, bit/s/Hz. */
+#define PA_TRAINER_RATE                                                                         \
+  2 /**< Mean sum-rate of the states of recent steps in bit/s/Hz, or the utility of recent mean \
+     * rewards: running mean of 100 steps. */
+#define PA_TRAINER_HELD_OUT_RATE 3 /**< The same on the held-out states at the last look, without sampling. */
 #define PA_TRAINER_BEST_RATE 4     /**< Best of these looks: the weights that the model gets. */
 #define PA_TRAINER_BEST_STEP 5     /**< Step of the best look. */
 #define PA_TRAINER_GRADIENT_NORM 6 /**< Norm of the last gradient before clipping. */
 #define PA_TRAINER_DROPPED 7       /**< Samples left out because their gradient was not finite. */
 #define PA_TRAINER_STEP_RATE 8     /**< Learning rate of the last step. */
-#define PA_TRAINER_BASELINE_RATE 9 /**< Mean sum-rate of WMMSE with 100 iterations on the held-out states, bit/s/Hz.   \
-                                    */
+#define PA_TRAINER_BASELINE_RATE \
+  9                              /**< Model-based: mean sum-rate of WMMSE with 100 iterations on the held-out states. */
+#define PA_TRAINER_POWER 10      /**< Model-free: mean total power at the last look, W. */
+#define PA_TRAINER_BEST_POWER 11 /**< Model-free: the same at the best look. */
+#define PA_TRAINER_VIOLATION 12  /**< Model-free: worst relative violation of a constraint at the last look, < 0: met. \
+                                  */
+#define PA_TRAINER_BEST_VIOLATION 13 /**< Model-free: the same at the best look. */
+#define PA_TRAINER_POWER_DUAL 14     /**< Model-free: dual variable of the power budget (the mean of several). */
 /** @} */
 
 /**
@@ -103,6 +132,140 @@ PA_API pa_status pa_trainer_set(pa_trainer *trainer, int32_t key, double value);
 
 /** @brief Value of a key. @since 0.1 */
 PA_API pa_status pa_trainer_get(const pa_trainer *trainer, int32_t key, double *value);
+
+/**
+ * @name The problem of model-free training
+ * Maximise u0(r) subject to u(r) >= 0, where r is the mean reward (REGNN paper, eqs. (3), (5), (16)). Before the first
+ * step only.
+ * @{ */
+
+/**
+ * @brief Trains model-free: the system is only probed.
+ *
+ * Without it, a policy that has a model-based gradient (UWMMSE) is trained on the sum-rate, and others on
+ * pa_reward_capacity().
+ * @param trainer   the trainer
+ * @param rewards   rewards of a sample, >= 1
+ * @param reward    the callback
+ * @param user      handed to it
+ * @param free_user frees @p user when it is replaced or the trainer freed, may be NULL; not called if this call fails
+ * @since 0.1
+ */
+PA_API pa_status pa_trainer_set_reward(pa_trainer *trainer, size_t rewards, pa_reward_fn reward, void *user,
+                                       pa_free_fn free_user);
+
+/**
+ * @brief Follows the gradient of the reward at the mean powers in place of the score function (REGNN paper, eq. (46)).
+ *
+ * For rewards whose model is known; the same @p user as the reward's is handed to it.
+ * @param trainer  the trainer, with a reward
+ * @param gradient pa_reward_capacity_gradient() or the user's; NULL: the score function again
+ * @since 0.1
+ */
+PA_API pa_status pa_trainer_set_reward_gradient(pa_trainer *trainer, pa_reward_gradient_fn gradient);
+
+#define PA_UTILITY_SUM 1               /**< u0 = sum_k w_k r_k: the default, with weights 1. */
+#define PA_UTILITY_PROPORTIONAL_FAIR 2 /**< u0 = sum_k w_k log r_k; rewards > 0. */
+#define PA_UTILITY_HARMONIC 3          /**< u0 = -sum_k w_k / r_k; rewards > 0. */
+#define PA_UTILITY_MIN 4               /**< u0 = min_k w_k r_k; its gradient is that of the worst link alone. */
+#define PA_UTILITY_SOFT_MIN 5          /**< u0 = -log(sum_k exp(-s w_k r_k)) / s, s = PA_TRAINER_SHARPNESS. */
+
+/**
+ * @brief Sets the utility.
+ * @param trainer the trainer, with a reward
+ * @param utility one of the above
+ * @param weights [n] w, finite (negative for costs); NULL if n is 0: all 1
+ * @param n       0, or the rewards of a sample
+ * @since 0.1
+ */
+PA_API pa_status pa_trainer_set_utility(pa_trainer *trainer, int32_t utility, const double *weights, size_t n);
+
+/**
+ * @brief A utility of the user's.
+ * @param user          what was registered with it
+ * @param mean          [rewards] r
+ * @param rewards       rewards of a sample
+ * @param[out] value    u0(r)
+ * @param[out] gradient [rewards]
+ * @return PA_CALLBACK_OK, PA_CALLBACK_STOP or PA_CALLBACK_ABORT
+ */
+typedef int32_t (*pa_utility_fn)(void *user, const double *mean, size_t rewards, double *value, double *gradient);
+
+/** @brief Sets a utility of the user's; arguments as in pa_trainer_set_reward(). @since 0.1 */
+PA_API pa_status pa_trainer_set_utility_callback(pa_trainer *trainer, pa_utility_fn utility, void *user,
+                                                 pa_free_fn free_user);
+
+#define PA_CONSTRAINT_MEAN_POWER 1 /**< Mean total power <= bound (n = 1), or of each link (n = links), in W. */
+#define PA_CONSTRAINT_MIN_REWARD 2 /**< r_k >= bound > 0: minimum rates. n = 1 or the rewards of a sample. */
+#define PA_CONSTRAINT_MAX_REWARD 3 /**< r_k <= bound > 0: costs. n = 1 or the rewards of a sample. */
+#define PA_CONSTRAINT_DEMAND 4     /**< r_i >= the mean of the node state's first feature, for each link; n = 0. */
+
+/**
+ * @brief Adds a constraint; several may be added, PA_CONSTRAINT_MEAN_POWER once.
+ *
+ * Each of its elements has a dual variable. Without PA_CONSTRAINT_MEAN_POWER power costs nothing but what the reward
+ * says.
+ * @param trainer    the trainer, with a reward
+ * @param constraint one of the above
+ * @param bound      [n]
+ * @param n          as the constraint says
+ * @since 0.1
+ */
+PA_API pa_status pa_trainer_add_constraint(pa_trainer *trainer, int32_t constraint, const double *bound, size_t n);
+
+/**
+ * @brief Constraints of the user's.
+ * @param user          what was registered with it
+ * @param mean          [rewards] r
+ * @param rewards       rewards of a sample
+ * @param[out] value    [n] u(r), >= 0 where the constraint is met; of the order of 1 where it is far from it
+ * @param[out] jacobian [n][rewards] d u / d r
+ * @param n             constraints, as registered
+ * @return PA_CALLBACK_OK, PA_CALLBACK_STOP or PA_CALLBACK_ABORT
+ */
+typedef int32_t (*pa_constraint_fn)(void *user, const double *mean, size_t rewards, double *value, double *jacobian,
+                                    size_t n);
+
+/** @brief Adds n constraints of the user's; other arguments as in pa_trainer_set_reward(). @since 0.1 */
+PA_API pa_status pa_trainer_add_constraint_callback(pa_trainer *trainer, size_t n, pa_constraint_fn constraint,
+                                                    void *user, pa_free_fn free_user);
+
+/** @brief Elements of all constraints together; 0 for NULL. @since 0.1 */
+PA_API size_t pa_trainer_constraint_count(const pa_trainer *trainer);
+
+/**
+ * @brief Dual variables and violations, in the order in which the constraints were added.
+ *
+ * Violations are relative to the bounds, > 0 where a constraint is not met: on the held-out states with the weights
+ * that were kept; NaN before the first look.
+ * @param trainer        the trainer
+ * @param[out] dual      [n], may be NULL
+ * @param[out] violation [n], may be NULL
+ * @param n              pa_trainer_constraint_count()
+ * @since 0.1
+ */
+PA_API pa_status pa_trainer_constraints(const pa_trainer *trainer, double *dual, double *violation, size_t n);
+
+/**
+ * @brief Mean rewards on the held-out states with the weights that were kept; NaN before the first look.
+ * @param trainer     the trainer
+ * @param[out] reward [n]
+ * @param n           rewards of a sample
+ * @since 0.1
+ */
+PA_API pa_status pa_trainer_mean_rewards(const pa_trainer *trainer, double *reward, size_t n);
+
+/**
+ * @brief What the Lagrangian gives for a unit of each link's reward, over its mean: the weights that a policy with
+ * PA_REGNN_INPUT_WEIGHT was trained with, and needs from then on (pa_states_set_weights()). 1 if rewards are not of
+ * links or the policy does not look.
+ * @param trainer      the trainer
+ * @param[out] weights [n]
+ * @param n            links
+ * @since 0.1
+ */
+PA_API pa_status pa_trainer_link_weights(const pa_trainer *trainer, double *weights, size_t n);
+/** @} */
 
 /** @brief Tells how the run goes; called on the thread inside pa_trainer_run(). Returns a PA_CALLBACK_* code. */
 typedef int32_t (*pa_progress_fn)(void *user, const pa_trainer *trainer);

@@ -21,6 +21,7 @@ const char *pa_status_name(pa_status status) {
     return #code;
     NAME(PA_OK)
     NAME(PA_STOPPED)
+    NAME(PA_INFEASIBLE)
     NAME(PA_ERROR_ARGUMENT)
     NAME(PA_ERROR_MEMORY)
     NAME(PA_ERROR_WORKSPACE)

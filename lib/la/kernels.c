@@ -266,33 +266,36 @@ INLINE void philox(uint64_t key, uint64_t counter, uint64_t index, uvec bits[BLO
   }
 }
 
-INLINE vec rayleigh_of(uvec bits) {
-  /* (x + 1/2) 2^-52 for the top 52 bits x, see pa__random_uniform(). */
-  vec uniform = (vec)((bits >> 12) | 0x3ff0000000000000u) - (1.0 - 0x1p-53);
-  return square_root(-2.0 * vec_log(uniform));
-}
+/* (x + 1/2) 2^-52 for the top 52 bits x, see pa__random_uniform(). */
+INLINE vec uniform_of(uvec bits) { return (vec)((bits >> 12) | 0x3ff0000000000000u) - (1.0 - 0x1p-53); }
 
-enum { RAYLEIGH_STEP = 2 * BLOCKS * WIDTH };
+INLINE vec rayleigh_of(uvec bits) { return square_root(-2.0 * vec_log(uniform_of(bits))); }
 
-INLINE void rayleigh_step(uint64_t key, uint64_t counter, uint64_t index, double *h) {
+enum { DRAW_STEP = 2 * BLOCKS * WIDTH };
+
+INLINE void draw_step(vec (*of)(uvec bits), uint64_t key, uint64_t counter, uint64_t index, double *h) {
   uvec bits[BLOCKS][2];
   philox(key, counter, index, bits);
   for (int b = 0; b < BLOCKS; b++) {
-    vec even = rayleigh_of(bits[b][0]), odd = rayleigh_of(bits[b][1]);
+    vec even = of(bits[b][0]), odd = of(bits[b][1]);
     store(h + 2 * b * WIDTH, interleave_low(even, odd));
     store(h + 2 * b * WIDTH + WIDTH, interleave_high(even, odd));
   }
 }
 
-static void rayleigh(uint64_t key, uint64_t counter, size_t n, double *h) {
+INLINE void draw(vec (*of)(uvec bits), uint64_t key, uint64_t counter, size_t n, double *h) {
   size_t e = 0;
-  for (; e + RAYLEIGH_STEP <= n; e += RAYLEIGH_STEP) rayleigh_step(key, counter, e / 2, h + e);
+  for (; e + DRAW_STEP <= n; e += DRAW_STEP) draw_step(of, key, counter, e / 2, h + e);
   if (e < n) {
-    double rest[RAYLEIGH_STEP];
-    rayleigh_step(key, counter, e / 2, rest);
+    double rest[DRAW_STEP];
+    draw_step(of, key, counter, e / 2, rest);
     memcpy(h + e, rest, (n - e) * sizeof(double));
   }
 }
+
+static void uniform(uint64_t key, uint64_t counter, size_t n, double *h) { draw(uniform_of, key, counter, n, h); }
+
+static void rayleigh(uint64_t key, uint64_t counter, size_t n, double *h) { draw(rayleigh_of, key, counter, n, h); }
 
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
@@ -317,4 +320,5 @@ const pa__la KERNEL(la) = {.name = TEXT(PA_KERNEL_SET),
                            .dense = dense,
                            .outer = outer,
                            .within = within,
+                           .uniform = uniform,
                            .rayleigh = rayleigh};

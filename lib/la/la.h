@@ -64,7 +64,8 @@ typedef struct pa__la {
   /* true if all of h[0..n) are finite, >= 0 and at most bound. */
   bool (*within)(size_t n, const double *h, double bound);
 
-  /* Rayleigh amplitudes of scale 1, element e of one draw from pa__random_pair(key, counter, e / 2)[e % 2]. */
+  /* Element e is pa__random_uniform(key, counter, e); and Rayleigh amplitudes of scale 1 made from these. */
+  void (*uniform)(uint64_t key, uint64_t counter, size_t n, double *u);
   void (*rayleigh)(uint64_t key, uint64_t counter, size_t n, double *h);
 } pa__la;
 

@@ -124,6 +124,10 @@ static bool within(size_t n, const double *h, double bound) {
   return true;
 }
 
+static void uniform(uint64_t key, uint64_t counter, size_t n, double *u) {
+  for (size_t k = 0; k < n; k++) u[k] = pa__random_uniform(key, counter, k);
+}
+
 static void rayleigh(uint64_t key, uint64_t counter, size_t n, double *h) {
   for (size_t k = 0; k < n; k++) h[k] = sqrt(-2 * log(pa__random_uniform(key, counter, k)));
 }
@@ -142,4 +146,5 @@ const pa__la pa__la_ref = {.name = "reference",
                            .dense = dense,
                            .outer = outer,
                            .within = within,
+                           .uniform = uniform,
                            .rayleigh = rayleigh};

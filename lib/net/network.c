@@ -7,11 +7,15 @@
 #include <math.h>
 #include <string.h>
 
-enum kind { ADHOC, FAMILY, MULTICELL, PATH_GAIN, POSITIONS };
+enum kind { ADHOC, FAMILY, MULTICELL, PATH_GAIN, POSITIONS, CALLBACK };
 enum { FIRST_KEY = PA_NETWORK_DENSITY, KEYS = 7 };
 
-static const char *const kind_names[] = {"an ad hoc network", "a family", "a multi-cell network",
-                                         "a network made from path gains", "a network made from positions"};
+static const char *const kind_names[] = {"an ad hoc network",
+                                         "a family",
+                                         "a multi-cell network",
+                                         "a network made from path gains",
+                                         "a network made from positions",
+                                         "a network drawn by a callback"};
 
 struct pa_network {
   pa_allocator allocator;
@@ -20,11 +24,15 @@ struct pa_network {
   size_t links, links_min, receivers;
   double density_min, density_max; /* family */
   double value[KEYS];
-  double *gain;           /* [links][receivers]; NULL for a family */
-  double *transmitter_at; /* [links][2]; NULL for a family and for path gains */
+  double *gain;           /* [links][receivers]; NULL for a family and a callback */
+  double *transmitter_at; /* [links][2]; NULL for these and for path gains */
   double *receiver_at;    /* [receivers][2], likewise */
   size_t *receiver_of;    /* [links]; NULL: link j has receiver j of its own */
   double *noise, *limit;  /* [links] */
+  pa_state_fn draw;       /* callback */
+  size_t features;
+  void *user;
+  pa_free_fn free_user;
 };
 
 #define VALUE(network, key) ((network)->value[(key)-FIRST_KEY])
@@ -35,12 +43,12 @@ static bool has_key(const pa_network *n, int32_t key) {
     return n->kind == ADHOC || n->kind == MULTICELL;
   case PA_NETWORK_REFERENCE_LINKS:
   case PA_NETWORK_CONSTANT_DENSITY:
-    return n->kind != PATH_GAIN && n->kind != POSITIONS;
+    return n->kind == ADHOC || n->kind == FAMILY || n->kind == MULTICELL;
   case PA_NETWORK_PATH_LOSS_EXPONENT:
   case PA_NETWORK_MIN_DISTANCE:
-    return n->kind != PATH_GAIN;
+    return n->kind != PATH_GAIN && n->kind != CALLBACK;
   case PA_NETWORK_FADING:
-    return true;
+    return n->kind != CALLBACK;
   case PA_NETWORK_DRAWS_PER_TOPOLOGY:
     return n->kind == FAMILY;
   default:
@@ -54,7 +62,7 @@ static pa__box box_of(const pa_network *n, double links, double density) {
 
 /* Positions (unless they are the user's) and path gains from the keys. */
 static pa_status build(pa_network *n) {
-  if (n->kind == FAMILY || n->kind == PATH_GAIN) return PA_OK;
+  if (n->kind == FAMILY || n->kind == PATH_GAIN || n->kind == CALLBACK) return PA_OK;
   uint64_t key = pa__random_key(n->seed, PA__STREAM_POSITIONS, 0);
   pa__box box = box_of(n, (double)n->links, VALUE(n, PA_NETWORK_DENSITY));
   const pa__la *la = pa__la_best();
@@ -89,7 +97,7 @@ static pa_status create(pa_network **out, enum kind kind, size_t links_min, size
   n->receivers = receivers;
   for (int32_t k = 0; k < KEYS; k++) n->value[k] = pa__key_default(FIRST_KEY + k);
   bool ok = (n->noise = pa__allocate(&n->allocator, links, 2 * sizeof(double))) != NULL;
-  if (ok && kind != FAMILY) {
+  if (ok && kind != FAMILY && kind != CALLBACK) {
     size_t gains;
     ok = pa__multiply(links, receivers, &gains) &&
          (n->gain = pa__allocate(&n->allocator, gains, sizeof(double))) != NULL;
@@ -237,8 +245,26 @@ fail:
   return status;
 }
 
+pa_status pa_network_create_callback(pa_network **out, size_t links, size_t features, pa_state_fn draw, void *user,
+                                     pa_free_fn free_user, const pa_allocator *allocator) {
+  size_t bytes;
+  if (!draw) return pa__fail(PA_ERROR_ARGUMENT, "draw is NULL");
+  if (!pa__multiply(links, features, &bytes) || !pa__multiply(bytes, sizeof(double), &bytes))
+    return pa__fail(PA_ERROR_MEMORY, "%zu features of %zu links overflow the address space", features, links);
+  pa_network *n = NULL;
+  pa_status status = create(out ? &n : NULL, CALLBACK, links, links, links, 0, allocator);
+  if (status != PA_OK) return status;
+  n->draw = draw;
+  n->features = features;
+  n->user = user;
+  n->free_user = free_user;
+  *out = n;
+  return PA_OK;
+}
+
 void pa_network_free(pa_network *network) {
   if (!network) return;
+  if (network->free_user) network->free_user(network->user);
   pa_allocator allocator = network->allocator;
   pa__release(&allocator, network->gain);
   pa__release(&allocator, network->transmitter_at);
@@ -295,6 +321,8 @@ pa_status pa_network_set_power_limit(pa_network *network, const double *watts, s
 
 size_t pa_network_links(const pa_network *network) { return network ? network->links : 0; }
 
+size_t pa_network_features(const pa_network *network) { return network ? network->features : 0; }
+
 size_t pa_network_links_min(const pa_network *network) { return network ? network->links_min : 0; }
 
 /* Channel [links][links] of what is given per receiver. */
@@ -306,7 +334,7 @@ static void spread(const pa_network *n, const double *per_receiver, double *h) {
 
 pa_status pa_network_path_gain(const pa_network *network, double *gain) {
   if (!network || !gain) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", network ? "gain" : "network");
-  if (!network->gain) return pa__fail(PA_ERROR_ARGUMENT, "a family has no path gains of its own");
+  if (!network->gain) return pa__fail(PA_ERROR_ARGUMENT, "%s has no path gains of its own", kind_names[network->kind]);
   spread(network, network->gain, gain);
   return PA_OK;
 }
@@ -375,6 +403,32 @@ size_t pa__network_sample(const pa_network *n, uint64_t stream, uint64_t first, 
   return links;
 }
 
+bool pa__network_asks(const pa_network *n) { return n->kind == CALLBACK; }
+
+static pa_status check_drawn(const char *name, const double *values, size_t count, size_t per_sample, double lowest) {
+  for (size_t k = 0; k < count; k++)
+    if (!(values[k] >= lowest && values[k] <= DBL_MAX))
+      return pa__fail(PA_ERROR_CALLBACK,
+                      "the state callback left element %zu of sample %zu of %s at %g, must be finite%s", k % per_sample,
+                      k / per_sample, name, values[k], lowest == 0 ? " and >= 0" : "");
+  return PA_OK;
+}
+
+pa_status pa__network_ask(const pa_network *n, uint64_t stream, uint64_t first, size_t batch, double *h, double *x) {
+  size_t amplitudes = n->links * n->links, states = n->links * n->features;
+  for (size_t k = 0; k < batch * amplitudes; k++) h[k] = NAN;
+  for (size_t k = 0; k < batch * states; k++) x[k] = NAN;
+  int32_t code = n->draw(n->user, stream, first, batch, h, states ? x : NULL);
+  if (code == PA_CALLBACK_STOP) return PA_STOPPED;
+  if (code == PA_CALLBACK_ABORT)
+    return pa__fail(PA_ERROR_CALLBACK, "the state callback aborted at state %llu of stream %llu",
+                    (unsigned long long)first, (unsigned long long)stream);
+  if (code != PA_CALLBACK_OK)
+    return pa__fail(PA_ERROR_CALLBACK, "the state callback returned %d, which is no code of it", (int)code);
+  pa_status status = check_drawn("h", h, batch * amplitudes, amplitudes, 0);
+  return status == PA_OK && states ? check_drawn("x", x, batch * states, states, -DBL_MAX) : status;
+}
+
 static pa_status check_draw(const pa_network *network, size_t batch, const void *output, const char *name) {
   if (!network || !output) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", network ? name : "network");
   if (batch == 0) return pa__fail(PA_ERROR_ARGUMENT, "batch is 0, must be at least 1");
@@ -385,9 +439,22 @@ static pa_status check_draw(const pa_network *network, size_t batch, const void 
   return pa__channel_size(batch, network->links, &elements);
 }
 
+/* Asks into memory of its own, so that h is untouched if the callback fails. */
+static pa_status ask_for_channels(const pa_network *n, uint64_t stream, uint64_t first, size_t batch, double *h) {
+  size_t elements = batch * n->links * n->links;
+  double *drawn = pa__allocate(&n->allocator, elements, sizeof(double));
+  double *x = pa__allocate(&n->allocator, batch, n->links * n->features * sizeof(double));
+  pa_status status = drawn && x ? pa__network_ask(n, stream, first, batch, drawn, x) : PA_ERROR_MEMORY;
+  if (status == PA_OK) memcpy(h, drawn, elements * sizeof(double));
+  pa__release(&n->allocator, drawn);
+  pa__release(&n->allocator, x);
+  return status;
+}
+
 pa_status pa_network_draw(const pa_network *network, uint64_t stream, uint64_t first, size_t batch, double *h) {
   pa_status status = check_draw(network, batch, h, "h");
   if (status != PA_OK) return status;
+  if (network->kind == CALLBACK) return ask_for_channels(network, stream, first, batch, h);
   double *scratch = NULL;
   if (network->kind == FAMILY || network->receiver_of) {
     scratch = pa__allocate(&network->allocator, pa__network_scratch(network), sizeof(double));
@@ -418,8 +485,18 @@ pa_status pa_network_draw_states(const pa_network *network, uint64_t stream, uin
   }
   s->owned = h;
   s->first = first;
-  if ((status = pa_network_draw(network, stream, first, batch, h)) != PA_OK ||
-      (status = pa_states_set_noise(s, network->noise, network->links)) != PA_OK ||
+  if (network->features > 0) {
+    s->owned_state = pa__allocate(&memory, batch * network->links, network->features * sizeof(double));
+    if (!s->owned_state) {
+      pa_states_free(s);
+      return PA_ERROR_MEMORY;
+    }
+    s->node_state = s->owned_state;
+    s->node_features = network->features;
+  }
+  status = network->kind == CALLBACK ? pa__network_ask(network, stream, first, batch, h, s->owned_state)
+                                     : pa_network_draw(network, stream, first, batch, h);
+  if (status != PA_OK || (status = pa_states_set_noise(s, network->noise, network->links)) != PA_OK ||
       (status = pa_states_set_power_limit(s, network->limit, network->links)) != PA_OK) {
     pa_states_free(s);
     return status;

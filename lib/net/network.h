@@ -19,4 +19,10 @@ size_t pa__network_sample(const pa_network *network, uint64_t stream, uint64_t f
 const double *pa__network_noise(const pa_network *network);
 const double *pa__network_limit(const pa_network *network);
 
+/* true if states are drawn by the user's callback, on the thread that called the library, by pa__network_ask() alone:
+ * h [batch][links][links] and x [batch][links][features]; a status > 0 ends what it was asked for. */
+bool pa__network_asks(const pa_network *network);
+pa_status pa__network_ask(const pa_network *network, uint64_t stream, uint64_t first, size_t batch, double *h,
+                          double *x);
+
 #endif

@@ -1,6 +1,6 @@
-#include "states.h"
+#include "rates.h"
 
-#include <math.h>
+#include "../la/la.h"
 
 enum { COLUMNS = 64 };
 
@@ -22,22 +22,49 @@ static void sinr_of_columns(const pa_states *s, const double *h, const double *p
   }
 }
 
-pa_status pa_sinr(const pa_states *states, const double *power, double *sinr) {
+static pa_status check(const pa_states *states, const double *power, const double *out) {
   pa_status status = pa__states_check(states);
   if (status != PA_OK) return status;
-  if (!power || !sinr) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", power ? "the output" : "power");
-  size_t n = states->links;
-  if ((status = pa__states_check_power(states, power)) != PA_OK) return status;
-  for (size_t b = 0; b < states->batch; b++)
+  if (!power || !out) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", power ? "the output" : "power");
+  return pa__states_check_power(states, power);
+}
+
+static void sinr_of_batch(const pa_states *s, const double *power, double *sinr) {
+  size_t n = s->links;
+  for (size_t b = 0; b < s->batch; b++)
     for (size_t first = 0; first < n; first += COLUMNS)
-      sinr_of_columns(states, states->h + b * n * n, power + b * n, first, n - first < COLUMNS ? n - first : COLUMNS,
+      sinr_of_columns(s, s->h + b * n * n, power + b * n, first, n - first < COLUMNS ? n - first : COLUMNS,
                       sinr + b * n);
-  return PA_OK;
+}
+
+/* log2(1 + x), to full accuracy where x is small: the rounding of u = 1 + x is undone by x / (u - 1). */
+static void log2_of_1_plus(const pa__la *la, size_t n, double *x) {
+  enum { PART = 64 };
+  double u[PART], log_u[PART];
+  for (size_t first = 0; first < n; first += PART) {
+    size_t count = n - first < PART ? n - first : PART;
+    for (size_t k = 0; k < PART; k++) u[k] = 1 + (k < count ? x[first + k] : 0);
+    la->log(PART, log_u, u);
+    for (size_t k = 0; k < count; k++) {
+      double scale = u[k] == 1 ? x[first + k] : log_u[k] * (x[first + k] / (u[k] - 1));
+      x[first + k] = scale * 1.44269504088896340736;
+    }
+  }
+}
+
+void pa__rates(const pa_states *states, const double *power, double *rate) {
+  sinr_of_batch(states, power, rate);
+  log2_of_1_plus(pa__la_best(), states->batch * states->links, rate);
+}
+
+pa_status pa_sinr(const pa_states *states, const double *power, double *sinr) {
+  pa_status status = check(states, power, sinr);
+  if (status == PA_OK) sinr_of_batch(states, power, sinr);
+  return status;
 }
 
 pa_status pa_rates(const pa_states *states, const double *power, double *rate) {
-  pa_status status = pa_sinr(states, power, rate);
-  if (status != PA_OK) return status;
-  for (size_t k = 0; k < states->batch * states->links; k++) rate[k] = log1p(rate[k]) * 1.44269504088896340736;
-  return PA_OK;
+  pa_status status = check(states, power, rate);
+  if (status == PA_OK) pa__rates(states, power, rate);
+  return status;
 }

@@ -60,6 +60,7 @@ void pa_states_free(pa_states *states) {
   if (!states) return;
   pa_allocator allocator = states->allocator;
   pa__release(&allocator, states->owned);
+  pa__release(&allocator, states->owned_state);
   pa__release(&allocator, states->noise);
   pa__release(&allocator, states);
 }

@@ -13,7 +13,7 @@ struct pa_states {
   uint64_t first;
   const double *node_state; /* [batch][links][node_features], the caller's; NULL if there is none */
   size_t node_features;
-  double *owned; /* h, if the states own it */
+  double *owned, *owned_state; /* h and node_state, if the states own them */
 };
 
 /* Fails unless states is one and all its channels are finite, >= 0, and no link's gain over the noise leaves the

@@ -1,9 +1,13 @@
 #include "output.h"
 
 #include "../base/random.h"
+#include "../la/la.h"
 
 #include <math.h>
 #include <powalloc/regnn.h>
+
+/* Links drawn at once by pa__output_draw_many(). */
+enum { MANY = 256 };
 
 static double sigmoid(double y) { return 1 / (1 + exp(-y)); }
 
@@ -23,18 +27,17 @@ void pa__output_probabilities(const pa__output *o, const double *y, double *prob
     *probability = sigmoid(*y);
 }
 
-double pa__output_power(const pa__output *o, const double *y) {
-  if (o->kind == PA_REGNN_BERNOULLI) return *y >= 0;
-  if (o->kind == PA_REGNN_CONTINUOUS) return sigmoid(*y);
+double pa__output_power(const pa__output *o, const double *y, double offset) {
+  if (o->kind == PA_REGNN_BERNOULLI) return *y + offset >= 0;
+  if (o->kind == PA_REGNN_CONTINUOUS) return sigmoid(*y + offset);
   size_t best = 0;
   for (size_t k = 1; k < o->count; k++)
-    if (y[k] > y[best]) best = k;
+    if (y[k] + offset * level(o, k) > y[best] + offset * level(o, best)) best = k;
   return level(o, best);
 }
 
-static double normal(uint64_t key, uint64_t counter, uint64_t index) {
-  double radius = sqrt(-2 * log(pa__random_uniform(key, counter, index)));
-  return radius * cos(6.283185307179586477 * pa__random_uniform(key, counter, index + 1));
+static double normal_of(const double uniform[2]) {
+  return sqrt(-2 * log(uniform[0])) * cos(6.283185307179586477 * uniform[1]);
 }
 
 static double draw_level(const pa__output *o, const double *y, double uniform, double *score) {
@@ -46,18 +49,41 @@ static double draw_level(const pa__output *o, const double *y, double uniform, d
   return level(o, pick);
 }
 
+static double draw_continuous(const pa__output *o, const double *y, const double uniform[2], double *score) {
+  double n = normal_of(uniform);
+  if (score) *score = n / o->deviation;
+  return sigmoid(*y + o->deviation * n);
+}
+
 double pa__output_draw(const pa__output *o, const double *y, uint64_t key, uint64_t counter, uint64_t index,
                        double *score) {
-  if (o->kind == PA_REGNN_CONTINUOUS) {
-    double n = normal(key, counter, index);
-    if (score) *score = n / o->deviation;
-    return sigmoid(*y + o->deviation * n);
-  }
-  double uniform = pa__random_uniform(key, counter, index);
-  if (o->kind == PA_REGNN_LEVELS) return draw_level(o, y, uniform, score);
-  double probability = sigmoid(*y), on = uniform < probability;
-  if (score) *score = on - probability;
+  const double uniform[2] = {pa__random_uniform(key, counter, index), pa__random_uniform(key, counter, index + 1)};
+  if (o->kind == PA_REGNN_CONTINUOUS) return draw_continuous(o, y, uniform, score);
+  if (o->kind == PA_REGNN_LEVELS) return draw_level(o, y, uniform[0], score);
+  double on = uniform[0] < sigmoid(*y);
+  if (score) *score = on - sigmoid(*y);
   return on;
+}
+
+void pa__output_draw_many(const pa__output *o, uint64_t key, uint64_t counter, size_t links, const double *y,
+                          const double *mean, double *power, double *score) {
+  double uniform[2 * MANY];
+  size_t each = o->kind == PA_REGNN_CONTINUOUS ? 2 : 1;
+  for (size_t first = 0, count; first < links; first += count) {
+    count = links - first < MANY ? links - first : MANY;
+    pa__la_best()->uniform(key, counter + first / MANY, each * count, uniform);
+    for (size_t k = first; k < first + count; k++) {
+      const double *u = uniform + each * (k - first);
+      if (o->kind == PA_REGNN_BERNOULLI) {
+        power[k] = *u < mean[k];
+        score[k] = power[k] - mean[k];
+      } else if (o->kind == PA_REGNN_LEVELS) {
+        power[k] = draw_level(o, y + k * o->count, *u, score + k * o->count);
+      } else {
+        power[k] = draw_continuous(o, y + k, u, score + k);
+      }
+    }
+  }
 }
 
 double pa__output_mean(const pa__output *o, const double *y, double *slope) {

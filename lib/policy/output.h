@@ -13,8 +13,12 @@ typedef struct pa__output {
 
 enum { PA__OUTPUT_MOST = 64 };
 
-/* Power of deterministic inference. */
-double pa__output_power(const pa__output *output, const double *y);
+/* Power of deterministic inference if the outputs were raised by offset: of levels, each by its part of it. */
+double pa__output_power(const pa__output *output, const double *y, double offset);
+/* Powers [links] for outputs y [links][count] whose mean powers are `mean`, drawn with the numbers of draw
+ * (key, counter) and, for many links, those that follow it, and their scores [links][count]. */
+void pa__output_draw_many(const pa__output *output, uint64_t key, uint64_t counter, size_t links, const double *y,
+                          const double *mean, double *power, double *score);
 /* A power drawn with numbers index, index + 1 of draw (key, counter); d log density / d y into score [count] if not
  * NULL. */
 double pa__output_draw(const pa__output *output, const double *y, uint64_t key, uint64_t counter, uint64_t index,

@@ -12,7 +12,7 @@ enum { PA__POLICY_FIRST_KEY = PA_POLICY_ITERATIONS, PA__POLICY_KEYS = 9 };
 
 /* How a learned policy trains unless the trainer's keys say otherwise. */
 typedef struct pa__recipe {
-  double learning_rate, final_rate, warmup, sample_clip;
+  double learning_rate, final_rate, warmup, clip, sample_clip, batch, held_out, held_out_every;
 } pa__recipe;
 
 enum { PA__DESCRIPTION = 160 };
@@ -44,8 +44,12 @@ typedef struct pa__learner_class {
   const pa__output *(*output)(const pa_policy *policy);
   /* Fails if the policy cannot run on such states. */
   pa_status (*check)(const pa_policy *policy, const pa_states *states);
-  /* Before the first training: fits what depends on the states; starts at `share` of the power limits. */
+  /* Before the first training: fits what depends on the states; starts at `share` of the power limits if that is > 0.
+   */
   void (*prepare)(pa_policy *policy, const pa_states *states, double share);
+  /* What is neither weight nor shape: the divisor of the log SNR and the deviation of continuous powers. */
+  void (*get_scales)(const pa_policy *policy, double *snr, double *deviation);
+  void (*set_scales)(pa_policy *policy, double snr, double deviation);
   /* Memory of both calls below, for `samples` samples of `links` links. */
   void (*tape_workspace)(const pa_policy *policy, size_t samples, size_t links, pa__arena *arena);
   /* Outputs y [batch][links][count]; leaves in work what backward needs. */

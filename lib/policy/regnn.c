@@ -110,7 +110,7 @@ static void run(const pa_regnn *m, const pa_states *states, take_output *take, d
 
 static void take_power(const pa_regnn *m, const pa_states *states, size_t sample, size_t link, const double *y,
                        double *power) {
-  power[sample * states->links + link] = states->limit[link] * pa__output_power(&m->output, y);
+  power[sample * states->links + link] = states->limit[link] * pa__output_power(&m->output, y, 0);
 }
 
 static void take_draw(const pa_regnn *m, const pa_states *states, size_t sample, size_t link, const double *y,
@@ -212,13 +212,25 @@ static void prepare(pa_policy *policy, const pa_states *states, double share) {
     }
   m->prepared = 1;
   m->view.snr = square > 0 ? sqrt(square) : 1;
-  if (m->output.kind == PA_REGNN_LEVELS) return;
+  if (m->output.kind == PA_REGNN_LEVELS || share == 0) return;
   double start = m->option[PA_REGNN_START - FIRST_OPTION];
   share = fmin(fmax(share, 1e-3), 1 - 1e-3);
   double change = log(share / (1 - share)) - log(start / (1 - start));
   double *tap = m->weights + m->weight_count - layer_size(&m->shape, last);
   for (size_t f = 0; f < in; f++) tap[f] += change / (double)in;
   repack(m);
+}
+
+static void get_scales(const pa_policy *policy, double *snr, double *deviation) {
+  *snr = model_of(policy)->view.snr;
+  *deviation = model_of(policy)->output.deviation;
+}
+
+static void set_scales(pa_policy *policy, double snr, double deviation) {
+  pa_regnn *m = (pa_regnn *)policy;
+  m->prepared = 1;
+  m->view.snr = snr;
+  m->output.deviation = deviation;
 }
 
 static void describe(const pa_policy *policy, char text[PA__DESCRIPTION]) {
@@ -234,6 +246,8 @@ static const pa__learner_class learner = {.weight_count = learner_weight_count,
                                           .output = output,
                                           .check = check,
                                           .prepare = prepare,
+                                          .get_scales = get_scales,
+                                          .set_scales = set_scales,
                                           .tape_workspace = tape_workspace,
                                           .forward = forward,
                                           .backward = backward};

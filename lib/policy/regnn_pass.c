@@ -170,7 +170,10 @@ void KERNEL(regnn_forward)(const pa__la *la, const pa__regnn_shape *shape, const
     la->dense(n, taps * in, out, power, weights, bias, relu, y);
     if (!last) activate(la, shape->activation, out * n, y, z);
   }
-  for (size_t k = 0; k < shape->outputs * n; k++) t->output[k] += w->offset;
+  for (size_t o = 0; o < shape->outputs; o++) {
+    double part = shape->outputs > 1 ? (double)o / (double)(shape->outputs - 1) : 1;
+    for (size_t k = 0; k < n; k++) t->output[o * n + k] += part * w->offset;
+  }
 }
 
 pa__regnn_backward_fn KERNEL(regnn_backward);

@@ -252,8 +252,14 @@ static void describe(const pa_policy *policy, char text[PA__DESCRIPTION]) {
 }
 
 static pa__recipe recipe(const pa_policy *policy, bool family) {
-  if (!model_of(policy)->shape.extended) return (pa__recipe){.learning_rate = 1e-3, .final_rate = 1};
-  return (pa__recipe){.learning_rate = family ? 5e-3 : 1e-2, .final_rate = .01, .warmup = 300, .sample_clip = 1000};
+  pa__recipe recipe = {
+      .learning_rate = 1e-3, .final_rate = 1, .clip = 5, .batch = 64, .held_out = 2000, .held_out_every = 250};
+  if (!model_of(policy)->shape.extended) return recipe;
+  recipe.learning_rate = family ? 5e-3 : 1e-2;
+  recipe.final_rate = .01;
+  recipe.warmup = 300;
+  recipe.sample_clip = 1000;
+  return recipe;
 }
 
 static const pa__learner_class learner = {.weight_count = learner_weight_count,

@@ -5,27 +5,45 @@
 #include <math.h>
 #include <string.h>
 
-enum { TENSORS = 7 };
+enum { TENSORS = 8, SHAPES = 6 };
 
 /* Whole numbers up to here are exact. */
 #define MOST_STEPS 9007199254740992.0
 
-/* The numbers that must agree for a checkpoint to fit: links, fewest links, draws per topology. */
-static void describe(const pa_trainer *t, double numbers[3]) {
-  numbers[0] = (double)pa__source_links(&t->source);
-  numbers[1] = t->source.network ? (double)pa_network_links_min(t->source.network) : -1;
-  numbers[2] = pa__source_is_family(&t->source) ? (double)pa__network_group(t->source.network) : 0;
+/* The numbers that must agree for a checkpoint to fit. */
+static const char *const shape_names[SHAPES] = {"links",    "fewest links", "draws per topology",
+                                                "features", "rewards",      "constraints"};
+
+static void shape_of(const pa_trainer *t, double numbers[SHAPES]) {
+  const pa_network *network = t->source.network;
+  const double list[SHAPES] = {(double)pa__source_links(&t->source),
+                               network ? (double)pa_network_links_min(network) : -1,
+                               pa__source_is_family(&t->source) ? (double)pa__network_group(network) : 0,
+                               (double)pa__source_features(&t->source),
+                               t->problem.reward ? (double)t->problem.rewards : 0,
+                               (double)t->problem.duals};
+  memcpy(numbers, list, sizeof list);
 }
 
-static void tensors_of(pa__tensor tensors[TENSORS], size_t weights, double *values, double *now, double *best,
-                       double *mean, double *square, double *progress, double *source) {
-  const pa__tensor list[TENSORS] = {{.name = "weights", .rank = 1, .extent = {weights}, .data = now},
-                                    {.name = "best", .rank = 1, .extent = {weights}, .data = best},
-                                    {.name = "adam.mean", .rank = 1, .extent = {weights}, .data = mean},
-                                    {.name = "adam.square", .rank = 1, .extent = {weights}, .data = square},
-                                    {.name = "keys", .rank = 1, .extent = {PA__TRAINER_KEYS}, .data = values},
-                                    {.name = "progress", .rank = 1, .extent = {PA__PROGRESS_FIELDS}, .data = progress},
-                                    {.name = "source", .rank = 1, .extent = {3}, .data = source}};
+/* What a checkpoint holds, in the trainer or beside it. */
+struct content {
+  double *weights, *best, *mean, *square; /* [weight_count] */
+  double *estimates;
+  double values[PA__TRAINER_KEYS], shape[SHAPES];
+  pa__progress progress;
+};
+
+static void tensors_of(const pa_trainer *t, struct content *c, pa__tensor tensors[TENSORS]) {
+  size_t n = t->weight_count;
+  const pa__tensor list[TENSORS] = {
+      {.name = "weights", .rank = 1, .extent = {n}, .data = c->weights},
+      {.name = "best", .rank = 1, .extent = {n}, .data = c->best},
+      {.name = "adam.mean", .rank = 1, .extent = {n}, .data = c->mean},
+      {.name = "adam.square", .rank = 1, .extent = {n}, .data = c->square},
+      {.name = "estimates", .rank = 1, .extent = {t->estimates.count}, .data = c->estimates},
+      {.name = "keys", .rank = 1, .extent = {PA__TRAINER_KEYS}, .data = c->values},
+      {.name = "progress", .rank = 1, .extent = {PA__PROGRESS_FIELDS}, .data = (double *)&c->progress},
+      {.name = "source", .rank = 1, .extent = {SHAPES}, .data = c->shape}};
   memcpy(tensors, list, sizeof list);
 }
 
@@ -37,13 +55,16 @@ pa_status pa_trainer_save(const pa_trainer *trainer, const char *path) {
   snprintf(seed, sizeof seed, "%" PRIu64, trainer->seed);
   const pa__metadata metadata[] = {
       {"kind", "checkpoint"}, {"policy", pa_policy_name(trainer->policy)}, {"model", model}, {"seed", seed}};
-  double values[PA__TRAINER_KEYS], progress[PA__PROGRESS_FIELDS], source[3];
-  memcpy(values, trainer->value, sizeof values);
-  memcpy(progress, &trainer->progress, sizeof progress);
-  describe(trainer, source);
+  struct content c = {.weights = trainer->weights,
+                      .best = trainer->best,
+                      .mean = trainer->adam.mean,
+                      .square = trainer->adam.square,
+                      .estimates = trainer->estimates.dual,
+                      .progress = trainer->progress};
+  memcpy(c.values, trainer->value, sizeof c.values);
+  shape_of(trainer, c.shape);
   pa__tensor tensors[TENSORS];
-  tensors_of(tensors, trainer->weight_count, values, trainer->weights, trainer->best, trainer->adam.mean,
-             trainer->adam.square, progress, source);
+  tensors_of(trainer, &c, tensors);
   return pa__model_write(path, metadata, sizeof metadata / sizeof metadata[0], tensors, TENSORS);
 }
 
@@ -67,26 +88,27 @@ static pa_status check(const pa_trainer *t, const pa_model_file *file, const cha
   return PA_OK;
 }
 
-static pa_status check_values(const pa_trainer *t, const char *path, const double *values, const double *source) {
-  static const char *const names[3] = {"links", "fewest links", "draws per topology"};
-  double own[3];
-  describe(t, own);
-  for (size_t k = 0; k < 3; k++)
-    if (source[k] != own[k])
-      return pa__fail(PA_ERROR_FORMAT, "%s was made with %s %g, this trainer has %g", path, names[k], source[k],
+static pa_status check_shape(const pa_trainer *t, const char *path, const struct content *c) {
+  double own[SHAPES];
+  shape_of(t, own);
+  for (size_t k = 0; k < SHAPES; k++)
+    if (c->shape[k] != own[k])
+      return pa__fail(PA_ERROR_FORMAT, "%s was made with %s %g, this trainer has %g", path, shape_names[k], c->shape[k],
                       own[k]);
   for (int32_t k = 0; k < PA__TRAINER_KEYS; k++)
-    if (pa__key_check(PA__TRAINER_FIRST_KEY + k, values[k]) != PA_OK)
+    if (pa__key_check(PA__TRAINER_FIRST_KEY + k, c->values[k]) != PA_OK)
       return pa__fail(PA_ERROR_FORMAT, "%s: key %s is %g, out of its bounds", path,
-                      pa_key_name(PA__TRAINER_FIRST_KEY + k), values[k]);
+                      pa_key_name(PA__TRAINER_FIRST_KEY + k), c->values[k]);
   return PA_OK;
 }
 
 static bool whole(double x, double most) { return x >= 1 && x <= most && x == floor(x); }
 
-/* weights, best, and Adam's mean and mean square follow each other in `weights`. */
-static pa_status check_training(const pa_trainer *t, const char *path, double *weights, const pa__progress *progress) {
+/* weights, best, and Adam's mean and mean square follow each other. */
+static pa_status check_training(const pa_trainer *t, const char *path, const struct content *c) {
   size_t n = t->weight_count;
+  const double *weights = c->weights;
+  const pa__progress *progress = &c->progress;
   if (!whole(progress->step, MOST_STEPS))
     return pa__fail(PA_ERROR_FORMAT, "%s: step is %g, no count of steps", path, progress->step);
   if (!whole(progress->steps_of_schedule, MOST_STEPS))
@@ -95,6 +117,9 @@ static pa_status check_training(const pa_trainer *t, const char *path, double *w
   for (size_t k = 0; k < 4 * n; k++)
     if (!isfinite(weights[k]) || (k >= 3 * n && weights[k] < 0))
       return pa__fail(PA_ERROR_FORMAT, "%s: a weight or moment is %g", path, weights[k]);
+  if (t->problem.reward && !(progress->snr > 0 && progress->deviation > 0))
+    return pa__fail(PA_ERROR_FORMAT, "%s: the scales of the policy are %g and %g, must be > 0", path, progress->snr,
+                    progress->deviation);
   if (!t->policy->class->learner->project) return PA_OK;
   double *allowed = pa__allocate(&t->allocator, 2 * n, sizeof(double));
   if (!allowed) return PA_ERROR_MEMORY;
@@ -114,27 +139,31 @@ pa_status pa_trainer_resume(pa_trainer *trainer, const char *path) {
   if (trainer->progress.step > 0 || trainer->running)
     return pa__fail(PA_ERROR_STATE, "a trainer resumes before its first run only");
   size_t n = trainer->weight_count;
+  pa_status status = pa__estimates_create(trainer);
+  if (status != PA_OK) return status;
   pa_model_file *file = NULL;
-  double values[PA__TRAINER_KEYS], source[3];
-  pa__progress progress;
-  double *weights = pa__allocate(&trainer->allocator, n, 4 * sizeof(double));
-  if (!weights) return PA_ERROR_MEMORY;
+  double *memory = pa__allocate(&trainer->allocator, 4 * n + trainer->estimates.count, sizeof(double));
+  if (!memory) return PA_ERROR_MEMORY;
+  struct content c = {memory, memory + n, memory + 2 * n, memory + 3 * n, memory + 4 * n, {0}, {0}, {.step = 0}};
   pa__tensor tensors[TENSORS];
-  tensors_of(tensors, n, values, weights, weights + n, weights + 2 * n, weights + 3 * n, (double *)&progress, source);
-  pa_status status = pa_model_file_load(&file, path, &trainer->allocator);
+  tensors_of(trainer, &c, tensors);
+  status = pa_model_file_load(&file, path, &trainer->allocator);
   if (status == PA_OK) status = check(trainer, file, path);
   if (status == PA_OK) status = pa__model_read(file, tensors, TENSORS);
-  if (status == PA_OK) status = check_values(trainer, path, values, source);
-  if (status == PA_OK) status = check_training(trainer, path, weights, &progress);
+  if (status == PA_OK) status = check_shape(trainer, path, &c);
+  if (status == PA_OK) status = check_training(trainer, path, &c);
   if (status == PA_OK) {
     double threads = trainer->value[PA_TRAINER_THREADS - PA__TRAINER_FIRST_KEY];
-    memcpy(trainer->value, values, sizeof values);
+    memcpy(trainer->value, c.values, sizeof c.values);
     trainer->value[PA_TRAINER_THREADS - PA__TRAINER_FIRST_KEY] = threads;
-    memcpy(trainer->weights, weights, 4 * n * sizeof(double));
-    trainer->progress = progress;
-    trainer->policy->class->learner->set_weights(trainer->policy, trainer->best);
+    memcpy(trainer->weights, memory, 4 * n * sizeof(double));
+    memcpy(trainer->estimates.dual, c.estimates, trainer->estimates.count * sizeof(double));
+    trainer->progress = c.progress;
+    if (trainer->problem.reward)
+      trainer->policy->class->learner->set_scales(trainer->policy, c.progress.snr, c.progress.deviation);
+    pa__trainer_keep(trainer, trainer->best, trainer->progress.best.offset);
   }
   pa_model_file_free(file);
-  pa__release(&trainer->allocator, weights);
+  pa__release(&trainer->allocator, memory);
   return status;
 }

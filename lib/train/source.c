@@ -23,6 +23,10 @@ pa__source pa__source_of_states(const pa_states *states, uint64_t seed) {
 
 size_t pa__source_links(const pa__source *s) { return s->network ? pa_network_links(s->network) : s->states->links; }
 
+size_t pa__source_features(const pa__source *s) {
+  return s->network ? pa_network_features(s->network) : s->states->node_features;
+}
+
 bool pa__source_is_family(const pa__source *s) { return s->network && pa__network_group(s->network) != SIZE_MAX; }
 
 size_t pa__source_held_out(const pa__source *s, size_t wanted) {
@@ -41,19 +45,51 @@ size_t pa__source_most_chunks(const pa__source *s, size_t count) {
   return count / PA__CHUNK + groups;
 }
 
-pa_status pa__chunk_create(pa__chunk *chunk, const pa__source *s, const pa_allocator *allocator) {
-  size_t links = pa__source_links(s), elements;
+pa_status pa__source_begin(pa__source *s, size_t batch, size_t held_out, const pa_allocator *allocator) {
+  if (!s->network || !pa__network_asks(s->network)) return PA_OK;
+  size_t links = pa__source_links(s), features = pa__source_features(s), elements;
+  const size_t counts[2] = {batch, held_out};
+  for (int k = 0; k < 2; k++) {
+    pa_status status = pa__channel_size(counts[k], links, &elements);
+    if (status != PA_OK) return status;
+    if (!(s->asked[k].h = pa__allocate(allocator, elements, sizeof(double))) ||
+        !(s->asked[k].x = pa__allocate(allocator, counts[k] * links, features * sizeof(double))))
+      return PA_ERROR_MEMORY;
+  }
+  s->asked[HELD_OUT].first = 0;
+  return pa__network_ask(s->network, HELD_OUT, 0, held_out, s->asked[HELD_OUT].h, s->asked[HELD_OUT].x);
+}
+
+pa_status pa__source_ask(pa__source *s, uint64_t first, size_t count) {
+  if (!s->network || !pa__network_asks(s->network)) return PA_OK;
+  s->asked[TRAIN].first = first;
+  return pa__network_ask(s->network, TRAIN, first, count, s->asked[TRAIN].h, s->asked[TRAIN].x);
+}
+
+void pa__source_end(pa__source *s, const pa_allocator *allocator) {
+  for (int k = 0; k < 2; k++) {
+    pa__release(allocator, s->asked[k].h);
+    pa__release(allocator, s->asked[k].x);
+    s->asked[k].h = s->asked[k].x = NULL;
+  }
+}
+
+pa_status pa__chunk_create(pa__chunk *chunk, const pa__source *s, double *h, double *x, const pa_allocator *allocator) {
+  size_t links = pa__source_links(s), features = pa__source_features(s), elements;
   pa_status status = pa__channel_size(PA__CHUNK, links, &elements);
   if (status != PA_OK) return status;
-  size_t scratch = s->network ? pa__network_scratch(s->network) : 0;
-  *chunk = (pa__chunk){.states = {.allocator = *allocator, .links = links}};
+  size_t scratch = s->network ? pa__network_scratch(s->network) : 0, states = PA__CHUNK * links * features;
+  *chunk = (pa__chunk){.states = {.allocator = *allocator, .links = links}, .h = h, .x = x};
   if (!(chunk->states.noise = pa__allocate(allocator, links, 3 * sizeof(double))) ||
-      !(chunk->h = pa__allocate(allocator, elements, sizeof(double))) ||
-      !(chunk->scratch = pa__allocate(allocator, scratch, sizeof(double)))) {
+      !(chunk->scratch = pa__allocate(allocator, scratch, sizeof(double))) ||
+      (!h && !(chunk->owned = pa__allocate(allocator, elements + states, sizeof(double))))) {
     pa__chunk_free(chunk);
     return PA_ERROR_MEMORY;
   }
+  if (!h) chunk->h = chunk->owned, chunk->x = chunk->owned + elements;
   chunk->states.h = chunk->h;
+  chunk->states.node_state = features > 0 ? chunk->x : NULL;
+  chunk->states.node_features = features;
   chunk->states.limit = chunk->states.noise + links;
   chunk->states.weights = chunk->states.limit + links;
   memcpy(chunk->states.noise, s->network ? pa__network_noise(s->network) : s->states->noise, links * sizeof(double));
@@ -66,22 +102,30 @@ void pa__chunk_free(pa__chunk *chunk) {
   pa_allocator allocator = chunk->states.allocator;
   if (!allocator.release) return;
   pa__release(&allocator, chunk->states.noise);
-  pa__release(&allocator, chunk->h);
   pa__release(&allocator, chunk->scratch);
+  pa__release(&allocator, chunk->owned);
   *chunk = (pa__chunk){0};
+}
+
+static void copy_state(pa__chunk *chunk, size_t sample, const double *h, const double *x, size_t from) {
+  size_t amplitudes = chunk->states.links * chunk->states.links,
+         states = chunk->states.links * chunk->states.node_features;
+  memcpy(chunk->h + sample * amplitudes, h + from * amplitudes, amplitudes * sizeof(double));
+  if (states > 0) memcpy(chunk->x + sample * states, x + from * states, states * sizeof(double));
 }
 
 void pa__source_fill(const pa__source *s, bool held_out, uint64_t first, size_t count, pa__chunk *chunk) {
   chunk->states.batch = count;
-  if (s->network) {
+  if (s->network && !pa__network_asks(s->network)) {
     uint64_t stream = held_out ? s->held_out_stream : s->train_stream;
     chunk->states.links = pa__network_sample(s->network, stream, first, count, chunk->h, chunk->scratch);
     return;
   }
-  size_t elements = s->states->links * s->states->links;
-  for (size_t b = 0; b < count; b++) {
-    uint64_t pick =
-        held_out ? s->train_count + first + b : pa__random_below(s->train_stream, first + b, 0, s->train_count);
-    memcpy(chunk->h + b * elements, s->states->h + pick * elements, elements * sizeof(double));
-  }
+  for (size_t b = 0; b < count; b++)
+    if (s->network)
+      copy_state(chunk, b, s->asked[held_out].h, s->asked[held_out].x, (size_t)(first + b - s->asked[held_out].first));
+    else
+      copy_state(chunk, b, s->states->h, s->states->node_state,
+                 held_out ? s->train_count + (size_t)first + b
+                          : (size_t)pa__random_below(s->train_stream, first + b, 0, s->train_count));
 }

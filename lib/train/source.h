@@ -9,22 +9,34 @@ typedef struct pa__source {
   const pa_states *states;
   size_t train_count; /* of states: the first ones train, the rest is held out */
   uint64_t train_stream, held_out_stream;
+  /* A network that asks its user, during a run: the states asked for, [2]: to train on, held out. */
+  struct {
+    uint64_t first;
+    double *h, *x;
+  } asked[2];
 } pa__source;
 
 enum { PA__CHUNK = 8 };
 
-/* A worker's view of a chunk of at most PA__CHUNK states of one size. */
+/* A view of at most PA__CHUNK states of one size; noise, limit and weights are the source's. */
 typedef struct pa__chunk {
-  struct pa_states states; /* h points to buffer; noise, limit, weights are the source's */
-  double *h, *scratch;
+  struct pa_states states;
+  double *h, *x, *scratch, *owned;
 } pa__chunk;
 
 pa__source pa__source_of_network(const pa_network *network, uint64_t seed);
 pa__source pa__source_of_states(const pa_states *states, uint64_t seed);
 
 size_t pa__source_links(const pa__source *source); /* the most */
+size_t pa__source_features(const pa__source *source);
 bool pa__source_is_family(const pa__source *source);
 size_t pa__source_held_out(const pa__source *source, size_t wanted);
+
+/* Before and after a run with steps of `batch` states. A network that asks its user is asked for the held-out states
+ * here, and before each step for those of the step; other sources need no asking. A status > 0 ends the run. */
+pa_status pa__source_begin(pa__source *source, size_t batch, size_t held_out, const pa_allocator *allocator);
+pa_status pa__source_ask(pa__source *source, uint64_t first, size_t count);
+void pa__source_end(pa__source *source, const pa_allocator *allocator);
 
 /* Length of the chunk that starts at number first when `left` are wanted. */
 size_t pa__source_chunk(const pa__source *source, uint64_t first, size_t left);
@@ -32,7 +44,10 @@ size_t pa__source_chunk(const pa__source *source, uint64_t first, size_t left);
 /* No cut of `count` consecutive states has more chunks. */
 size_t pa__source_most_chunks(const pa__source *source, size_t count);
 
-pa_status pa__chunk_create(pa__chunk *chunk, const pa__source *source, const pa_allocator *allocator);
+/* h [PA__CHUNK][links][links] and x [PA__CHUNK][links][features] are where the chunk's states go; NULL: memory of its
+ * own. */
+pa_status pa__chunk_create(pa__chunk *chunk, const pa__source *source, double *h, double *x,
+                           const pa_allocator *allocator);
 void pa__chunk_free(pa__chunk *chunk);
 
 /* States first .. first + count - 1, count as pa__source_chunk() says. */

@@ -1,0 +1,9 @@
+#ifndef POWALLOC_LIB_RATES_H
+#define POWALLOC_LIB_RATES_H
+
+#include "states.h"
+
+/* Rates [batch][links] in bit/s/Hz of states and powers that were checked. */
+void pa__rates(const pa_states *states, const double *power, double *rate);
+
+#endif
