@@ -186,9 +186,16 @@ START_TEST(keys_are_those_of_the_headers) {
                                 PA_TRAINER_HELD_OUT_EVERY,
                                 PA_TRAINER_HELD_OUT,
                                 PA_TRAINER_THREADS,
-                                PA_TRAINER_SCHEDULE};
-  static const double defaults[] = {1, 0, 1, 2.2, 0, 1, 8,  100, 0,  1,   0,    0, 0.5,
-                                    0, 0, 0, 64,  0, 0, -1, 5,   -1, 250, 2000, 1, 0};
+                                PA_TRAINER_SCHEDULE,
+                                PA_TRAINER_ACTIONS,
+                                PA_TRAINER_DUAL_RATE,
+                                PA_TRAINER_DUAL_LIMIT,
+                                PA_TRAINER_MARGIN,
+                                PA_TRAINER_ENTROPY,
+                                PA_TRAINER_BARRIER,
+                                PA_TRAINER_SHARPNESS};
+  static const double defaults[] = {1, 0, 1,  2.2, 0,  1, 8, 100, 0, 1, 0,    0,  0.5, 0, 0, 0, 0,
+                                    0, 0, -1, -1,  -1, 0, 0, 1,   0, 8, .003, 10, .05, 0, 0, 10};
   static const int32_t first = 101;
   ck_assert_int_eq(all[0], first);
   for (size_t k = 0; k < sizeof all / sizeof all[0]; k++) {
@@ -246,18 +253,19 @@ END_TEST
 
 START_TEST(status_codes_have_names) {
   static const pa_status codes[] = {
-      PA_OK,         PA_STOPPED,      PA_ERROR_ARGUMENT, PA_ERROR_MEMORY,  PA_ERROR_WORKSPACE,
-      PA_ERROR_FILE, PA_ERROR_FORMAT, PA_ERROR_CALLBACK, PA_ERROR_NUMERIC, PA_ERROR_STATE};
-  static const char *const names[] = {
-      "PA_OK",         "PA_STOPPED",      "PA_ERROR_ARGUMENT", "PA_ERROR_MEMORY",  "PA_ERROR_WORKSPACE",
-      "PA_ERROR_FILE", "PA_ERROR_FORMAT", "PA_ERROR_CALLBACK", "PA_ERROR_NUMERIC", "PA_ERROR_STATE"};
-  static const int numbers[] = {0, 1, -1, -2, -3, -4, -5, -6, -7, -8};
+      PA_OK,           PA_STOPPED,        PA_ERROR_ARGUMENT, PA_ERROR_MEMORY, PA_ERROR_WORKSPACE, PA_ERROR_FILE,
+      PA_ERROR_FORMAT, PA_ERROR_CALLBACK, PA_ERROR_NUMERIC,  PA_ERROR_STATE,  PA_INFEASIBLE};
+  static const char *const names[] = {"PA_OK",           "PA_STOPPED",         "PA_ERROR_ARGUMENT",
+                                      "PA_ERROR_MEMORY", "PA_ERROR_WORKSPACE", "PA_ERROR_FILE",
+                                      "PA_ERROR_FORMAT", "PA_ERROR_CALLBACK",  "PA_ERROR_NUMERIC",
+                                      "PA_ERROR_STATE",  "PA_INFEASIBLE"};
+  static const int numbers[] = {0, 1, -1, -2, -3, -4, -5, -6, -7, -8, 2};
   for (size_t k = 0; k < sizeof codes / sizeof codes[0]; k++) {
     ck_assert_str_eq(pa_status_name(codes[k]), names[k]);
     ck_assert_int_eq(codes[k], numbers[k]);
   }
   for (pa_status other = -100; other < 100; other++)
-    if (other < -8 || other > 1) ck_assert_str_eq(pa_status_name(other), "unknown status");
+    if (other < -8 || other > 2) ck_assert_str_eq(pa_status_name(other), "unknown status");
   ck_assert_str_eq(pa_status_name(INT32_MIN), "unknown status");
   char text[32];
   snprintf(text, sizeof text, "%d.%d.%d", PA_VERSION_MAJOR, PA_VERSION_MINOR, PA_VERSION_PATCH);

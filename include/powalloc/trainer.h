@@ -42,7 +42,7 @@ typedef struct pa_trainer pa_trainer;
 /** Model-based: largest norm of the gradient of one sample; 0: no limit, -1: the recipe (paper 0, extended 1000).
  * Default -1. */
 #define PA_TRAINER_SAMPLE_CLIP 306
-/** Steps between looks at the held-out states; 0: the recipe (model-based 250, model-free 1000). Default 0. */
+/** Steps between looks at the held-out states; 0: the recipe (model-based 250, model-free 2500). Default 0. */
 #define PA_TRAINER_HELD_OUT_EVERY 307
 /** Held-out states drawn from a network; 0: the recipe (model-based 2000, model-free 4000). Default 0. */
 #define PA_TRAINER_HELD_OUT 308

@@ -13,6 +13,7 @@ struct pa_states {
   uint64_t first;
   const double *node_state; /* [batch][links][node_features], the caller's; NULL if there is none */
   size_t node_features;
+  bool trusted; /* whoever made these states has checked them, and they cannot change before they are gone */
   double *owned, *owned_state; /* h and node_state, if the states own them */
 };
 

@@ -40,6 +40,7 @@ struct probing {
   void **tapes;      /* [chunks of a batch] */
   pa__range *ranges;
   bool held_out;
+  size_t tasks;            /* of the batch */
   size_t outputs, actions; /* of a link; tried for each state */
   double *y, *dy, *slope;  /* [batch][links][outputs] */
   double *mean;            /* [batch][links] of the power as a part of the limit */
@@ -120,14 +121,17 @@ static void action_task(void *user, size_t worker, size_t task) {
 }
 
 /* States first .. first + count - 1 become the batch. */
-static size_t take_batch(pa__run *r, bool held_out, uint64_t first, size_t count, pa__task_fn task) {
+static pa_status take_batch(pa__run *r, bool held_out, uint64_t first, size_t count, pa__task_fn task) {
   struct probing *own = r->own;
   own->held_out = held_out;
-  size_t tasks = pa__run_cut(&r->trainer->source, first, count, own->ranges);
-  pa__pool_run(r->pool, tasks, task, r);
+  own->tasks = pa__run_cut(&r->trainer->source, first, count, own->ranges);
+  pa__pool_run(r->pool, own->tasks, task, r);
   own->states.batch = count;
   own->states.first = first;
-  return tasks;
+  own->states.trusted = false;
+  pa_status status = pa__states_check(&own->states);
+  own->states.trusted = status == PA_OK;
+  return status;
 }
 
 /* ---- rewards ---- */
@@ -327,25 +331,42 @@ static pa_status model_gradient(pa__run *r, bool *skip) {
 }
 
 /* What is a function of the outputs is differentiated as one: the charge for power, the entropy, the barrier. */
-static void add_exact(pa__run *r) {
+static void add_charge(pa__run *r) {
   struct probing *own = r->own;
-  const pa_trainer *t = r->trainer;
-  const pa__output *output = output_of(r);
   size_t n = own->states.links;
+  if (output_of(r)->kind == PA_REGNN_CONTINUOUS && !own->problem->reward_gradient) return;
+  for (size_t b = 0; b < r->batch; b++)
+    for (size_t i = 0; i < n; i++) {
+      double price = own->price[i] * own->states.limit[i] / (double)r->batch;
+      size_t at = (b * n + i) * own->outputs;
+      for (size_t o = 0; o < own->outputs; o++) own->dy[at + o] -= price * own->slope[at + o];
+    }
+}
+
+static void add_entropy(pa__run *r, double entropy) {
+  struct probing *own = r->own;
+  size_t links = r->batch * own->states.links;
+  for (size_t k = 0; k < links; k++) {
+    double turn[PA__OUTPUT_MOST];
+    pa__output_entropy(output_of(r), own->y + k * own->outputs, turn);
+    for (size_t o = 0; o < own->outputs; o++) own->dy[k * own->outputs + o] += entropy * turn[o] / (double)links;
+  }
+}
+
+static void add_barrier(pa__run *r, double barrier) {
+  struct probing *own = r->own;
+  size_t links = r->batch * own->states.links;
+  for (size_t k = 0; k < links * own->outputs; k++)
+    own->dy[k] -= barrier * copysign(fmax(fabs(own->y[k]) - BARRIER_FROM, 0), own->y[k]) / (double)links;
+}
+
+static void add_exact(pa__run *r) {
+  const pa_trainer *t = r->trainer;
   double entropy = pa__trainer_value(t, PA_TRAINER_ENTROPY), barrier = pa__trainer_value(t, PA_TRAINER_BARRIER);
   barrier *= fmax(1 - t->progress.step / t->progress.steps_of_schedule, 0);
-  bool charged = output->kind != PA_REGNN_CONTINUOUS || own->problem->reward_gradient;
-  for (size_t k = 0; k < r->batch * n; k++) {
-    double *dy = own->dy + k * own->outputs, turn[PA__OUTPUT_MOST] = {0};
-    const double *y = own->y + k * own->outputs;
-    if (entropy > 0) pa__output_entropy(output, y, turn);
-    for (size_t o = 0; o < own->outputs; o++) {
-      if (charged)
-        dy[o] -= own->price[k % n] * own->states.limit[k % n] * own->slope[k * own->outputs + o] / (double)r->batch;
-      if (entropy > 0) dy[o] += entropy * turn[o] / (double)(r->batch * n);
-      if (barrier > 0) dy[o] -= barrier * copysign(fmax(fabs(y[o]) - BARRIER_FROM, 0), y[o]) / (double)(r->batch * n);
-    }
-  }
+  add_charge(r);
+  if (entropy > 0) add_entropy(r, entropy);
+  if (barrier > 0) add_barrier(r, barrier);
 }
 
 static void backward_task(void *user, size_t worker, size_t task) {
@@ -429,7 +450,7 @@ static pa_status gradient(pa__run *r, bool *skip) {
   uint64_t first = (uint64_t)t->progress.step * r->batch;
   pa_status status = pa__source_ask(&t->source, first, r->batch);
   if (status != PA_OK) return status;
-  size_t tasks = take_batch(r, false, first, r->batch, action_task);
+  if ((status = take_batch(r, false, first, r->batch, action_task)) != PA_OK) return status;
   if (t->progress.step == 0) status = learner_of(r)->check(t->policy, &own->states);
   if (status == PA_OK && own->problem->reward_gradient)
     for (size_t k = 0; k < r->batch * own->states.links; k++)
@@ -457,9 +478,9 @@ static pa_status gradient(pa__run *r, bool *skip) {
     score_gradient(r);
   }
   add_exact(r);
-  pa__pool_run(r->pool, tasks, backward_task, r);
+  pa__pool_run(r->pool, own->tasks, backward_task, r);
   memset(r->gradient, 0, t->weight_count * sizeof(double));
-  for (size_t task = 0; task < tasks; task++)
+  for (size_t task = 0; task < own->tasks; task++)
     for (size_t k = 0; k < t->weight_count; k++) r->gradient[k] += own->gradients[task * t->weight_count + k];
   for (size_t k = 0; k < t->weight_count; k++)
     if (!isfinite(r->gradient[k]))
@@ -523,12 +544,12 @@ static pa_status probe_held_out(pa__run *r, double offset) {
   for (size_t done = 0, count; done < r->held_out; done += count) {
     bool skip = false;
     count = r->held_out - done < r->batch ? r->held_out - done : r->batch;
-    take_batch(r, true, done, count, fill_task);
+    pa_status status = take_batch(r, true, done, count, fill_task);
+    if (status != PA_OK) return status;
     for (size_t k = 0; k < count * n; k++)
       own->power[k] =
           own->states.limit[k % n] * pa__output_power(output, own->y_held_out + (done * n + k) * own->outputs, offset);
-    pa_status status = probe(r, own->power, own->reward, &skip);
-    if (status != PA_OK) return status;
+    if ((status = probe(r, own->power, own->reward, &skip)) != PA_OK) return status;
     if (skip) continue;
     counted += count;
     for (size_t k = 0; k < count * rewards; k++) own->means.reward[k % rewards] += own->reward[k];
@@ -548,7 +569,8 @@ static pa_status look(pa__run *r, pa__look *look) {
   memcpy(own->states.weights, t->estimates.link_weight, own->states.links * sizeof(double));
   for (size_t done = 0, count; done < r->held_out; done += count) {
     count = r->held_out - done < r->batch ? r->held_out - done : r->batch;
-    take_batch(r, true, done, count, output_task);
+    pa_status status = take_batch(r, true, done, count, output_task);
+    if (status != PA_OK) return status;
     memcpy(own->y_held_out + done * numbers, own->y, count * numbers * sizeof(double));
   }
   own->means.reward = own->look_reward;
@@ -570,7 +592,7 @@ static pa_status look(pa__run *r, pa__look *look) {
 
 static pa__recipe recipe(const pa_trainer *t) {
   (void)t;
-  return (pa__recipe){.learning_rate = 5e-3, .final_rate = .01, .batch = 16, .held_out = 4000, .held_out_every = 1000};
+  return (pa__recipe){.learning_rate = 5e-3, .final_rate = .01, .batch = 16, .held_out = 4000, .held_out_every = 2500};
 }
 
 static pa_status start(pa__run *r) {
@@ -584,8 +606,8 @@ static pa_status start(pa__run *r) {
     budget += power->bound[k];
     t->estimates.dual[first + k] = FIRST_POWER_DUAL;
   }
-  take_batch(r, true, 0, r->held_out < r->batch ? r->held_out : r->batch, fill_task);
-  pa_status status = learner_of(r)->check(t->policy, &own->states);
+  pa_status status = take_batch(r, true, 0, r->held_out < r->batch ? r->held_out : r->batch, fill_task);
+  if (status == PA_OK) status = learner_of(r)->check(t->policy, &own->states);
   if (status != PA_OK) return status;
   learner_of(r)->prepare(t->policy, &own->states, power ? budget / limit : 0);
   learner_of(r)->get_weights(t->policy, t->weights);

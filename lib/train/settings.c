@@ -187,7 +187,7 @@ pa_status pa__estimates_create(pa_trainer *t) {
   pa__estimates *e = &t->estimates;
   const pa__problem *p = &t->problem;
   t->problem.sharpness = t->value[PA_TRAINER_SHARPNESS - PA__TRAINER_FIRST_KEY];
-  if (t->progress.step > 0) return PA_OK;
+  if (t->progress.step > 0 || !p->reward) return PA_OK;
   size_t count = 4 * p->duals + 3 * p->rewards + 2 * p->links;
   double *memory = pa__allocate(&t->allocator, count, sizeof(double));
   if (!memory) return PA_ERROR_MEMORY;
