@@ -717,4 +717,4 @@ static pa_status begin(pa__run *r) {
 }
 
 const pa__method pa__probing = {
-    .recipe = recipe, .begin = begin, .end = end, .start = start, .gradient = gradient, .look = look};
+    .probes = true, .recipe = recipe, .begin = begin, .end = end, .start = start, .gradient = gradient, .look = look};

@@ -100,20 +100,20 @@ static pa_status report(pa_trainer *t) {
 /* ---- a run ---- */
 
 /* Leaves the better of the best and the present weights in the policy. What the checkpoint keeps does not change, so
- * that a run in pieces ends like one in a whole. The present ones need not be looked at if the run has failed. */
-static pa_status finish(pa__run *r, bool failed) {
+ * that a run in pieces ends like one in a whole. Present weights that may not be looked at are not better. */
+static pa_status finish(pa__run *r, bool may_look) {
   pa_trainer *t = r->trainer;
-  pa__progress *p = &t->progress;
-  pa__look now = p->last;
-  pa_status status = failed || look_is_due(r) ? PA_OK : r->method->look(r, &now);
-  bool present = !failed && status == PA_OK && better(&now, &p->best);
-  t->kept = present ? now : p->best;
-  t->kept_step = present ? p->step : p->best_step;
-  if (present)
-    copy_judgement(r, t->estimates.kept_violation, t->estimates.kept_reward);
-  else
-    memcpy(t->estimates.kept_violation, t->estimates.best_violation, t->problem.duals * sizeof(double)),
-        memcpy(t->estimates.kept_reward, t->estimates.best_reward, t->problem.rewards * sizeof(double));
+  pa__estimates *e = &t->estimates;
+  pa__look now = t->progress.last;
+  pa_status status = may_look && !look_is_due(r) ? r->method->look(r, &now) : PA_OK;
+  bool present = may_look && status == PA_OK && better(&now, &t->progress.best);
+  t->kept = present ? now : t->progress.best;
+  t->kept_step = present ? t->progress.step : t->progress.best_step;
+  if (t->problem.reward) {
+    memcpy(e->kept_violation, e->best_violation, t->problem.duals * sizeof(double));
+    memcpy(e->kept_reward, e->best_reward, t->problem.rewards * sizeof(double));
+  }
+  if (present) copy_judgement(r, e->kept_violation, e->kept_reward);
   pa__trainer_keep(t, present ? t->weights : t->best, t->kept.offset);
   return status;
 }
@@ -142,13 +142,15 @@ static pa_status run(pa__run *r, uint64_t steps) {
   t->kept_step = 0;
   pa__trainer_keep(t, t->weights, t->progress.offset);
   if (t->progress.step == 0 && (status = start(r, steps)) != PA_OK) return status;
+  bool stepped = true;
   for (uint64_t k = 0; k < steps && status == PA_OK; k++) {
     status = step(r);
+    stepped = status == PA_OK;
     bool due = t->report && ((uint64_t)t->progress.step % t->report_every == 0 || k + 1 == steps);
     if (status == PA_OK && due) status = report(t);
     if (status == PA_OK && atomic_load(&t->stop)) status = PA_STOPPED;
   }
-  pa_status finished = finish(r, status < 0);
+  pa_status finished = finish(r, !r->method->probes || (stepped && status >= 0));
   if (status == PA_OK) status = finished;
   return status == PA_OK ? feasibility(t) : status;
 }

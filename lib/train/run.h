@@ -7,6 +7,7 @@
 typedef struct pa__run pa__run;
 
 typedef struct pa__method {
+  bool probes; /* looks call the user's system */
   /* What the trainer's keys mean at their defaults. */
   pa__recipe (*recipe)(const pa_trainer *trainer);
   /* Memory for run->own; what it took is released by end, also after a failure. */
