@@ -93,6 +93,22 @@ static void same_gradient(const struct verified *v, const char *name, const doub
   free(gradient);
 }
 
+/* Of J = mean(sum_i rate_i - mu (sum p - Pmax) / Pmax) at p = p0 pi, rates in nats (eq. (46)). */
+static void relaxed_gradient(const struct verified *v, const double *pi) {
+  size_t n = v->batch * v->links;
+  double p0 = fixture_scalar(v->f, "p0"), toll = fixture_scalar(v->f, "mu") / fixture_scalar(v->f, "Pmax");
+  double *power = calloc(n, sizeof *power), *slope = calloc(n, sizeof *slope),
+         *weight = calloc(v->links, sizeof *weight);
+  for (size_t i = 0; i < v->links; i++) weight[i] = log(2);
+  for (size_t k = 0; k < n; k++) power[k] = p0 * pi[k];
+  ck_assert_int_eq(pa_reward_capacity_gradient(NULL, v->states, power, weight, slope, v->links), PA_CALLBACK_OK);
+  for (size_t k = 0; k < n; k++) slope[k] = (slope[k] - toll) * p0 * pi[k] * (1 - pi[k]) / (double)v->batch;
+  same_gradient(v, "grad_J_model", slope);
+  free(power);
+  free(slope);
+  free(weight);
+}
+
 /* Outputs to 1e-11, powers, and the score-function gradients of J = mean(reward log p), with and without the mean
  * reward taken off, to 1e-9. */
 START_TEST(fixtures) {
@@ -116,6 +132,7 @@ START_TEST(fixtures) {
     same_gradient(&v, "grad_J", dy);
     for (size_t k = 0; k < n; k++) dy[k] = (reward[k / v.links] - mean) * (bits[k] - pi[k]) / (double)v.batch;
     same_gradient(&v, "grad_Jb", dy);
+    relaxed_gradient(&v, pi);
     free(y);
     free(dy);
     free(power);

@@ -138,7 +138,8 @@ PA_API pa_status pa_network_create_positions(pa_network **out, size_t links, con
  *
  * Called on the thread that draws: for training, the one inside pa_trainer_run(). States are numbered in each stream. A
  * system that repeats itself gives state @p first + b the same values whenever it is asked; one that evolves can only
- * go on, and is asked for consecutive numbers of the training stream, 0, in training; for stream 1, the held-out
+ * go on, and is asked for consecutive numbers of the training stream, 0, in training (again for those of
+ * a step that failed, if a run follows it); for stream 1, the held-out
  * states, once in each run.
  * @param user   what was registered with it
  * @param stream sequence of states: pa_trainer_run() takes 0 to train on and 1 to compare weights on

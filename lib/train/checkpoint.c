@@ -157,7 +157,7 @@ pa_status pa_trainer_resume(pa_trainer *trainer, const char *path) {
     memcpy(trainer->value, c.values, sizeof c.values);
     trainer->value[PA_TRAINER_THREADS - PA__TRAINER_FIRST_KEY] = threads;
     memcpy(trainer->weights, memory, 4 * n * sizeof(double));
-    memcpy(trainer->estimates.dual, c.estimates, trainer->estimates.count * sizeof(double));
+    for (size_t k = 0; k < trainer->estimates.count; k++) trainer->estimates.dual[k] = c.estimates[k];
     trainer->progress = c.progress;
     if (trainer->problem.reward)
       trainer->policy->class->learner->set_scales(trainer->policy, c.progress.snr, c.progress.deviation);

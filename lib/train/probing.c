@@ -28,8 +28,6 @@ enum { PATIENCE = 200 };
 #define DUAL_STEP 10
 /* Links whose reward counts for nothing or less keep this part of the mean weight. */
 #define LEAST_WEIGHT 1e-3
-/* A budget with a dual below this is none that holds the policy back. */
-#define FREE_DUAL .03
 #define MOST_OFFSET 1e3
 
 struct probing {
@@ -507,29 +505,23 @@ static double held_out_power(pa__run *r, double offset, double *per_link) {
   return total;
 }
 
-/* The offset that brings the mean power to the budget: if it is above, or below at a price. */
-static double offset_for_budget(pa__run *r) {
+/* The offset that brings the mean power to the budget; 0 if there is no such budget or no offset. */
+static double offset_for_budget(pa__run *r, bool *below) {
   struct probing *own = r->own;
   size_t first;
   const pa__constraint *power = pa__problem_power(own->problem, &first);
+  *below = false;
   if (!power || power->count != 1 || r->trainer->policy->class->budget_key != PA_POLICY_OFFSET) return 0;
-  double budget = power->bound[0], now = held_out_power(r, 0, NULL);
-  if (now <= budget && r->trainer->estimates.dual[first] < FREE_DUAL) return 0;
-  double low = 0, high = 0, reach = .125;
-  while (now > budget ? held_out_power(r, low, NULL) > budget && low > -MOST_OFFSET
-                      : held_out_power(r, high, NULL) <= budget && high < MOST_OFFSET) {
-    reach *= 2;
-    if (now > budget)
-      high = low, low = -reach;
-    else
-      low = high, high = reach;
+  double budget = power->bound[0], low = 0, high = 0;
+  *below = held_out_power(r, 0, NULL) <= budget;
+  for (double reach = .25; reach < MOST_OFFSET; reach *= 2) {
+    *(*below ? &high : &low) = *below ? reach : -reach;
+    if (*below != (held_out_power(r, *below ? high : low, NULL) <= budget)) break;
+    *(*below ? &low : &high) = *below ? high : low;
   }
   for (int k = 0; k < 40; k++) {
     double middle = (low + high) / 2;
-    if (held_out_power(r, middle, NULL) <= budget)
-      low = middle;
-    else
-      high = middle;
+    *(held_out_power(r, middle, NULL) <= budget ? &low : &high) = middle;
   }
   return low;
 }
@@ -562,10 +554,23 @@ static pa_status probe_held_out(pa__run *r, double offset) {
   return PA_OK;
 }
 
+static pa_status judge_held_out(pa__run *r, double offset, pa__look *look) {
+  struct probing *own = r->own;
+  look->offset = r->trainer->progress.offset + offset;
+  look->power = held_out_power(r, offset, own->means.power);
+  pa_status status = probe_held_out(r, offset);
+  if (status == PA_OK) status = pa__problem_judge(own->problem, &own->means, &own->judgement);
+  look->rate = own->judgement.utility;
+  look->worst = -1;
+  for (size_t k = 0; k < own->problem->duals; k++) look->worst = fmax(look->worst, own->judgement.violation[k]);
+  return status;
+}
+
 static pa_status look(pa__run *r, pa__look *look) {
   struct probing *own = r->own;
   pa_trainer *t = r->trainer;
   size_t numbers = own->states.links * own->outputs;
+  bool below;
   memcpy(own->states.weights, t->estimates.link_weight, own->states.links * sizeof(double));
   for (size_t done = 0, count; done < r->held_out; done += count) {
     count = r->held_out - done < r->batch ? r->held_out - done : r->batch;
@@ -575,14 +580,13 @@ static pa_status look(pa__run *r, pa__look *look) {
   }
   own->means.reward = own->look_reward;
   own->means.demand = own->look_demand;
-  double offset = offset_for_budget(r);
-  look->offset = t->progress.offset + offset;
-  look->power = held_out_power(r, offset, own->means.power);
-  pa_status status = probe_held_out(r, offset);
-  if (status == PA_OK) status = pa__problem_judge(own->problem, &own->means, &own->judgement);
-  look->rate = own->judgement.utility;
-  look->worst = -1;
-  for (size_t k = 0; k < own->problem->duals; k++) look->worst = fmax(look->worst, own->judgement.violation[k]);
+  double offset = offset_for_budget(r, &below);
+  pa_status status = judge_held_out(r, offset, look);
+  if (status == PA_OK && below) { /* more power may do harm */
+    pa__look raised = *look;
+    status = judge_held_out(r, 0, look);
+    if (status == PA_OK && pa__look_better(&raised, look)) status = judge_held_out(r, offset, look);
+  }
   r->violation = own->judgement.violation;
   r->reward = own->look_reward;
   return status;

@@ -7,6 +7,7 @@
 
 /* Rewards count as this part of their mean at least where a utility divides by them. */
 #define LEAST_SHARE .01
+#define LEAST 1e-100
 
 void pa__problem_free(pa__problem *p, const pa_allocator *allocator) {
   if (p->free_user) p->free_user(p->user);
@@ -46,14 +47,15 @@ static double weight(const pa__problem *p, size_t k) { return p->weights ? p->we
 /* Utilities of positive rewards: those at 0 are lifted, so that a silent link has a slope, if a large one. */
 static pa_status positive(const pa__problem *p, const double *r, double *least) {
   double mean = 0;
-  for (size_t k = 0; k < p->rewards; k++) mean += r[k] / (double)p->rewards;
-  for (size_t k = 0; k < p->rewards; k++)
-    if (!(r[k] >= 0 && mean > 0))
+  for (size_t k = 0; k < p->rewards; k++) {
+    mean += r[k] / (double)p->rewards;
+    if (r[k] < 0)
       return pa__fail(PA_ERROR_NUMERIC,
                       "reward %zu has mean %g: proportional fair and harmonic utilities need rewards > 0; costs need "
-                      "another sign or utility",
+                      "another utility",
                       k, r[k]);
-  *least = LEAST_SHARE * mean;
+  }
+  *least = fmax(LEAST_SHARE * mean, LEAST);
   return PA_OK;
 }
 

@@ -32,8 +32,7 @@ static bool look_is_due(const pa__run *r) {
   return fmod(r->trainer->progress.step, every) == 0;
 }
 
-/* Weights that meet all constraints come first, then those that miss them by less. */
-static bool better(const pa__look *a, const pa__look *b) {
+bool pa__look_better(const pa__look *a, const pa__look *b) {
   bool met = a->worst <= TOLERANCE, other = b->worst <= TOLERANCE;
   if (isnan(b->rate)) return true;
   if (met && other) return a->rate > b->rate;
@@ -50,7 +49,7 @@ static pa_status look(pa__run *r) {
   pa_trainer *t = r->trainer;
   pa__progress *p = &t->progress;
   pa_status status = r->method->look(r, &p->last);
-  if (status != PA_OK || !better(&p->last, &p->best)) return status;
+  if (status != PA_OK || !pa__look_better(&p->last, &p->best)) return status;
   p->best = p->last;
   p->best_step = p->step;
   memcpy(t->best, t->weights, t->weight_count * sizeof(double));
@@ -106,7 +105,7 @@ static pa_status finish(pa__run *r, bool may_look) {
   pa__estimates *e = &t->estimates;
   pa__look now = t->progress.last;
   pa_status status = may_look && !look_is_due(r) ? r->method->look(r, &now) : PA_OK;
-  bool present = may_look && status == PA_OK && better(&now, &t->progress.best);
+  bool present = may_look && status == PA_OK && pa__look_better(&now, &t->progress.best);
   t->kept = present ? now : t->progress.best;
   t->kept_step = present ? t->progress.step : t->progress.best_step;
   if (t->problem.reward) {

@@ -38,6 +38,9 @@ struct pa__run {
   pa__recipe recipe;
 };
 
+/* Weights that meet all constraints come first, then those that miss them by less. */
+bool pa__look_better(const pa__look *a, const pa__look *b);
+
 /* Value of one of the trainer's keys, or the recipe's if the key is at `unset`. */
 double pa__trainer_value(const pa_trainer *trainer, int32_t key);
 double pa__trainer_value_or(const pa_trainer *trainer, int32_t key, double unset, double recipe);

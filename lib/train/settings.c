@@ -25,10 +25,7 @@ pa_status pa_trainer_set_reward(pa_trainer *t, size_t rewards, pa_reward_fn rewa
     return pa__fail(PA_ERROR_ARGUMENT, reward ? "rewards is 0, must be at least 1" : "reward is NULL");
   if (!t->policy->class->learner->forward)
     return pa__fail(PA_ERROR_ARGUMENT, "policy %s cannot be trained model-free", t->policy->class->name);
-  if (t->source.network && pa_network_links_min(t->source.network) != pa_network_links(t->source.network))
-    return pa__fail(PA_ERROR_ARGUMENT,
-                    "a family of %zu to %zu links cannot be probed: rewards need one number of links",
-                    pa_network_links_min(t->source.network), pa_network_links(t->source.network));
+  if ((status = pa__source_check_shape(&t->source)) != PA_OK) return status;
   if (t->problem.reward && rewards != t->problem.rewards && (t->problem.constraint_count > 0 || t->problem.weights))
     return pa__fail(PA_ERROR_STATE, "utility weights or constraints for %zu rewards were set already",
                     t->problem.rewards);

@@ -29,6 +29,12 @@ size_t pa__source_features(const pa__source *s) {
 
 bool pa__source_is_family(const pa__source *s) { return s->network && pa__network_group(s->network) != SIZE_MAX; }
 
+pa_status pa__source_check_shape(const pa__source *s) {
+  if (!s->network || pa_network_links_min(s->network) == pa_network_links(s->network)) return PA_OK;
+  return pa__fail(PA_ERROR_ARGUMENT, "a family of %zu to %zu links cannot be probed: rewards need one number of links",
+                  pa_network_links_min(s->network), pa_network_links(s->network));
+}
+
 size_t pa__source_held_out(const pa__source *s, size_t wanted) {
   return s->network ? wanted : s->states->batch - s->train_count;
 }

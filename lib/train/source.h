@@ -30,6 +30,8 @@ pa__source pa__source_of_states(const pa_states *states, uint64_t seed);
 size_t pa__source_links(const pa__source *source); /* the most */
 size_t pa__source_features(const pa__source *source);
 bool pa__source_is_family(const pa__source *source);
+/* Fails if draws differ in their number of links. */
+pa_status pa__source_check_shape(const pa__source *source);
 size_t pa__source_held_out(const pa__source *source, size_t wanted);
 
 /* Before and after a run with steps of `batch` states. A network that asks its user is asked for the held-out states

@@ -18,7 +18,9 @@ static pa_status create(pa_trainer **out, pa_policy *policy, pa__source source, 
   const pa__learner_class *learner = policy->class->learner;
   if (!learner) return pa__fail(PA_ERROR_ARGUMENT, "policy %s has nothing to learn", policy->class->name);
   pa_trainer *t = NULL;
-  pa_status status = pa__handle_create(out ? (void *)&t : NULL, sizeof *t, allocator);
+  pa_status status = learner->gradient ? PA_OK : pa__source_check_shape(&source);
+  if (status != PA_OK) return status;
+  status = pa__handle_create(out ? (void *)&t : NULL, sizeof *t, allocator);
   if (status != PA_OK) return status;
   t->policy = policy;
   t->source = source;
