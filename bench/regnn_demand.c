@@ -102,8 +102,6 @@ static void run(uint64_t topology, double scale, uint64_t steps, uint64_t seed, 
   must(pa_trainer_create(&trainer, pa_regnn_policy(model), network, seed, NULL));
   must(pa_trainer_set_reward(trainer, LINKS, pa_reward_capacity, NULL, NULL));
   must(pa_trainer_add_constraint(trainer, PA_CONSTRAINT_MIN_REWARD, demand, LINKS));
-  must(pa_trainer_set(trainer, PA_TRAINER_LEARNING_RATE, 3e-3));
-  must(pa_trainer_set(trainer, PA_TRAINER_BARRIER, .01 * LINKS));
   double start = now();
   pa_status status = pa_trainer_run(trainer, steps);
   must(status);

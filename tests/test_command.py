@@ -351,7 +351,7 @@ class Usage(CommandTest):
                             (["--threads", "0"], "--threads"), (["--layers", "0"], "layers"), (["--hidden", "0"], "hidden"),
                             (["--architecture", "big"], '"big" is neither paper nor extended'),
                             (["--set", "trainer.clip"], "KEY=VALUE"), (["--set", "trainer.clop=1"], "trainer.clop"),
-                            (["--set", "trainer.clip=much"], "much"), (["--set", "trainer.clip=-1"], "trainer.clip"),
+                            (["--set", "trainer.clip=much"], "much"), (["--set", "trainer.clip=-2"], "trainer.clip"),
                             (["--set", "policy.iterations=3"], "policy.iterations"), (["--progress", "loud"], "loud"),
                             (["--power-budget", "3"], "--power-budget")]:
             self.refused(USAGE, ["train", *SMALL, "--out", "m", *words], part)
@@ -1313,6 +1313,109 @@ class Reproduce(CommandTest):
 
     def test_bad_architecture(self):
         self.refused(USAGE, [*self.WORDS, "elsewhere", "--architecture", "big"], '"big"')
+
+
+REGNN = ["--model", "regnn", "--links", "5", "--noise-power", "0.1", "--pmax", "2", "--set", "trainer.held_out=200",
+         "--set", "trainer.held_out_every=50"]
+
+
+class Regnn(CommandTest):
+    def train(self, out, *words):
+        self.done("train", *REGNN, "--out", out, *words)
+        return read_safetensors(self.path(out))
+
+    def test_model(self):
+        metadata, tensors = self.train("m", "--power-budget", "3", "--iterations", "60", "--json", "t.json", "--layers", "2",
+                                       "--features", "3", "--taps", "4", "--output", "continuous", "--set", "regnn.bias=1")
+        self.assertEqual({k: metadata[k] for k in ("kind", "layers", "features", "taps", "output", "bias")},
+                         {"kind": "regnn", "layers": "2", "features": "3", "taps": "4", "output": "continuous", "bias": "1"})
+        self.assertEqual(shape_of(tensors["layer1.taps"]), [4, 2, 3])
+        self.assertIn("W mean power", metadata["trained"])
+        found = self.json("t.json")
+        self.assertLessEqual(found["mean_power"], 3 * 1.01)
+        self.assertEqual(found["worst_violation"], 0)
+        self.assertAlmostEqual(sum(found["held_out_rates"]), found["held_out_sum_rate"])
+        self.assertEqual(found["held_out_utility"], found["held_out_sum_rate"])
+
+    def test_it_learns_under_a_budget(self):
+        self.train("m", "--power-budget", "3", "--iterations", "3000", "--json", "t.json")
+        self.train("few", "--power-budget", "3", "--iterations", "1", "--json", "few.json")
+        self.assertGreater(self.json("t.json")["held_out_utility"], 1.1 * self.json("few.json")["held_out_utility"])
+        network = [*REGNN[2:8], "--samples", "3000", "--json", "e.json", "--power-budget", "3"]
+        self.done("evaluate", "--model", "m", "--policy", "wmmse-priced", *network)
+        rows = self.json("e.json")["rows"]
+        for row in rows:
+            self.assertLess(abs(row["total_power"] - 3), .3)
+        self.assertGreater(rows[0]["sum_rate"], .85 * rows[1]["sum_rate"])
+
+    def test_interrupted_and_resumed(self):
+        words = ["--power-budget", "3", "--iterations", "120"]
+        whole = self.train("whole", *words)
+        self.train("part", *words, "--checkpoint", "c", "--checkpoint-every", "50")
+        self.assertEqual(self.train("again", *words)[1], whole[1])
+        self.assertEqual(read_safetensors(self.path("part"))[1], whole[1])
+        self.refused(FAILED, ["train", *REGNN, "--out", "m", *words, "--checkpoint", "c", "--resume"], "nothing to go on")
+        self.refused(FAILED, ["train", *REGNN, "--out", "m", *words, "--layers", "3", "--checkpoint", "c", "--resume"], "c ")
+
+    def test_constraints(self):
+        weights = ["--link-weights", "w.npy"]
+        self.train("m", "--min-rate", "0.05", "--utility", "proportional-fair", "--iterations", "300", "--json", "t.json",
+                   *weights)
+        found = self.json("t.json")
+        self.assertGreaterEqual(min(found["held_out_rates"]), .05 * .99)
+        self.assertEqual(len(self.array("w.npy")), 5)
+        self.close(sum(self.array("w.npy")), 5)
+        self.npy("h.npy", channels(3, 5))
+        self.done("allocate", "--model", "m", "--channel", "h.npy", *REGNN[4:8], "--weights", "w.npy", "--out", "p.npy")
+        self.npy("r.npy", [100.0] * 5)
+        found, _, err = self.run_command("train", *REGNN, "--out", "n", "--min-rate", "r.npy", "--iterations", "20")
+        self.assertEqual(found, FAILED)
+        self.assertIn("must be at least 100", err)
+        self.assertIn("n", self.files())
+
+    def test_wrong_problems(self):
+        base = ["train", *REGNN, "--out", "m"]
+        self.npy("r.npy", [1.0] * 4)
+        for words, part in ((["--utility", "most"], '"most"'), (["--power-budget", "0"], "--power-budget"),
+                            (["--output", "some"], '"some"'), (["--hidden", "3"], "--hidden"),
+                            (["--architecture", "paper"], "--architecture"), (["--set", "regnn.layers=0"], "regnn.layers"),
+                            (["--min-rate", "0"], "--min-rate"), (["--set", "trainer.actions=0"], "trainer.actions"),
+                            (["--layers", "65"], "regnn.layers")):
+            self.refused(USAGE, [*base, *words], part)
+        self.refused(FAILED, [*base, "--min-rate", "r.npy"], "r.npy", "4 elements")
+        self.refused(FAILED, [*base, "--min-rate", "none.npy"], "none.npy")
+        self.refused(USAGE, ["train", *SMALL, "--out", "m", "--taps", "3"], "--taps")
+        self.refused(USAGE, ["train", *SMALL, "--out", "m", "--power-budget", "3"], "--power-budget")
+        self.refused(FAILED, ["train", *REGNN, "--links", "3:6", "--out", "m"], "family of 3 to 6 links")
+
+    def test_probabilities_and_samples(self):
+        self.train("m", "--power-budget", "3", "--iterations", "30")
+        self.npy("h.npy", channels(40, 5))
+        words = ["allocate", "--model", "m", "--channel", "h.npy", *REGNN[4:8]]
+        self.done(*words, "--out", "p.npy", "--probabilities", "pi.npy", "--rates", "r.npy")
+        pi, p = self.array("pi.npy"), self.array("p.npy")
+        self.assertEqual([[2.0 if x >= .5 else 0.0 for x in row] for row in pi], p)
+        drawn = []
+        for seed in range(30):
+            self.done(*words, "--out", "s.npy", "--sample", "--seed", str(seed))
+            drawn.append(self.array("s.npy"))
+        self.done(*words, "--out", "again.npy", "--sample", "--seed", "0")
+        self.assertEqual(self.array("again.npy"), drawn[0])
+        self.assertEqual({x for one in drawn for row in one for x in row} - {0.0, 2.0}, set())
+        expected = sum(sum(row) for row in pi) * 30
+        self.assertLess(abs(sum(sum(map(sum, one)) for one in drawn) / 2 - expected), 6 * math.sqrt(expected))
+
+    def test_node_states(self):
+        self.npy("h.npy", channels(20, 5))
+        self.npy("x.npy", [[[.5 + .1 * i, 1.0] for i in range(5)] for _ in range(20)])
+        self.npy("short.npy", [[1.0] * 4] * 20)
+        words = ["--model", "regnn", "--channel", "h.npy", "--noise-power", "0.1", "--pmax", "2", "--power-budget", "4"]
+        self.done("train", *words, "--state", "x.npy", "--set", "regnn.state_features=2", "--iterations", "20", "--out", "m")
+        words[1] = "m"
+        self.done("allocate", *words, "--state", "x.npy", "--out", "p.npy")
+        self.refused(FAILED, ["allocate", *words, "--out", "q.npy"], "node state of 0 features, the model takes 2")
+        self.refused(FAILED, ["allocate", *words, "--state", "short.npy", "--out", "q.npy"], "short.npy", "[20,5]")
+        self.done("evaluate", *words, "--state", "x.npy")
 
 
 if __name__ == "__main__":

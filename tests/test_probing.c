@@ -624,7 +624,7 @@ END_TEST
 START_TEST(constraints_are_met_or_said_not_to_be) {
   struct bench b;
   double dual[LINKS], violation[LINKS], weights[LINKS];
-  const double fair = .6, impossible = 50, caps[LINKS] = {2, .5, 2, 2, 2};
+  const double fair = .5, impossible = 50, caps[LINKS] = {2, .5, 2, 2, 2};
   open_bench(&b);
   ok(pa_trainer_add_constraint(b.trainer, PA_CONSTRAINT_MIN_REWARD, &fair, 1));
   ok(pa_trainer_run(b.trainer, 600));

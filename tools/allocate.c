@@ -6,17 +6,17 @@
 #include <stdlib.h>
 
 static struct {
-  const char *out, *rates, *state, *probabilities;
+  const char *out, *rates, *probabilities;
   bool sample;
 } wanted;
 
 static const option own[] = {
     {"--out", OUTPUT, &wanted.out, "p.npy", "where the powers [B,M] in W go"},
     {"--rates", OUTPUT, &wanted.rates, "r.npy", "also the rates [B,M] in bit/s/Hz"},
-    {"--seed", COUNT, &source.seed, "S", "seed of random selection (default 0)"},
-    {"--state", TEXT, &wanted.state, "x.npy", "node state, for policies that take one"},
+    {"--seed", COUNT, &source.seed, "S", "seed of random selection and of --sample (default 0)"},
     {"--sample", FLAG, &wanted.sample, "", "draw from a policy's probabilities"},
-    {"--probabilities", OUTPUT, &wanted.probabilities, "pi.npy", "write a policy's probabilities"},
+    {"--probabilities", OUTPUT, &wanted.probabilities, "pi.npy",
+     "also what the powers are drawn from: [B,M], or [B,M,N] for N power levels"},
     {NULL, FLAG, NULL, NULL, NULL}};
 
 static named_policy the_policy(void) {
@@ -25,11 +25,31 @@ static named_policy the_policy(void) {
   if (count != 1) fail(EXIT_USAGE, "give one --policy or one --model, not %zu", count);
   one = all[0];
   free(all);
-  if (wanted.state) fail(EXIT_USAGE, "--state: policy %s takes no node state", one.name);
-  if (wanted.sample || wanted.probabilities)
+  double present;
+  bool draws = pa_policy_get(one.policy, PA_POLICY_SAMPLE, &present) == PA_OK;
+  if (source.state && !draws) fail(EXIT_USAGE, "--state: policy %s takes no node state", one.name);
+  if (!draws && (wanted.sample || wanted.probabilities))
     fail(EXIT_USAGE, "%s: policy %s has powers, not probabilities", wanted.sample ? "--sample" : "--probabilities",
          one.name);
+  if (!draws) return one;
+  must(pa_policy_set(one.policy, PA_POLICY_SAMPLE, wanted.sample));
+  if (pa_policy_set(one.policy, PA_POLICY_SEED, (double)source.seed) != PA_OK) fail(EXIT_USAGE, "%s", pa_last_error());
   return one;
+}
+
+static void save_probabilities(const char *model_path, const pa_policy *policy, const pa_states *states) {
+  pa_regnn *model;
+  double offset;
+  must(pa_regnn_load(&model, model_path, NULL));
+  must(pa_policy_get(policy, PA_POLICY_OFFSET, &offset));
+  must(pa_policy_set(pa_regnn_policy(model), PA_POLICY_OFFSET, offset));
+  size_t outputs = pa_regnn_output_count(model);
+  size_t extents[] = {pa_states_batch(states), pa_states_links(states), outputs};
+  double *probabilities = need(extents[0] * extents[1] * outputs, sizeof *probabilities);
+  source_must(pa_regnn_probabilities(model, states, probabilities));
+  must(pa_array_save(wanted.probabilities, outputs > 1 ? 3 : 2, extents, probabilities));
+  free(probabilities);
+  pa_regnn_free(model);
 }
 
 int allocate(int count, char **words) {
@@ -48,6 +68,7 @@ int allocate(int count, char **words) {
   must(pa_rates(states, power, rate));
   size_t extents[] = {batch, links};
   must(pa_array_save(wanted.out, 2, extents, power));
+  if (wanted.probabilities) save_probabilities(policy.name, policy.policy, states);
   if (wanted.rates) must(pa_array_save(wanted.rates, 2, extents, rate));
   pa_policy_free(policy.policy);
   pa_states_free(states);

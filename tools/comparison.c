@@ -12,11 +12,19 @@ enum { TIMED = 1000, ALIGNMENT = 64 };
 /* The relative slack of a sum that was bisected or added up. */
 #define SLACK 1e-9
 
+/* Sample `sample` of the states alone. */
+static void bind(pa_states *one, const pa_states *states, size_t sample) {
+  size_t links = pa_states_links(states), features = pa_states_node_features(states);
+  must(pa_states_bind(one, 1, pa_states_channel(states) + sample * links * links));
+  if (features > 0)
+    must(pa_states_set_node_state(one, pa_states_node_state(states) + sample * links * features, features));
+}
+
 static void measure_time(outcome *o, const pa_policy *policy, const pa_states *states) {
   size_t links = pa_states_links(states), bytes, batch = pa_states_batch(states);
-  const double *h = pa_states_channel(states);
   pa_states *one;
-  must(pa_states_create(&one, 1, links, h, 1, 1, NULL));
+  must(pa_states_create(&one, 1, links, pa_states_channel(states), 1, 1, NULL));
+  bind(one, states, 0);
   must(pa_states_set_noise(one, pa_states_noise(states), links));
   must(pa_states_set_power_limit(one, pa_states_power_limit(states), links));
   must(pa_states_set_weights(one, pa_states_weights(states), links));
@@ -26,7 +34,7 @@ static void measure_time(outcome *o, const pa_policy *policy, const pa_states *s
   if (!work) fail(EXIT_FAILED, "out of memory: %zu bytes", bytes);
   must(pa_policy_allocate(policy, one, power, work, bytes));
   for (size_t k = 0; k < TIMED; k++) {
-    must(pa_states_bind(one, 1, h + (k % batch) * links * links));
+    bind(one, states, k % batch);
     double start = seconds_now();
     must(pa_policy_allocate(policy, one, power, work, bytes));
     seconds[k] = seconds_now() - start;

@@ -14,7 +14,8 @@ const option policy_table[] = {
     {"--model", TEXTS, &policies.models, "FILE", "a trained model"},
     {"--iterations", COUNT, &policies.iterations, "N", "iterations of WMMSE (default 100; wmmse-truncated 4)"},
     {"--sum-power", POWER, &policies.sum_power, "W", "cap on the sum of a sample's powers, for policies that take one"},
-    {"--power-budget", POWER, &policies.budget, "W", "mean over the states of the sum of the powers, for wmmse-priced"},
+    {"--power-budget", POWER, &policies.budget, "W",
+     "mean over the states of the sum of the powers, for wmmse-priced and REGNN"},
     {NULL, FLAG, NULL, NULL, NULL}};
 
 static void set_if_it_has(pa_policy *policy, int32_t key, double value) {
@@ -53,8 +54,10 @@ named_policy *policy_list(size_t *count) {
 }
 
 void meet_budget(pa_policy *policy, const pa_states *states) {
-  double price;
-  if (pa_policy_get(policy, PA_POLICY_PRICE, &price) != PA_OK) return;
+  double present;
+  bool priced = pa_policy_get(policy, PA_POLICY_PRICE, &present) == PA_OK;
+  bool raised = pa_policy_get(policy, PA_POLICY_OFFSET, &present) == PA_OK && !isnan(policies.budget);
+  if (!priced && !raised) return;
   if (isnan(policies.budget)) fail(EXIT_USAGE, "policy %s needs --power-budget", pa_policy_name(policy));
   source_must(pa_policy_meet_budget(policy, states, policies.budget));
 }

@@ -25,7 +25,8 @@ typedef struct named_policy {
 pa_policy *policy_named(const char *name);
 /* All of --policy and --model, in that order; the caller frees policies and array. */
 named_policy *policy_list(size_t *count);
-/* Sets prices so that policies that have one meet --power-budget on these states. */
+/* Sets the price or offset of a policy that has one so that it meets --power-budget on these states; a REGNN keeps its
+ * own if no budget was given. */
 void meet_budget(pa_policy *policy, const pa_states *states);
 
 #endif

@@ -35,9 +35,11 @@ const option network_options[] = {
     {"--seed", COUNT, &source.seed, "S", "seed of positions, fading and training (default 0)"},
     {NULL, FLAG, NULL, NULL, NULL}};
 
-const option channel_options[] = {{"--channel", TEXT, &source.channel, "H.npy",
-                                   "channel amplitudes [B,M,M] or [M,M]; row: transmitter, column: receiver of link"},
-                                  {NULL, FLAG, NULL, NULL, NULL}};
+const option channel_options[] = {
+    {"--channel", TEXT, &source.channel, "H.npy",
+     "channel amplitudes [B,M,M] or [M,M]; row: transmitter, column: receiver of link"},
+    {"--state", TEXT, &source.state, "x.npy", "with --channel: node states [B,M] or [B,M,F], for models that take one"},
+    {NULL, FLAG, NULL, NULL, NULL}};
 
 const option physics_options[] = {
     {"--noise-power", POWER, &source.noise, "W", "noise power: 1e-9, -91dB, -97dBm, ..."},
@@ -144,10 +146,23 @@ void source_weigh(pa_states *states) {
   pa_array_free(weights);
 }
 
+/* The array lives as long as the command: states borrow it. */
+static void add_node_state(pa_states *states, size_t batch, size_t links) {
+  pa_array *x;
+  if (!source.state) return;
+  must(pa_array_load(&x, source.state, NULL));
+  size_t rank = pa_array_rank(x);
+  if ((rank != 2 && rank != 3) || pa_array_extent(x, 0) != batch || pa_array_extent(x, 1) != links)
+    fail(EXIT_FAILED, "%s: node states must be [%zu,%zu] or [%zu,%zu,F]", source.state, batch, links, batch, links);
+  if (pa_states_set_node_state(states, pa_array_data(x), rank == 3 ? pa_array_extent(x, 2) : 1) != PA_OK)
+    fail(EXIT_FAILED, "%s: %s", source.state, pa_last_error());
+}
+
 pa_states *source_states(size_t batch, size_t links, const double *h) {
   pa_states *states;
   must(pa_states_create(&states, batch, links, h, source_noise(), source_limit(), NULL));
   source_weigh(states);
+  add_node_state(states, batch, links);
   return states;
 }
 

@@ -15,12 +15,12 @@ typedef struct source_options {
   range links, density;
   uint64_t cells, reference_links, constant_density, seed;
   double exponent, min_distance, noise, bandwidth, noise_figure, pmax;
-  const char *weights;
+  const char *weights, *state;
 } source_options;
 
 extern source_options source;
 extern const option network_options[]; /* --network ... --seed, --path-gain */
-extern const option channel_options[]; /* --channel */
+extern const option channel_options[]; /* --channel, --state */
 extern const option physics_options[]; /* --noise-power, --pmax, ... */
 
 /* Noise and power limit in W; ends the command if they were not given. */
@@ -34,7 +34,7 @@ pa_network *source_network(bool with_physics);
 pa_array *source_channels(const char *path, size_t *batch, size_t *links);
 /* Gives states the weights of --weights, if it was given. */
 void source_weigh(pa_states *states);
-/* States of these channels with noise, limits and --weights. */
+/* States of these channels with noise, limits, --weights and --state. */
 pa_states *source_states(size_t batch, size_t links, const double *h);
 
 /* must(), and the message names the file of --channel if the states came from it. */

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "command.h"
+#include "learned.h"
 #include "options.h"
 #include "progress.h"
 #include "report.h"
@@ -12,101 +13,114 @@
 #include <string.h>
 
 static struct {
-  const char *model, *architecture, *from, *out, *checkpoint;
-  uint64_t layers, hidden, iterations, batch, threads, checkpoint_every;
+  const char *utility, *min_rate, *out, *checkpoint, *link_weights;
+  uint64_t iterations, batch, threads, checkpoint_every;
   bool resume;
   double budget;
-  list keys;
-} wanted = {.layers = NOT_GIVEN,
-            .hidden = NOT_GIVEN,
-            .iterations = 20000,
-            .batch = 64,
-            .threads = NOT_GIVEN,
-            .checkpoint_every = 1000,
-            .budget = NAN};
+} wanted = {.iterations = NOT_GIVEN, .batch = NOT_GIVEN, .threads = NOT_GIVEN, .checkpoint_every = 1000, .budget = NAN};
 
 static const option own[] = {
-    {"--model", TEXT, &wanted.model, "uwmmse", "what to train"},
-    {"--architecture", TEXT, &wanted.architecture, "paper|extended", "of UWMMSE (default extended)"},
-    {"--layers", COUNT, &wanted.layers, "K", "unfolded layers (default 4)"},
-    {"--hidden", COUNT, &wanted.hidden, "N", "hidden width of the GCNs (default 5)"},
-    {"--from", TEXT, &wanted.from, "FILE", "fine-tune this model"},
-    {"--iterations", COUNT, &wanted.iterations, "N", "steps (default 20000)"},
-    {"--batch", COUNT, &wanted.batch, "B", "states per step (default 64)"},
+    {"--power-budget", POWER, &wanted.budget, "W", "REGNN: mean over the states of the sum of the powers"},
+    {"--min-rate", TEXT, &wanted.min_rate, "R|r.npy", "REGNN: least mean rate of each link in bit/s/Hz, one or [M]"},
+    {"--utility", TEXT, &wanted.utility, "sum|proportional-fair|harmonic|min|soft-min",
+     "REGNN: of the mean rates (default sum)"},
+    {"--iterations", COUNT, &wanted.iterations, "N", "steps (default: UWMMSE 20000, REGNN 10000)"},
+    {"--batch", COUNT, &wanted.batch, "B", "states per step (default: UWMMSE 64, REGNN 16)"},
     {"--threads", COUNT, &wanted.threads, "N", "threads (default: one a processor); the weights do not depend on it"},
-    {"--set", TEXTS, &wanted.keys, "KEY=VALUE", "a key of the trainer, such as trainer.learning_rate=3e-3"},
     {"--out", OUTPUT, &wanted.out, "FILE", "where the model goes"},
+    {"--link-weights", OUTPUT, &wanted.link_weights, "w.npy",
+     "REGNN: weights [M] that it learned with, for --weights where it runs"},
     {"--checkpoint", OUTPUT, &wanted.checkpoint, "FILE", "also keep the run here, to go on later"},
     {"--checkpoint-every", COUNT, &wanted.checkpoint_every, "N", "steps between checkpoints (default 1000)"},
     {"--resume", FLAG, &wanted.resume, "", "go on from --checkpoint, bit for bit as if never interrupted"},
-    {"--power-budget", POWER, &wanted.budget, "W", "mean total power; for policies that learn under one"},
     {NULL, FLAG, NULL, NULL, NULL}};
 
-static void check_wanted(void) {
-  if (!wanted.model) fail(EXIT_USAGE, "--model is missing: uwmmse");
-  if (strcmp(wanted.model, "uwmmse") != 0)
-    fail(EXIT_USAGE, "--model: this version trains uwmmse, not \"%s\"", wanted.model);
+static void check_wanted(const learned *model) {
   if (!wanted.out) fail(EXIT_USAGE, "--out is missing: the file for the model");
-  if (!isnan(wanted.budget))
-    fail(EXIT_USAGE, "--power-budget: uwmmse learns the sum-rate under --pmax and knows no average budget");
+  if (wanted.batch == 0) fail(EXIT_USAGE, "--batch must be at least 1");
+  if (wanted.batch == NOT_GIVEN) wanted.batch = 0; /* the recipe's */
   if (wanted.iterations == 0) fail(EXIT_USAGE, "--iterations must be at least 1");
+  if (wanted.iterations == NOT_GIVEN) wanted.iterations = model->uwmmse ? 20000 : 10000;
   if (wanted.resume && !wanted.checkpoint) fail(EXIT_USAGE, "--resume needs --checkpoint: the file to go on from");
-  if (wanted.from && (wanted.architecture || wanted.layers != NOT_GIVEN || wanted.hidden != NOT_GIVEN))
-    fail(EXIT_USAGE, "--from: the file says the architecture, layers and hidden width");
+  const struct {
+    const char *name;
+    bool given;
+  } of_regnn[] = {{"--power-budget", !isnan(wanted.budget)},
+                  {"--min-rate", wanted.min_rate != NULL},
+                  {"--utility", wanted.utility != NULL},
+                  {"--link-weights", wanted.link_weights != NULL}};
+  for (size_t k = 0; k < 4 && model->uwmmse; k++)
+    if (of_regnn[k].given)
+      fail(EXIT_USAGE, "%s: uwmmse learns the sum-rate under --pmax and knows no such problem", of_regnn[k].name);
 }
 
-static pa_uwmmse *make_model(void) {
-  pa_uwmmse *model;
-  if (wanted.from) {
-    must(pa_uwmmse_load(&model, wanted.from, NULL));
-    return model;
-  }
-  const char *name = wanted.architecture ? wanted.architecture : "extended";
-  int32_t architecture = strcmp(name, "paper") == 0 ? PA_UWMMSE_PAPER : PA_UWMMSE_EXTENDED;
-  if (strcmp(name, "paper") != 0 && strcmp(name, "extended") != 0)
-    fail(EXIT_USAGE, "--architecture: \"%s\" is neither paper nor extended", name);
-  size_t layers = wanted.layers == NOT_GIVEN ? 4 : wanted.layers,
-         hidden = wanted.hidden == NOT_GIVEN ? 5 : wanted.hidden;
-  if (pa_uwmmse_create(&model, architecture, layers, hidden, source.seed, NULL) != PA_OK)
-    fail(EXIT_USAGE, "%s", pa_last_error());
-  return model;
+/* ---- the problem of REGNN ---- */
+
+static void set_utility(pa_trainer *trainer) {
+  static const char *const names[] = {"sum", "proportional-fair", "harmonic", "min", "soft-min"};
+  for (int32_t k = 0; k < 5; k++)
+    if (strcmp(wanted.utility, names[k]) == 0) {
+      must(pa_trainer_set_utility(trainer, PA_UTILITY_SUM + k, NULL, 0));
+      return;
+    }
+  fail(EXIT_USAGE, "--utility: \"%s\" is none of sum, proportional-fair, harmonic, min, soft-min", wanted.utility);
 }
 
-static void set_keys(pa_trainer *trainer) {
-  for (size_t k = 0; k < wanted.keys.count; k++) {
-    const char *item = wanted.keys.items[k], *equals = strchr(item, '=');
-    if (!equals) fail(EXIT_USAGE, "--set: \"%s\" is not KEY=VALUE", item);
-    char name[64], *end;
-    snprintf(name, sizeof name, "%.*s", (int)(equals - item), item);
-    double value = strtod(equals + 1, &end);
-    if (end == equals + 1 || *end) fail(EXIT_USAGE, "--set: \"%s\" is not a number", equals + 1);
-    int32_t key = pa_key_find(name);
-    if (!key) fail(EXIT_USAGE, "--set: there is no key %s", name);
-    if (pa_trainer_set(trainer, key, value) != PA_OK) fail(EXIT_USAGE, "--set: %s", pa_last_error());
+static void add_min_rate(pa_trainer *trainer) {
+  char *end;
+  double rate = strtod(wanted.min_rate, &end);
+  if (!*end) {
+    if (pa_trainer_add_constraint(trainer, PA_CONSTRAINT_MIN_REWARD, &rate, 1) != PA_OK)
+      fail(EXIT_USAGE, "--min-rate: %s", pa_last_error());
+    return;
   }
+  pa_array *rates;
+  must(pa_array_load(&rates, wanted.min_rate, NULL));
+  if (pa_trainer_add_constraint(trainer, PA_CONSTRAINT_MIN_REWARD, pa_array_data(rates), pa_array_size(rates)) != PA_OK)
+    fail(EXIT_FAILED, "%s: %s", wanted.min_rate, pa_last_error());
+  pa_array_free(rates);
 }
+
+static void set_problem(pa_trainer *trainer, size_t links) {
+  must(pa_trainer_set_reward(trainer, links, pa_reward_capacity, NULL, NULL));
+  if (wanted.utility) set_utility(trainer);
+  if (wanted.min_rate) add_min_rate(trainer);
+  if (!isnan(wanted.budget) && pa_trainer_add_constraint(trainer, PA_CONSTRAINT_MEAN_POWER, &wanted.budget, 1) != PA_OK)
+    fail(EXIT_USAGE, "--power-budget: %s", pa_last_error());
+}
+
+/* ---- results ---- */
 
 /* How the model came about, kept in its file. */
 static const char *note(const training *t, int count, char **words) {
   text n = {0};
   text_add(&n, "powalloc %s: train", pa_version_text());
   for (int k = 0; k < count; k++) text_add(&n, " %s", words[k]);
-  text_add(&n, "; sum-rate on held-out states %.4f of WMMSE-100's %.4f bit/s/Hz, step %.0f of %llu",
-           t->held_out_rate / t->baseline_rate, t->baseline_rate, t->best_step, (unsigned long long)t->steps);
+  if (isnan(t->baseline_rate))
+    text_add(&n, "; utility on held-out states %.4f at %.4f W mean power, step %.0f of %llu", t->held_out_rate,
+             t->power, t->best_step, (unsigned long long)t->steps);
+  else
+    text_add(&n, "; sum-rate on held-out states %.4f of WMMSE-100's %.4f bit/s/Hz, step %.0f of %llu",
+             t->held_out_rate / t->baseline_rate, t->baseline_rate, t->best_step, (unsigned long long)t->steps);
   return n.bytes;
 }
 
-static void report(const training *t) {
+static cJSON *report_begin(const training *t) {
   cJSON *json = cJSON_CreateObject();
   cJSON_AddStringToObject(json, "model", wanted.out);
   cJSON_AddItemToObject(json, "source", source_json());
   cJSON_AddStringToObject(json, "version", pa_version_text());
-  cJSON_AddNumberToObject(json, "held_out_sum_rate", t->held_out_rate);
-  cJSON_AddNumberToObject(json, "wmmse_sum_rate", t->baseline_rate);
-  cJSON_AddNumberToObject(json, "ratio_to_wmmse", t->held_out_rate / t->baseline_rate);
   cJSON_AddNumberToObject(json, "best_step", t->best_step);
   cJSON_AddNumberToObject(json, "seconds", t->seconds);
   cJSON_AddBoolToObject(json, "complete", t->complete);
+  return json;
+}
+
+static void report_model_based(const training *t) {
+  cJSON *json = report_begin(t);
+  cJSON_AddNumberToObject(json, "held_out_sum_rate", t->held_out_rate);
+  cJSON_AddNumberToObject(json, "wmmse_sum_rate", t->baseline_rate);
+  cJSON_AddNumberToObject(json, "ratio_to_wmmse", t->held_out_rate / t->baseline_rate);
   const char *const cells[] = {"model",
                                "sum-rate bit/s/Hz",
                                "of WMMSE-100",
@@ -121,53 +135,106 @@ static void report(const training *t) {
   write_json(json);
 }
 
+static void report_model_free(const training *t, const pa_trainer *trainer, size_t links) {
+  cJSON *json = report_begin(t);
+  double *rates = need(links, sizeof *rates), sum = 0, least = INFINITY;
+  must(pa_trainer_mean_rewards(trainer, rates, links));
+  for (size_t i = 0; i < links; i++) sum += rates[i], least = fmin(least, rates[i]);
+  cJSON_AddNumberToObject(json, "held_out_utility", t->held_out_rate);
+  cJSON_AddNumberToObject(json, "held_out_sum_rate", sum);
+  cJSON_AddItemToObject(json, "held_out_rates", cJSON_CreateDoubleArray(rates, (int)links));
+  cJSON_AddNumberToObject(json, "mean_power", t->power);
+  cJSON_AddNumberToObject(json, "worst_violation", fmax(t->violation, 0));
+  const char *const cells[] = {"model",
+                               "utility",
+                               "sum-rate bit/s/Hz",
+                               "least rate",
+                               "mean power W",
+                               "worst violation",
+                               "best step",
+                               "seconds",
+                               wanted.out,
+                               text_of("%.4f", t->held_out_rate),
+                               text_of("%.4f", sum),
+                               text_of("%.4f", least),
+                               text_of("%.4f", t->power),
+                               text_of("%.2f %%", 100 * fmax(t->violation, 0)),
+                               text_of("%.0f", t->best_step),
+                               text_of("%.1f", t->seconds)};
+  print_table(cells, 2, 8);
+  write_json(json);
+  free(rates);
+}
+
+static void save_link_weights(const pa_trainer *trainer, size_t links) {
+  double *weights = need(links, sizeof *weights);
+  must(pa_trainer_link_weights(trainer, weights, links));
+  must(pa_array_save(wanted.link_weights, 1, &links, weights));
+  free(weights);
+}
+
+static void say_how_to_go_on(const training *t) {
+  if (t->complete) return;
+  if (wanted.checkpoint)
+    fprintf(stderr, "interrupted; the best model so far is in %s; the same command with --resume goes on from %s\n",
+            wanted.out, wanted.checkpoint);
+  else
+    fprintf(stderr, "interrupted; the best model so far is in %s; with --checkpoint FILE a run can be resumed\n",
+            wanted.out);
+}
+
 int train(int count, char **words) {
-  parse_options(
-      "train --model uwmmse --noise-power W --pmax W --out FILE [network options | --channel H.npy]",
-      "Trains a policy on fresh draws of a network, or on the states of a file (the last fifth held out).",
-      (const option *const[]){own, network_options, channel_options, physics_options, progress_table, json_table, NULL},
-      count, words, NULL);
-  check_wanted();
-  pa_uwmmse *model = make_model();
+  parse_options("train --model uwmmse|regnn --noise-power W --pmax W --out FILE [network options | --channel H.npy]",
+                "Trains a policy on fresh draws of a network, or on the states of a file (the last fifth held out): "
+                "UWMMSE on the\n"
+                "sum-rate, REGNN model-free on a utility of the mean rates under constraints.",
+                (const option *const[]){learned_table, own, network_options, channel_options, physics_options,
+                                        progress_table, json_table, NULL},
+                count, words, NULL);
+  learned model = learned_model(wanted.min_rate != NULL);
+  check_wanted(&model);
   pa_trainer *trainer;
   pa_network *network = NULL;
   pa_array *channels = NULL;
   pa_states *states = NULL;
+  size_t links;
   if (source.channel) {
-    size_t batch, links;
+    size_t batch;
     channels = source_channels(source.channel, &batch, &links);
     states = source_states(batch, links, pa_array_data(channels));
-    source_must(pa_trainer_create_on_states(&trainer, pa_uwmmse_policy(model), states, source.seed, NULL));
+    source_must(pa_trainer_create_on_states(&trainer, model.policy, states, source.seed, NULL));
   } else {
     if (source.weights) fail(EXIT_USAGE, "--weights: training on a network counts all links alike; give --channel");
     network = source_network(true);
-    must(pa_trainer_create(&trainer, pa_uwmmse_policy(model), network, source.seed, NULL));
+    links = pa_network_links(network);
+    must(pa_trainer_create(&trainer, model.policy, network, source.seed, NULL));
   }
+  if (model.regnn) set_problem(trainer, links);
   must(pa_trainer_set(trainer, PA_TRAINER_SCHEDULE, (double)wanted.iterations));
   if (pa_trainer_set(trainer, PA_TRAINER_BATCH, (double)wanted.batch) != PA_OK)
     fail(EXIT_USAGE, "--batch: %s", pa_last_error());
   uint64_t threads = wanted.threads == NOT_GIVEN ? online_processors() : wanted.threads;
   if (pa_trainer_set(trainer, PA_TRAINER_THREADS, (double)threads) != PA_OK)
     fail(EXIT_USAGE, "--threads: %s", pa_last_error());
-  set_keys(trainer);
+  learned_set_trainer(trainer);
   if (wanted.resume) must(pa_trainer_resume(trainer, wanted.checkpoint));
   training t = {.what = "training",
                 .checkpoint = wanted.checkpoint,
                 .checkpoint_every = wanted.checkpoint_every,
                 .steps = wanted.iterations};
   run_training(&t, trainer);
-  must(pa_uwmmse_save(model, wanted.out, note(&t, count, words)));
-  report(&t);
-  if (!t.complete && wanted.checkpoint)
-    fprintf(stderr, "interrupted; the best model so far is in %s; the same command with --resume goes on from %s\n",
-            wanted.out, wanted.checkpoint);
-  else if (!t.complete)
-    fprintf(stderr, "interrupted; the best model so far is in %s; with --checkpoint FILE a run can be resumed\n",
-            wanted.out);
+  learned_save(&model, wanted.out, note(&t, count, words));
+  if (wanted.link_weights) save_link_weights(trainer, links);
+  if (model.regnn)
+    report_model_free(&t, trainer, links);
+  else
+    report_model_based(&t);
+  say_how_to_go_on(&t);
+  if (t.infeasible) fprintf(stderr, "%s\n", t.infeasible);
   pa_trainer_free(trainer);
-  pa_uwmmse_free(model);
+  learned_free(&model);
   pa_states_free(states);
   pa_array_free(channels);
   pa_network_free(network);
-  return t.complete ? EXIT_SUCCESS : EXIT_INTERRUPTED;
+  return !t.complete ? EXIT_INTERRUPTED : t.infeasible ? EXIT_FAILED : EXIT_SUCCESS;
 }

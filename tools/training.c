@@ -29,8 +29,11 @@ static double stat(const pa_trainer *trainer, int32_t what) {
 static int32_t on_progress(void *user, const pa_trainer *trainer) {
   struct watch *w = user;
   double step = stat(trainer, PA_TRAINER_STEP);
-  progress_at(&w->bar, step, "of WMMSE-100",
-              stat(trainer, PA_TRAINER_BEST_RATE) / stat(trainer, PA_TRAINER_BASELINE_RATE));
+  double baseline = stat(trainer, PA_TRAINER_BASELINE_RATE);
+  if (isnan(baseline))
+    progress_at(&w->bar, step, "utility", stat(trainer, PA_TRAINER_RATE));
+  else
+    progress_at(&w->bar, step, "of WMMSE-100", stat(trainer, PA_TRAINER_BEST_RATE) / baseline);
   if (w->training->checkpoint && step - w->saved >= (double)w->training->checkpoint_every) {
     w->saved = step;
     if (pa_trainer_save(trainer, w->training->checkpoint) < 0) {
@@ -56,10 +59,13 @@ void run_training(training *t, pa_trainer *trainer) {
   progress_end(&watch.bar);
   if (watch.reason) fail(EXIT_FAILED, "%s", watch.reason);
   must(status);
+  if (status == PA_INFEASIBLE) t->infeasible = text_of("%s", pa_last_error());
   if (t->checkpoint) must(pa_trainer_save(trainer, t->checkpoint));
   t->seconds = seconds_now() - start;
   t->held_out_rate = stat(trainer, PA_TRAINER_BEST_RATE);
   t->baseline_rate = stat(trainer, PA_TRAINER_BASELINE_RATE);
+  t->power = stat(trainer, PA_TRAINER_BEST_POWER);
+  t->violation = stat(trainer, PA_TRAINER_BEST_VIOLATION);
   t->best_step = stat(trainer, PA_TRAINER_BEST_STEP);
   t->complete = stat(trainer, PA_TRAINER_STEP) >= (double)t->steps; /* also if it was interrupted in its last step */
 }

@@ -9,7 +9,9 @@ typedef struct training {
   const char *what;                                        /* for the progress bar */
   const char *checkpoint;                                  /* NULL: none */
   uint64_t checkpoint_every, steps;                        /* steps in all, those of a resumed run included */
-  double held_out_rate, baseline_rate, best_step, seconds; /* results */
+  double held_out_rate, baseline_rate, best_step, seconds; /* results; baseline NAN if training was model-free, */
+  double power, violation;                                 /* then these are not */
+  const char *infeasible;                                  /* why the constraints are not met; NULL: they are */
   bool complete;
 } training;
 

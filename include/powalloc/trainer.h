@@ -28,7 +28,8 @@ typedef struct pa_trainer pa_trainer;
  * @{ */
 /** States per step; 0: the recipe (model-based 64, model-free 16). Default 0. */
 #define PA_TRAINER_BATCH 301
-/** Peak learning rate of Adam; 0: the recipe (paper 1e-3, extended 1e-2, extended on a family 5e-3, model-free 5e-3).
+/** Peak learning rate of Adam; 0: the recipe (paper 1e-3, extended 1e-2, extended on a family 5e-3, model-free 5e-3, or
+ * 3e-3 under constraints on rewards).
  * Default 0. */
 #define PA_TRAINER_LEARNING_RATE 302
 /** Learning rate at the end as a part of the peak, reached along a cosine; 0: the recipe (paper 1, constant; others
@@ -60,10 +61,12 @@ typedef struct pa_trainer pa_trainer;
 #define PA_TRAINER_DUAL_LIMIT 313
 /** Model-free: part of their bounds by which constraints on rewards are to be met in training. Default 0.05. */
 #define PA_TRAINER_MARGIN 314
-/** Model-free: reward of a nat of entropy of each link's powers, in units of the mean Lagrangian. Default 0. */
+/** Model-free: reward of a nat of entropy of each link's powers, in units of the mean size of a state's Lagrangian.
+ * Default 0. */
 #define PA_TRAINER_ENTROPY 315
 /** Model-free: pull on outputs (logits) beyond 2 and -2, in the same units, falling to 0 over the schedule: keeps links
- * from being shut off for good before their constraints are felt. Default 0. */
+ * from being shut off for good before their constraints are felt; -1: the recipe (0.01 under constraints on rewards,
+ * else 0). Default -1. */
 #define PA_TRAINER_BARRIER 316
 /** Sharpness s of PA_UTILITY_SOFT_MIN. Default 10. */
 #define PA_TRAINER_SHARPNESS 317
@@ -85,8 +88,9 @@ typedef struct pa_trainer pa_trainer;
   9                              /**< Model-based: mean sum-rate of WMMSE with 100 iterations on the held-out states. */
 #define PA_TRAINER_POWER 10      /**< Model-free: mean total power at the last look, W. */
 #define PA_TRAINER_BEST_POWER 11 /**< Model-free: the same at the best look. */
-#define PA_TRAINER_VIOLATION 12  /**< Model-free: worst relative violation of a constraint at the last look, < 0: met. \
-                                  */
+#define PA_TRAINER_VIOLATION                                                               \
+  12 /**< Model-free: worst relative violation of a constraint at the last look, < 0: met. \
+      */
 #define PA_TRAINER_BEST_VIOLATION 13 /**< Model-free: the same at the best look. */
 #define PA_TRAINER_POWER_DUAL 14     /**< Model-free: dual variable of the power budget (the mean of several). */
 /** @} */

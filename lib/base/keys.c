@@ -86,7 +86,7 @@ static const struct key {
      "Constraints on rewards are trained to be met by this part of their bounds.", .05, 0, 10},
     {PA_TRAINER_ENTROPY, false, "trainer.entropy", "1", "Reward of a nat of entropy of each output.", 0, 0, 1e6},
     {PA_TRAINER_BARRIER, false, "trainer.barrier", "1",
-     "Pull on outputs beyond 2 and -2; falls to 0 over the schedule.", 0, 0, 1e6},
+     "Pull on outputs beyond 2 and -2; falls to 0 over the schedule; -1: the recipe.", -1, -1, 1e6},
     {PA_TRAINER_SHARPNESS, false, "trainer.sharpness", "1", "Of the soft minimum.", 10, 1e-6, 1e6},
 };
 

@@ -12,7 +12,7 @@ enum { PA__POLICY_FIRST_KEY = PA_POLICY_ITERATIONS, PA__POLICY_KEYS = 9 };
 
 /* How a learned policy trains unless the trainer's keys say otherwise. */
 typedef struct pa__recipe {
-  double learning_rate, final_rate, warmup, clip, sample_clip, batch, held_out, held_out_every;
+  double learning_rate, final_rate, warmup, clip, sample_clip, batch, held_out, held_out_every, barrier;
 } pa__recipe;
 
 enum { PA__DESCRIPTION = 160 };

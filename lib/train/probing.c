@@ -347,7 +347,7 @@ static void add_entropy(pa__run *r, double entropy) {
   for (size_t k = 0; k < links; k++) {
     double turn[PA__OUTPUT_MOST];
     pa__output_entropy(output_of(r), own->y + k * own->outputs, turn);
-    for (size_t o = 0; o < own->outputs; o++) own->dy[k * own->outputs + o] += entropy * turn[o] / (double)links;
+    for (size_t o = 0; o < own->outputs; o++) own->dy[k * own->outputs + o] += entropy * turn[o] / (double)r->batch;
   }
 }
 
@@ -355,12 +355,13 @@ static void add_barrier(pa__run *r, double barrier) {
   struct probing *own = r->own;
   size_t links = r->batch * own->states.links;
   for (size_t k = 0; k < links * own->outputs; k++)
-    own->dy[k] -= barrier * copysign(fmax(fabs(own->y[k]) - BARRIER_FROM, 0), own->y[k]) / (double)links;
+    own->dy[k] -= barrier * copysign(fmax(fabs(own->y[k]) - BARRIER_FROM, 0), own->y[k]) / (double)r->batch;
 }
 
 static void add_exact(pa__run *r) {
   const pa_trainer *t = r->trainer;
-  double entropy = pa__trainer_value(t, PA_TRAINER_ENTROPY), barrier = pa__trainer_value(t, PA_TRAINER_BARRIER);
+  double entropy = pa__trainer_value(t, PA_TRAINER_ENTROPY);
+  double barrier = pa__trainer_value_or(t, PA_TRAINER_BARRIER, -1, r->recipe.barrier);
   barrier *= fmax(1 - t->progress.step / t->progress.steps_of_schedule, 0);
   add_charge(r);
   if (entropy > 0) add_entropy(r, entropy);
@@ -594,9 +595,17 @@ static pa_status look(pa__run *r, pa__look *look) {
 
 /* ---- a run ---- */
 
+/* Constraints on rewards want time before links are shut off for good. */
 static pa__recipe recipe(const pa_trainer *t) {
-  (void)t;
-  return (pa__recipe){.learning_rate = 5e-3, .final_rate = .01, .batch = 16, .held_out = 4000, .held_out_every = 2500};
+  size_t first;
+  const pa__constraint *power = pa__problem_power(&t->problem, &first);
+  bool constrained = t->problem.duals > (power ? power->count : 0);
+  return (pa__recipe){.learning_rate = constrained ? 3e-3 : 5e-3,
+                      .final_rate = .01,
+                      .batch = 16,
+                      .held_out = 4000,
+                      .held_out_every = 2500,
+                      .barrier = constrained ? .01 : 0};
 }
 
 static pa_status start(pa__run *r) {
