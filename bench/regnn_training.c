@@ -31,17 +31,6 @@ static double now(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* On where the link's own channel is at least the threshold. */
-static int32_t threshold(void *user, const pa_states *states, double *power) {
-  const double *h = pa_states_channel(states), *limit = pa_states_power_limit(states), *least = user;
-  size_t n = pa_states_links(states);
-  for (size_t k = 0; k < pa_states_batch(states) * n; k++) {
-    size_t b = k / n, i = k % n;
-    power[k] = h[(b * n + i) * n + i] >= *least ? limit[i] : 0;
-  }
-  return PA_CALLBACK_OK;
-}
-
 static double evaluate(const pa_policy *policy, pa_states *states, double *mean_power) {
   size_t n = pa_states_batch(states) * pa_states_links(states);
   double *power = malloc(n * sizeof *power), *rate = malloc(n * sizeof *rate), sum = 0, total = 0;
@@ -52,16 +41,6 @@ static double evaluate(const pa_policy *policy, pa_states *states, double *mean_
   free(rate);
   *mean_power = total / (double)pa_states_batch(states);
   return sum / (double)pa_states_batch(states) * log(2);
-}
-
-static double threshold_for(const pa_policy *policy, pa_states *states, double *least, double budget) {
-  double low = 0, high = 1e3, power;
-  for (int k = 0; k < 60; k++) {
-    *least = (low + high) / 2;
-    evaluate(policy, states, &power);
-    *(power > budget ? &low : &high) = *least;
-  }
-  return *least = high;
 }
 
 static pa_regnn *model_of(const char *output, uint64_t seed) {
@@ -81,7 +60,7 @@ static pa_regnn *model_of(const char *output, uint64_t seed) {
 
 static void train_one(const char *name, pa_network *network, char **arguments, double sums[2][POLICIES + 2]) {
   uint64_t seed = strtoull(arguments[3], NULL, 10);
-  double noise = 1, limit = arguments[1][0] == 'a' ? 10 : 4, least, rate[POLICIES], power[POLICIES], dual, best_step;
+  double noise = 1, limit = arguments[1][0] == 'a' ? 10 : 4, rate[POLICIES], power[POLICIES], dual, best_step;
   size_t links = pa_network_links(network);
   double budget = (double)links, each = budget / (double)links;
   must(pa_network_set_noise(network, &noise, 1));
@@ -108,12 +87,12 @@ static void train_one(const char *name, pa_network *network, char **arguments, d
   must(pa_policy_create(&policies[1], "random", NULL));
   must(pa_policy_create(&policies[2], "wmmse", NULL));
   must(pa_policy_create(&policies[PRICED], "wmmse-priced", NULL));
-  must(pa_policy_create_callback(&policies[THRESHOLD], threshold, &least, NULL, NULL));
+  must(pa_policy_create(&policies[THRESHOLD], "threshold", NULL));
   policies[REGNN] = pa_regnn_policy(model);
   must(pa_policy_set(policies[0], PA_POLICY_SUM_POWER, budget));
   must(pa_policy_set(policies[1], PA_POLICY_SUM_POWER, budget));
   must(pa_policy_meet_budget(policies[PRICED], pricing, budget));
-  threshold_for(policies[THRESHOLD], pricing, &least, budget);
+  must(pa_policy_meet_budget(policies[THRESHOLD], pricing, budget));
   for (size_t k = 0; k < POLICIES; k++) rate[k] = evaluate(policies[k], k == 2 ? capped : test, &power[k]);
   double trained_power = power[REGNN] / budget;
   printf("%-10s %5.1f s  best %5.0f  dual %.3f ", name, seconds, best_step, dual);

@@ -177,6 +177,7 @@ START_TEST(keys_are_those_of_the_headers) {
                                 PA_POLICY_SEED,
                                 PA_POLICY_SAMPLE,
                                 PA_POLICY_OFFSET,
+                                PA_POLICY_THRESHOLD,
                                 PA_TRAINER_BATCH,
                                 PA_TRAINER_LEARNING_RATE,
                                 PA_TRAINER_FINAL_RATE,
@@ -194,7 +195,7 @@ START_TEST(keys_are_those_of_the_headers) {
                                 PA_TRAINER_ENTROPY,
                                 PA_TRAINER_BARRIER,
                                 PA_TRAINER_SHARPNESS};
-  static const double defaults[] = {1, 0, 1,  2.2, 0,  1, 8, 100, 0, 1, 0,    0,  0.5, 0, 0, 0, 0,
+  static const double defaults[] = {1, 0, 1,  2.2, 0,  1, 8, 100, 0, 1, 0,    0,  0.5, 0, 0,  0, 0, 0,
                                     0, 0, -1, -1,  -1, 0, 0, 1,   0, 8, .003, 10, .05, 0, -1, 10};
   static const int32_t first = 101;
   ck_assert_int_eq(all[0], first);

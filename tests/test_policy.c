@@ -8,8 +8,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define KINDS 6
-static const char *const kinds[KINDS] = {"full-power", "equal", "random", "wmmse", "wmmse-truncated", "wmmse-priced"};
+enum { RANDOM = 2, WMMSE = 4, PRICED = 6, KINDS };
+static const char *const kinds[KINDS] = {"full-power", "equal",           "random",      "threshold",
+                                         "wmmse",      "wmmse-truncated", "wmmse-priced"};
 
 /* States of an ad hoc network; the caller's noise, pmax 1 W. */
 static pa_states *draw(size_t links, size_t batch, double noise, uint64_t seed) {
@@ -350,6 +351,32 @@ START_TEST(cap_on_the_sum_is_met) {
 }
 END_TEST
 
+/* Links at or above the threshold transmit, and the threshold that meets a budget spends it up to one link. */
+START_TEST(thresholds) {
+  enum { N = 6, B = 500 };
+  const double limits[N] = {1, 2, 1, .5, 1, 3};
+  pa_states *states = draw(N, B, 1e-3, 4);
+  ok(pa_states_set_power_limit(states, limits, N));
+  pa_policy *policy = make("threshold");
+  const double *h = pa_states_channel(states);
+  double exact = h[0] * h[0] / 1e-3;
+  ok(pa_policy_set(policy, PA_POLICY_THRESHOLD, exact));
+  double *power = allocate(policy, states);
+  for (size_t k = 0; k < B * N; k++) {
+    double own = h[k / N * N * N + k % N * (N + 1)];
+    ck_assert(power[k] == (own * own * limits[k % N] / 1e-3 >= exact ? limits[k % N] : 0));
+  }
+  ck_assert(power[0] == 1);
+  free(power);
+  ok(pa_policy_meet_budget(policy, states, 2));
+  power = allocate(policy, states);
+  ck_assert(total(power, N * B) <= 2 * B && total(power, N * B) > 2 * B - 3.1);
+  free(power);
+  pa_policy_free(policy);
+  pa_states_free(states);
+}
+END_TEST
+
 START_TEST(average_budget_is_met) {
   enum { N = 12, B = 24 };
   pa_states *states = draw(N, B, 1e-3, 9);
@@ -374,7 +401,7 @@ START_TEST(average_budget_is_met) {
   ok(pa_policy_get(policy, PA_POLICY_PRICE, &price));
   ck_assert(price == 0.25);
   pa_policy *without = make("wmmse");
-  fails(pa_policy_meet_budget(without, states, 1), PA_ERROR_ARGUMENT, "policy wmmse has neither");
+  fails(pa_policy_meet_budget(without, states, 1), PA_ERROR_ARGUMENT, "policy wmmse has no price");
   pa_policy_free(without);
   pa_policy_free(policy);
   pa_states_free(states);
@@ -406,7 +433,7 @@ struct all {
 static struct all all_policies(void) {
   struct all all;
   for (size_t k = 0; k < KINDS; k++) all.policy[k] = make(kinds[k]);
-  ok(pa_policy_set(all.policy[5], PA_POLICY_PRICE, 0.5));
+  ok(pa_policy_set(all.policy[PRICED], PA_POLICY_PRICE, 0.5));
   for (size_t k = 0; k < 2; k++) {
     all.model[k] = learned(k == 0 ? PA_UWMMSE_PAPER : PA_UWMMSE_EXTENDED);
     all.policy[KINDS + k] = pa_uwmmse_policy(all.model[k]);
@@ -468,8 +495,8 @@ static void diversify(pa_states *states) {
 START_TEST(permuting_links_permutes_powers) {
   struct all all = all_policies();
   uint32_t state = 1;
-  ok(pa_policy_set(all.policy[3], PA_POLICY_ITERATIONS, 10));
-  ok(pa_policy_set(all.policy[5], PA_POLICY_ITERATIONS, 10));
+  ok(pa_policy_set(all.policy[WMMSE], PA_POLICY_ITERATIONS, 10));
+  ok(pa_policy_set(all.policy[PRICED], PA_POLICY_ITERATIONS, 10));
   for (size_t n = 1; n <= 200; n += n < 20 ? 1 : n < 60 ? 9 : 35) {
     pa_states *states = draw(n, 3, 1, n);
     diversify(states);
@@ -478,7 +505,7 @@ START_TEST(permuting_links_permutes_powers) {
     shuffle(order, n, &state);
     pa_states *other = permuted(states, order, h);
     for (size_t k = 0; k < POLICIES; k++) {
-      if (k == 2) continue; /* random selection knows its links by number */
+      if (k == RANDOM) continue; /* random selection knows its links by number */
       double *power = allocate(all.policy[k], states), *moved = allocate(all.policy[k], other);
       for (size_t b = 0; b < 3; b++)
         for (size_t i = 0; i < n; i++)
@@ -589,8 +616,8 @@ void *aligned_alloc(size_t alignment, size_t bytes) {
 START_TEST(nothing_is_allocated_with_a_workspace) {
   static const size_t sizes[] = {1, 7, 20, 64, 600};
   struct all all = all_policies();
-  ok(pa_policy_set(all.policy[3], PA_POLICY_SUM_POWER, 1));
-  for (size_t k = 3; k < KINDS; k++) ok(pa_policy_set(all.policy[k], PA_POLICY_ITERATIONS, 5));
+  ok(pa_policy_set(all.policy[WMMSE], PA_POLICY_SUM_POWER, 1));
+  for (size_t k = WMMSE; k < KINDS; k++) ok(pa_policy_set(all.policy[k], PA_POLICY_ITERATIONS, 5));
   for (size_t s = 0; s < 5; s++) {
     size_t n = sizes[s], batch = n < 100 ? 9 : 1, bytes;
     pa_states *states = draw(n, batch, 1, s);
@@ -802,6 +829,7 @@ int main(void) {
                                                     weights_favour_their_link,
                                                     tolerance_ends_early_where_more_would_change_nothing,
                                                     cap_on_the_sum_is_met,
+                                                    thresholds,
                                                     average_budget_is_met,
                                                     permuting_links_permutes_powers,
                                                     a_sample_does_not_depend_on_its_batch,

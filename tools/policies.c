@@ -10,12 +10,13 @@
 policy_options policies = {.iterations = NOT_GIVEN, .budget = NAN, .sum_power = NAN};
 
 const option policy_table[] = {
-    {"--policy", TEXTS, &policies.names, "NAME", "full-power, equal, random, wmmse, wmmse-truncated or wmmse-priced"},
+    {"--policy", TEXTS, &policies.names, "NAME",
+     "full-power, equal, random, threshold, wmmse, wmmse-truncated, wmmse-priced"},
     {"--model", TEXTS, &policies.models, "FILE", "a trained model"},
     {"--iterations", COUNT, &policies.iterations, "N", "iterations of WMMSE (default 100; wmmse-truncated 4)"},
     {"--sum-power", POWER, &policies.sum_power, "W", "cap on the sum of a sample's powers, for policies that take one"},
     {"--power-budget", POWER, &policies.budget, "W",
-     "mean over the states of the sum of the powers, for wmmse-priced and REGNN"},
+     "mean over the states of the sum of the powers, for wmmse-priced, threshold and REGNN"},
     {NULL, FLAG, NULL, NULL, NULL}};
 
 static void set_if_it_has(pa_policy *policy, int32_t key, double value) {
@@ -55,7 +56,8 @@ named_policy *policy_list(size_t *count) {
 
 void meet_budget(pa_policy *policy, const pa_states *states) {
   double present;
-  bool priced = pa_policy_get(policy, PA_POLICY_PRICE, &present) == PA_OK;
+  bool priced = pa_policy_get(policy, PA_POLICY_PRICE, &present) == PA_OK ||
+                pa_policy_get(policy, PA_POLICY_THRESHOLD, &present) == PA_OK;
   bool raised = pa_policy_get(policy, PA_POLICY_OFFSET, &present) == PA_OK && !isnan(policies.budget);
   if (!priced && !raised) return;
   if (isnan(policies.budget)) fail(EXIT_USAGE, "policy %s needs --power-budget", pa_policy_name(policy));

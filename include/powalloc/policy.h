@@ -44,23 +44,26 @@ typedef struct pa_policy pa_policy;
 #define PA_POLICY_SAMPLE 208
 /** REGNN: added to every output, raising (> 0) or lowering (< 0) all powers; kept in the model's file. Default 0. */
 #define PA_POLICY_OFFSET 209
+/** Threshold: least SNR h_ii^2 pmax_i / noise_i of a link that transmits, linear. Default 0. */
+#define PA_POLICY_THRESHOLD 210
 /** @} */
 
 /**
  * @brief A classical policy by its name.
  *
- * | name | powers |
- * |---|---|
- * | full-power | p_i = pmax_i |
- * | equal | p_i = min(pmax_i, PA_POLICY_SUM_POWER / links); pmax_i if no cap is set |
- * | random | a random set of links at pmax_i, the same set for the same sample number and seed |
- * | wmmse | weighted WMMSE, PA_POLICY_ITERATIONS full iterations from v = PA_POLICY_START sqrt(pmax), in the stable
- * form (see @ref concepts) | | wmmse-truncated | the same with 4 iterations by default, as in the UWMMSE paper | |
- * wmmse-priced | WMMSE on the sum-rate in nats minus price times power; the price is set by hand or by
- * pa_policy_meet_budget() |
+ * - full-power: p_i = pmax_i
+ * - equal: p_i = min(pmax_i, PA_POLICY_SUM_POWER / links); pmax_i if no cap is set
+ * - random: a random set of links at pmax_i, the same set for the same sample number and seed
+ * - threshold: pmax_i where the link's own SNR, h_ii^2 pmax_i / noise_i, is at least PA_POLICY_THRESHOLD, else 0; set
+ * by hand or by pa_policy_meet_budget()
+ * - wmmse: weighted WMMSE, PA_POLICY_ITERATIONS full iterations from v = PA_POLICY_START sqrt(pmax), in the stable form
+ *   (see @ref concepts)
+ * - wmmse-truncated: the same with 4 iterations by default, as in the UWMMSE paper
+ * - wmmse-priced: WMMSE on the sum-rate in nats minus price times power; the price is set by hand or by
+ *   pa_policy_meet_budget()
  *
  * @param[out] out  the policy, to be freed with pa_policy_free()
- * @param name      a name of the table
+ * @param name      one of these names
  * @param allocator NULL for the C library's
  * @since 0.1
  */

@@ -41,6 +41,7 @@ static const struct key {
     {PA_POLICY_SEED, true, "policy.seed", "1", "Seed of what a policy draws.", 0, 0, MANY},
     {PA_POLICY_SAMPLE, true, "policy.sample", "0 or 1", "1: powers are drawn from the policy's distribution.", 0, 0, 1},
     {PA_POLICY_OFFSET, false, "policy.offset", "1", "Added to every output of a REGNN.", 0, -1e3, 1e3},
+    {PA_POLICY_THRESHOLD, false, "policy.threshold", "1", "Least SNR of a link that transmits.", 0, 0, DBL_MAX},
     {PA_REGNN_LAYERS, true, "regnn.layers", "count", "Layers L.", 4, 1, 64},
     {PA_REGNN_FEATURES, true, "regnn.features", "count", "Features F of a node between the layers.", 4, 1, 64},
     {PA_REGNN_TAPS, true, "regnn.taps", "count", "Taps K of a filter.", 5, 1, 64},

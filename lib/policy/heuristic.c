@@ -51,6 +51,19 @@ static pa_status random_selection(const pa_policy *policy, const pa_states *s, d
   return PA_OK;
 }
 
+static pa_status threshold(const pa_policy *policy, const pa_states *s, double *power, void *work) {
+  double least = pa__policy_value(policy, PA_POLICY_THRESHOLD);
+  size_t n = s->links;
+  (void)work;
+  for (size_t b = 0; b < s->batch; b++)
+    for (size_t i = 0; i < n; i++) {
+      double h = s->h[(b * n + i) * n + i];
+      power[b * n + i] = h * h * s->limit[i] / s->noise[i] >= least ? s->limit[i] : 0;
+    }
+  return PA_OK;
+}
+
+static const int32_t threshold_keys[] = {PA_POLICY_THRESHOLD, 0};
 static const int32_t equal_keys[] = {PA_POLICY_SUM_POWER, 0};
 static const int32_t random_keys[] = {PA_POLICY_SUM_POWER, PA_POLICY_ACTIVE_SHARE, PA_POLICY_SEED, 0};
 
@@ -61,4 +74,11 @@ static const pa__policy_class equal_class = {
 static const pa__policy_class random_class = {
     .name = "random", .keys = random_keys, .workspace = random_workspace, .allocate = random_selection};
 
-const pa__policy_class *const pa__heuristic_classes[] = {&full_power_class, &equal_class, &random_class, NULL};
+static const pa__policy_class threshold_class = {.name = "threshold",
+                                                 .keys = threshold_keys,
+                                                 .budget_key = PA_POLICY_THRESHOLD,
+                                                 .workspace = no_workspace,
+                                                 .allocate = threshold};
+
+const pa__policy_class *const pa__heuristic_classes[] = {&full_power_class, &equal_class, &random_class,
+                                                         &threshold_class, NULL};

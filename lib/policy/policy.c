@@ -216,7 +216,7 @@ pa_status pa_policy_meet_budget(pa_policy *policy, const pa_states *states, doub
   if (!policy) return pa__fail(PA_ERROR_ARGUMENT, "policy is NULL");
   int32_t key = policy->class->budget_key;
   if (key == 0)
-    return pa__fail(PA_ERROR_ARGUMENT, "policy %s has neither a price nor an offset to meet a budget with",
+    return pa__fail(PA_ERROR_ARGUMENT, "policy %s has no price, threshold or offset to meet a budget with",
                     policy->class->name);
   pa_status status = pa__states_check(states);
   if (status != PA_OK) return status;

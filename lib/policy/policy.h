@@ -8,7 +8,7 @@
 
 #include <powalloc/policy.h>
 
-enum { PA__POLICY_FIRST_KEY = PA_POLICY_ITERATIONS, PA__POLICY_KEYS = 9 };
+enum { PA__POLICY_FIRST_KEY = PA_POLICY_ITERATIONS, PA__POLICY_KEYS = 10 };
 
 /* How a learned policy trains unless the trainer's keys say otherwise. */
 typedef struct pa__recipe {
