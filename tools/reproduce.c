@@ -17,6 +17,8 @@ static const struct reproduction {
 } reproductions[] = {
     {"uwmmse-table1", "UWMMSE paper, table 1 and figure 2(a): sum-rate and time of all methods",
      reproduce_uwmmse_table1},
+    {"regnn-fig3", "REGNN paper, figure 3: learning curves under an average power budget, beside the baselines",
+     reproduce_regnn_fig3},
 };
 
 enum { COUNT_OF_REPRODUCTIONS = sizeof reproductions / sizeof reproductions[0] };

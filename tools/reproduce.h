@@ -11,6 +11,7 @@ typedef struct reproduction_options {
 } reproduction_options;
 
 /* Each writes NAME.csv, .json, .svg and .png into the folder `out` and returns the exit status. */
+int reproduce_regnn_fig3(const reproduction_options *o);
 int reproduce_uwmmse_table1(const reproduction_options *o);
 
 #endif
