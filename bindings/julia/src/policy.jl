@@ -1,0 +1,90 @@
+"""
+    Policy(name; keys...)
+
+A classical policy with its keys: `Policy("wmmse"; iterations = 4)`. Also load_policy() for model files,
+policy_of_callback() for functions of yours, and policy() of a model.
+"""
+struct Policy <: Resource
+    handle::Handle
+end
+
+free_policy(pointer::Ptr{Cvoid}) = @ccall library.pa_policy_free(pointer::Ptr{Cvoid})::Cvoid
+
+function Policy(name::AbstractString; keys...)
+    out = Ref{Ptr{Cvoid}}(C_NULL)
+    check(@ccall library.pa_policy_create(out::Ref{Ptr{Cvoid}}, name::Cstring, C_NULL::Ptr{Cvoid})::Int32)
+    return set!(Policy(owned(free_policy, out[])); keys...)
+end
+
+"A learned policy from a model file of any kind."
+function load_policy(path::AbstractString; keys...)
+    out = Ref{Ptr{Cvoid}}(C_NULL)
+    check(@ccall library.pa_policy_load(out::Ref{Ptr{Cvoid}}, path::Cstring, C_NULL::Ptr{Cvoid})::Int32)
+    return set!(Policy(owned(free_policy, out[])); keys...)
+end
+
+function allocate_fn(user::Ptr{Cvoid}, pointer::Ptr{Cvoid}, power::Ptr{Cdouble})::Int32
+    return guarded(user) do allocate
+        lent(states -> allocate(states, unsafe_wrap(Array, power, (links(states), batch_size(states)))), pointer)
+    end
+end
+
+"""
+    policy_of_callback(allocate)
+
+A policy of yours: `allocate(states, power)` fills `power[link, sample]` in W, each from 0 to the limit. Both arguments
+are the library's: use them within the call only.
+"""
+function policy_of_callback(allocate)
+    callback = Callback(allocate)
+    out = Ref{Ptr{Cvoid}}(C_NULL)
+    code = @cfunction(allocate_fn, Int32, (Ptr{Cvoid}, Ptr{Cvoid}, Ptr{Cdouble}))
+    check(@ccall library.pa_policy_create_callback(out::Ref{Ptr{Cvoid}}, code::Ptr{Cvoid},
+                                                   user_pointer(callback)::Ptr{Cvoid}, C_NULL::Ptr{Cvoid},
+                                                   C_NULL::Ptr{Cvoid})::Int32)
+    return Policy(owned(free_policy, out[]; callback))
+end
+
+"Names of the classical policies."
+policy_names() = [unsafe_string(@ccall library.pa_policy_kind_name(index::Csize_t)::Cstring)
+                  for index in 0:Int(@ccall library.pa_policy_kind_count()::Csize_t)-1]
+
+"Name: a classical one, \"callback\", or the kind of model."
+name(policy::Policy) = unsafe_string(@ccall library.pa_policy_name(policy::Ptr{Cvoid})::Cstring)
+
+"Sets keys by name: `set!(policy; iterations = 4)`."
+function set!(policy::Policy; keys...)
+    for (name, value) in keys
+        number = key(:policy, name)
+        check(@ccall library.pa_policy_set(policy::Ptr{Cvoid}, number::Int32, value::Cdouble)::Int32)
+    end
+    return policy
+end
+
+"Value of a key: `value(policy, :iterations)`."
+function value(policy::Policy, name::Symbol)
+    found = Ref{Cdouble}()
+    number = key(:policy, name)
+    check(@ccall library.pa_policy_get(policy::Ptr{Cvoid}, number::Int32, found::Ref{Cdouble})::Int32)
+    return found[]
+end
+
+"Allocates powers in W into `power[link, sample]`. The library takes its workspace from the C library."
+function allocate!(power::Matrix{Float64}, policy::Policy, states::States)
+    check_size(power, "power", links(states), batch_size(states))
+    check(disable_sigint() do
+        @ccall library.pa_policy_allocate(policy::Ptr{Cvoid}, states::Ptr{Cvoid}, power::Ptr{Cdouble},
+                                          C_NULL::Ptr{Cvoid}, 0::Csize_t)::Int32
+    end)
+    return power
+end
+
+"Powers `(links, batch)` in W."
+allocate(policy::Policy, states::States) =
+    allocate!(Matrix{Float64}(undef, links(states), batch_size(states)), policy, states)
+
+"Sets the key price or offset so that the mean total power of a sample is the budget in W on the states."
+function meet_budget!(policy::Policy, states::States, budget::Real)
+    check(@ccall library.pa_policy_meet_budget(policy::Ptr{Cvoid}, states::Ptr{Cvoid}, budget::Cdouble)::Int32)
+    return policy
+end

@@ -1,0 +1,126 @@
+"""
+    States(h; noise, power_limit, weights = 1, first = 0)
+
+A batch of channel states on an array of yours, `h[receiver, transmitter, sample]`, which is used in place and never
+copied. Noise (W), power limits (W) and weights are one number or one for each link.
+"""
+struct States <: Resource
+    handle::Handle
+end
+
+free_states(pointer::Ptr{Cvoid}) = @ccall library.pa_states_free(pointer::Ptr{Cvoid})::Cvoid
+
+function States(h::Array{Float64,3}; noise, power_limit, weights = 1, first::Integer = 0)
+    links, batch = size(h, 2), size(h, 3)
+    check_size(h, "h", links, links, batch)
+    out = Ref{Ptr{Cvoid}}(C_NULL)
+    check(@ccall library.pa_states_create(out::Ref{Ptr{Cvoid}}, batch::Csize_t, links::Csize_t, h::Ptr{Cdouble},
+                                          1.0::Cdouble, 1.0::Cdouble, C_NULL::Ptr{Cvoid})::Int32)
+    states = States(owned(free_states, out[]; h))
+    noise!(states, noise)
+    power_limit!(states, power_limit)
+    weights!(states, weights)
+    first!(states, first)
+    return states
+end
+
+"Looks at other channels from now on, the next slot's for example; drops the node state."
+function bind!(states::States, h::Array{Float64,3})
+    check_size(h, "h", links(states), links(states), size(h, 3))
+    check(@ccall library.pa_states_bind(states::Ptr{Cvoid}, size(h, 3)::Csize_t, h::Ptr{Cdouble})::Int32)
+    delete!(states.handle.keep, :node_state)
+    states.handle.keep[:h] = h
+    return states
+end
+
+"Sets the noise power at the receivers in W: one number or one for each link."
+function noise!(states::States, watts)
+    values = parameters(watts)
+    check(@ccall library.pa_states_set_noise(states::Ptr{Cvoid}, values::Ptr{Cdouble}, length(values)::Csize_t)::Int32)
+    return states
+end
+
+"Sets the largest power of the transmitters in W: one number or one for each link."
+function power_limit!(states::States, watts)
+    values = parameters(watts)
+    check(@ccall library.pa_states_set_power_limit(states::Ptr{Cvoid}, values::Ptr{Cdouble},
+                                                   length(values)::Csize_t)::Int32)
+    return states
+end
+
+"Sets the weights of the links in the sum-rate: one number or one for each link."
+function weights!(states::States, weights)
+    values = parameters(weights)
+    check(@ccall library.pa_states_set_weights(states::Ptr{Cvoid}, values::Ptr{Cdouble},
+                                               length(values)::Csize_t)::Int32)
+    return states
+end
+
+"Sets the state of the nodes, `x[feature, link, sample]`: used in place like the channels."
+function node_state!(states::States, x::Array{Float64,3})
+    check_size(x, "x", size(x, 1), links(states), batch_size(states))
+    check(@ccall library.pa_states_set_node_state(states::Ptr{Cvoid}, x::Ptr{Cdouble}, size(x, 1)::Csize_t)::Int32)
+    states.handle.keep[:node_state] = x
+    return states
+end
+
+"Sets the number that the first sample has in its stream, from 0."
+function first!(states::States, first::Integer)
+    check(@ccall library.pa_states_set_first(states::Ptr{Cvoid}, first::UInt64)::Int32)
+    return states
+end
+
+"Samples in the batch."
+batch_size(states::States) = Int(@ccall library.pa_states_batch(states::Ptr{Cvoid})::Csize_t)
+
+"Links of a sample."
+links(states::States) = Int(@ccall library.pa_states_links(states::Ptr{Cvoid})::Csize_t)
+
+"The channels `(links, links, batch)` in place: while the states are, in a callback until it returns. Do not write."
+function channels(states::States)
+    h = @ccall library.pa_states_channel(states::Ptr{Cvoid})::Ptr{Cdouble}
+    return unsafe_wrap(Array, h, (links(states), links(states), batch_size(states)))
+end
+
+"The node state `(features, links, batch)` in place, as channels() gives them; `nothing` if there is none."
+function node_state(states::States)
+    features = Int(@ccall library.pa_states_node_features(states::Ptr{Cvoid})::Csize_t)
+    features == 0 && return nothing
+    x = @ccall library.pa_states_node_state(states::Ptr{Cvoid})::Ptr{Cdouble}
+    return unsafe_wrap(Array, x, (features, links(states), batch_size(states)))
+end
+
+"Noise powers in W: a copy."
+noise(states::States) = copied(states, @ccall library.pa_states_noise(states::Ptr{Cvoid})::Ptr{Cdouble})
+
+"Power limits in W: a copy."
+power_limit(states::States) = copied(states, @ccall library.pa_states_power_limit(states::Ptr{Cvoid})::Ptr{Cdouble})
+
+"Weights of the links: a copy."
+weights(states::States) = copied(states, @ccall library.pa_states_weights(states::Ptr{Cvoid})::Ptr{Cdouble})
+
+copied(states::States, values::Ptr{Cdouble}) = GC.@preserve states copy(unsafe_wrap(Array, values, links(states)))
+
+"Linear signal to interference and noise ratios `(links, batch)` for powers of that size in W."
+function sinr(states::States, power::Matrix{Float64})
+    ratio = similar(check_size(power, "power", links(states), batch_size(states)))
+    check(@ccall library.pa_sinr(states::Ptr{Cvoid}, power::Ptr{Cdouble}, ratio::Ptr{Cdouble})::Int32)
+    return ratio
+end
+
+"Rates log2(1 + SINR) `(links, batch)` in bit/s/Hz for powers of that size in W."
+function rates(states::States, power::Matrix{Float64})
+    rate = similar(check_size(power, "power", links(states), batch_size(states)))
+    check(@ccall library.pa_rates(states::Ptr{Cvoid}, power::Ptr{Cdouble}, rate::Ptr{Cdouble})::Int32)
+    return rate
+end
+
+"Calls `f` with states that C code lends to a callback."
+function lent(f::Function, pointer::Ptr{Cvoid})
+    states = States(Handle(pointer))
+    try
+        return f(states)
+    finally
+        states.handle.pointer = C_NULL
+    end
+end

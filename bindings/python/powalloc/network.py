@@ -1,0 +1,133 @@
+"""Networks: who hears whom, with random fading on top."""
+from ctypes import byref
+
+import numpy as np
+
+from . import _signatures
+from ._arrays import borrow, output, parameters, view
+from ._library import Handle, Tunable, callback, library, make
+from .states import States
+
+
+class Network(Tunable):
+    """A network or a family of them; made by adhoc(), family(), multicell() and the of_ methods.
+
+    They all take keyword arguments besides: noise (W, one number or one for each link), power_limit (likewise), and
+    the keys of a network, such as density=2.
+
+    Draw i of stream s depends on the seed, s and i alone, whatever the batch and the order of the calls.
+    """
+
+    _noun = "network"
+
+    def __init__(self, handle, noise=None, power_limit=None, **keys):
+        super().__init__(handle)
+        self.set(**keys)
+        if noise is not None:
+            self.set_noise(noise)
+        if power_limit is not None:
+            self.set_power_limit(power_limit)
+
+    @classmethod
+    def adhoc(cls, links, seed=0, **settings):
+        """Ad hoc network by the rule of the papers."""
+        return cls(make(library.pa_network_create_adhoc, links, seed), **settings)
+
+    @classmethod
+    def family(cls, links, density=(1.0, 1.0), seed=0, **settings):
+        """Family of ad hoc networks for robust training: links and density are ranges (lowest, highest)."""
+        return cls(make(library.pa_network_create_adhoc_family, *links, *density, seed), **settings)
+
+    @classmethod
+    def multicell(cls, cells, links, seed=0, **settings):
+        """Multi-cell uplink: user i belongs to base station i mod cells."""
+        return cls(make(library.pa_network_create_multicell, cells, links, seed), **settings)
+
+    @classmethod
+    def of_path_gain(cls, path_gain, seed=0, **settings):
+        """Network of given path gains (links, links): amplitudes, linear, transmitter by receiver; copied."""
+        borrow(path_gain, "path_gain", 2 * np.shape(path_gain)[:1])
+        return cls(make(library.pa_network_create_path_gain, len(path_gain), path_gain, seed), **settings)
+
+    @classmethod
+    def of_positions(cls, transmitters, receivers, receiver_of=None, min_distance=0.0, seed=0, **settings):
+        """Network of given positions; all copied.
+
+        transmitters: (links, 2); receivers: (receivers, 2), in one unit of length
+        receiver_of: (links,) index of the receiver of each link, int64; None: one receiver for each link
+        min_distance: shorter distances count as this
+        """
+        borrow(transmitters, "transmitters", (*np.shape(transmitters)[:1], 2))
+        borrow(receivers, "receivers", (*np.shape(receivers)[:1], 2))
+        if receiver_of is not None:
+            receiver_of = np.ascontiguousarray(receiver_of, dtype=np.int64)
+            if receiver_of.shape != (len(transmitters),):
+                raise ValueError(f"receiver_of has shape {receiver_of.shape}, must have ({len(transmitters)},)")
+        return cls(make(library.pa_network_create_positions, len(transmitters), transmitters, len(receivers), receivers,
+                        receiver_of, min_distance, seed), **settings)
+
+    @classmethod
+    def of_callback(cls, links, draw, features=0, **settings):
+        """Network whose states a function draws: draw(stream, first, h, x).
+
+        It fills h (batch, links, links), amplitudes, and x (batch, links, features), node states (None without
+        features), for the samples first, first + 1, ... of a stream: 0 to train on, 1 to compare weights on. Both are
+        memory of the library: use them within the call only.
+        """
+        def thunk(user, stream, first, batch, h, x):
+            return draw(stream, first, view(h, (batch, links, links), writable=True),
+                        view(x, (batch, links, features), writable=True))
+        thunk = callback(_signatures.pa_state_fn, thunk)
+        return cls(make(library.pa_network_create_callback, links, features, thunk, None, _signatures.pa_free_fn(),
+                        draw=thunk), **settings)
+
+    def set_noise(self, watts):
+        """Noise power of the receivers in W: one number or (links,)."""
+        watts = parameters(watts, "noise")
+        library.pa_network_set_noise(self.handle, watts, watts.size)
+
+    def set_power_limit(self, watts):
+        """Power limit of the transmitters in W: one number or (links,)."""
+        watts = parameters(watts, "power_limit")
+        library.pa_network_set_power_limit(self.handle, watts, watts.size)
+
+    @property
+    def links(self):
+        """Links; the most of a family."""
+        return library.pa_network_links(self.handle)
+
+    @property
+    def links_min(self):
+        """Fewest links of a draw."""
+        return library.pa_network_links_min(self.handle)
+
+    @property
+    def features(self):
+        """Features of a node's state."""
+        return library.pa_network_features(self.handle)
+
+    @property
+    def path_gain(self):
+        """Path gains (links, links), amplitudes, linear: a new array. Not of a family."""
+        gain = np.empty((self.links, self.links))
+        library.pa_network_path_gain(self.handle, gain)
+        return gain
+
+    @property
+    def positions(self):
+        """Positions of the transmitters (links, 2) and of the receiver of each link (links, 2): new arrays."""
+        transmitters, receivers = np.empty((2, self.links, 2))
+        library.pa_network_positions(self.handle, transmitters, receivers)
+        return transmitters, receivers
+
+    def draw(self, batch, first=0, stream=0, out=None):
+        """Channels (batch, links, links) of samples first, first + 1, ... of a stream."""
+        out = output(out, (batch, self.links, self.links))
+        library.pa_network_draw(self.handle, stream, first, batch, out)
+        return out
+
+    def states(self, batch, first=0, stream=0):
+        """States that own their channels, with the network's noise and power limits."""
+        pointer = _signatures.pa_states()
+        library.pa_network_draw_states(self.handle, stream, first, batch, byref(pointer), None)
+        return States._of_handle(Handle(pointer))

@@ -1,0 +1,145 @@
+"""Batches of channel states."""
+import numpy as np
+
+from ._arrays import borrow, output, parameters, view
+from ._library import Handle, Resource, library, make
+
+
+def _shape(h):
+    """Shape of powers and rates for channels h."""
+    if h.ndim not in (2, 3) or h.shape[-1] != h.shape[-2]:
+        raise ValueError(f"h has shape {h.shape}, must have (batch, links, links) or (links, links)")
+    return h.shape[:-1]
+
+
+class States(Resource):
+    """A batch of channel states on an array of yours, which is used in place and never copied.
+
+    h: (batch, links, links), or (links, links) for one sample; float64, C-contiguous. h[b, i, j] is the channel
+        amplitude, linear, >= 0, from transmitter i to the receiver of link j. Its elements are checked when they are
+        used; change them freely between calls.
+    noise: noise power at the receivers in W, one number or (links,)
+    power_limit: largest power of the transmitters in W, one number or (links,)
+    weights: of the links in the sum-rate, one number or (links,)
+    node_state: (batch, links, features), for policies that take one; float64, C-contiguous, used in place too
+    first: number of the first sample in its stream, for policies that draw
+
+    shape: of powers and rates: (batch, links), or (links,) if h is (links, links)
+    """
+
+    def __init__(self, h, noise, power_limit, weights=1.0, node_state=None, first=0):
+        self.shape = _shape(borrow(h, "h"))
+        batch, links = h.size // (self.shape[-1] ** 2 or 1), self.shape[-1]
+        super().__init__(make(library.pa_states_create, batch, links, h, 1.0, 1.0, h=h))
+        self.set_noise(noise)
+        self.set_power_limit(power_limit)
+        self.set_weights(weights)
+        self.set_first(first)
+        if node_state is not None:
+            self.set_node_state(node_state)
+
+    @classmethod
+    def _of_handle(cls, handle):
+        """States that the library made; their arrays have a batch axis."""
+        states = cls.__new__(cls)
+        Resource.__init__(states, handle)
+        states.shape = states.batch, states.links
+        return states
+
+    def bind(self, h):
+        """Looks at other channels of as many links from now on, the next slot's for example; drops the node state."""
+        shape = _shape(borrow(h, "h"))
+        if shape[-1] != self.links:
+            raise ValueError(f"h has {shape[-1]} links, must have {self.links}")
+        library.pa_states_bind(self.handle, h.size // self.links ** 2, h)
+        self.shape = shape
+        self.handle.keep.pop("node_state", None)
+        self.handle.keep["h"] = h
+
+    def set_noise(self, watts):
+        """Noise power at the receivers in W: one number or (links,); copied."""
+        watts = parameters(watts, "noise")
+        library.pa_states_set_noise(self.handle, watts, watts.size)
+
+    def set_power_limit(self, watts):
+        """Largest power of the transmitters in W: one number or (links,); copied."""
+        watts = parameters(watts, "power_limit")
+        library.pa_states_set_power_limit(self.handle, watts, watts.size)
+
+    def set_weights(self, weights):
+        """Weights of the links in the sum-rate: one number or (links,); copied."""
+        weights = parameters(weights, "weights")
+        library.pa_states_set_weights(self.handle, weights, weights.size)
+
+    def set_node_state(self, x):
+        """State of the nodes (batch, links, features), borrowed like the channels; None for none."""
+        if x is not None:
+            borrow(x, "node_state", self.shape + np.shape(x)[-1:])
+        library.pa_states_set_node_state(self.handle, x, 0 if x is None else x.shape[-1])
+        self.handle.keep["node_state"] = x
+
+    def set_first(self, first):
+        """Number that the first sample has in its stream."""
+        library.pa_states_set_first(self.handle, first)
+
+    @property
+    def batch(self):
+        return library.pa_states_batch(self.handle)
+
+    @property
+    def links(self):
+        return library.pa_states_links(self.handle)
+
+    @property
+    def first(self):
+        return library.pa_states_first(self.handle)
+
+    @property
+    def h(self):
+        """The channels: the caller's array itself, or a read-only view (batch, links, links)."""
+        return self._borrowed("h", library.pa_states_channel, self.links)
+
+    @property
+    def node_state(self):
+        """The node state: the caller's array itself, or a read-only view (batch, links, features); None if none."""
+        return self._borrowed("node_state", library.pa_states_node_state, library.pa_states_node_features(self.handle))
+
+    def _borrowed(self, name, function, last):
+        array = self.handle.keep.get(name)
+        return view(function(self.handle), (*self.shape, last), keep=self.handle) if array is None else array
+
+    @property
+    def noise(self):
+        """Noise powers in W: a read-only view (links,)."""
+        return view(library.pa_states_noise(self.handle), (self.links,), keep=self.handle)
+
+    @property
+    def power_limit(self):
+        """Power limits in W: a read-only view (links,)."""
+        return view(library.pa_states_power_limit(self.handle), (self.links,), keep=self.handle)
+
+    @property
+    def weights(self):
+        """Weights: a read-only view (links,)."""
+        return view(library.pa_states_weights(self.handle), (self.links,), keep=self.handle)
+
+    def sinr(self, power, out=None):
+        """Linear signal to interference and noise ratios, of self.shape, for powers of that shape in W."""
+        return self._reached(library.pa_sinr, power, out)
+
+    def rates(self, power, out=None):
+        """Rates log2(1 + SINR) in bit/s/Hz, of self.shape, for powers of that shape in W."""
+        return self._reached(library.pa_rates, power, out)
+
+    def _reached(self, function, power, out):
+        borrow(power, "power", self.shape)
+        out = output(out, self.shape)
+        if np.may_share_memory(power, out):
+            raise ValueError("out overlaps power")
+        function(self.handle, power, out)
+        return out
+
+
+def lent(pointer):
+    """States that C code lends to a callback: to be closed when it returns."""
+    return States._of_handle(Handle(pointer, owned=False))
