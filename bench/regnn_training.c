@@ -47,9 +47,9 @@ static pa_regnn *model_of(const char *output, uint64_t seed) {
   static const int32_t paper[] = {PA_REGNN_LAYERS, PA_REGNN_FEATURES, PA_REGNN_TAPS, PA_REGNN_INPUTS, PA_REGNN_SHIFT};
   static const double values[] = {8, 1, 5, PA_REGNN_INPUT_ONES, PA_REGNN_SHIFT_SPECTRAL};
   const int32_t key = PA_REGNN_OUTPUT;
-  const double kind = strcmp(output, "levels") == 0       ? PA_REGNN_LEVELS
-                      : strcmp(output, "continuous") == 0 ? PA_REGNN_CONTINUOUS
-                                                          : PA_REGNN_BERNOULLI;
+  const double kind = strcmp(output, "levels") == 0       ? PA_REGNN_OUTPUT_LEVELS
+                      : strcmp(output, "continuous") == 0 ? PA_REGNN_OUTPUT_CONTINUOUS
+                                                          : PA_REGNN_OUTPUT_BERNOULLI;
   pa_regnn *model;
   if (strcmp(output, "paper") == 0)
     must(pa_regnn_create(&model, paper, values, 5, seed, NULL));
@@ -74,8 +74,8 @@ static void train_one(const char *name, pa_network *network, char **arguments, d
   pa_status status = pa_trainer_run(trainer, strtoull(arguments[0], NULL, 10));
   double seconds = now() - start;
   if (status != PA_OK) printf("%s: %s: %s\n", name, pa_status_name(status), pa_last_error());
-  must(pa_trainer_stat(trainer, PA_TRAINER_POWER_DUAL, &dual));
-  must(pa_trainer_stat(trainer, PA_TRAINER_BEST_STEP, &best_step));
+  must(pa_trainer_stat(trainer, PA_TRAINER_STAT_POWER_DUAL, &dual));
+  must(pa_trainer_stat(trainer, PA_TRAINER_STAT_BEST_STEP, &best_step));
   pa_states *test, *capped, *pricing;
   size_t group = 4000000 / (links * links) < TEST ? 4000000 / (links * links) : TEST;
   must(pa_network_draw_states(network, 999, 0, group, &test, NULL));

@@ -97,7 +97,7 @@ int main(int argc, char **argv) {
   must(pa_trainer_create(&trainer, pa_uwmmse_policy(model), family, seed, NULL));
   must(pa_trainer_set(trainer, PA_TRAINER_THREADS, atof(argv[2])));
   must(pa_trainer_run(trainer, strtoull(argv[1], NULL, 10)));
-  must(pa_trainer_stat(trainer, PA_TRAINER_BEST_STEP, &best));
+  must(pa_trainer_stat(trainer, PA_TRAINER_STAT_BEST_STEP, &best));
   printf("seed %s: trained in %.1f s, best at step %.0f\n", argv[3], now() - start, best);
   must(pa_uwmmse_save(model, argv[4], "robust"));
   const double densities[] = {.5, 1, 2, 3, 4, 5};

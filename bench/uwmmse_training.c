@@ -51,8 +51,8 @@ static double train_one(const char *name, pa_network *network, const char *const
   must(pa_trainer_set(trainer, PA_TRAINER_THREADS, atof(arguments[2])));
   must(pa_trainer_run(trainer, strtoull(arguments[1], NULL, 10)));
   double seconds = now() - start, dropped, best_step;
-  must(pa_trainer_stat(trainer, PA_TRAINER_DROPPED, &dropped));
-  must(pa_trainer_stat(trainer, PA_TRAINER_BEST_STEP, &best_step));
+  must(pa_trainer_stat(trainer, PA_TRAINER_STAT_DROPPED, &dropped));
+  must(pa_trainer_stat(trainer, PA_TRAINER_STAT_BEST_STEP, &best_step));
   must(pa_network_draw_states(network, 999, 0, TEST, &test, NULL));
   must(pa_policy_create(&wmmse, "wmmse", NULL));
   must(pa_policy_create(&truncated, "wmmse-truncated", NULL));

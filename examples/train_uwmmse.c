@@ -14,8 +14,8 @@ static void must(pa_status status) {
 static int32_t on_progress(void *user, const pa_trainer *trainer) {
   double step, rate;
   (void)user;
-  must(pa_trainer_stat(trainer, PA_TRAINER_STEP, &step));
-  must(pa_trainer_stat(trainer, PA_TRAINER_HELD_OUT_RATE, &rate));
+  must(pa_trainer_stat(trainer, PA_TRAINER_STAT_STEP, &step));
+  must(pa_trainer_stat(trainer, PA_TRAINER_STAT_HELD_OUT_RATE, &rate));
   printf("step %.0f: %.2f bit/s/Hz\n", step, rate);
   return PA_CALLBACK_OK;
 }
@@ -33,8 +33,8 @@ int main(int argc, char **argv) {
   must(pa_trainer_set(trainer, PA_TRAINER_THREADS, 2));
   must(pa_trainer_set_progress(trainer, 500, on_progress, NULL, NULL));
   must(pa_trainer_run(trainer, strtoull(argv[1], NULL, 10)));
-  must(pa_trainer_stat(trainer, PA_TRAINER_BEST_RATE, &rate));
-  must(pa_trainer_stat(trainer, PA_TRAINER_BASELINE_RATE, &baseline));
+  must(pa_trainer_stat(trainer, PA_TRAINER_STAT_BEST_RATE, &rate));
+  must(pa_trainer_stat(trainer, PA_TRAINER_STAT_BASELINE_RATE, &baseline));
   printf("%.4f of WMMSE with 100 iterations\n", rate / baseline);
   must(pa_uwmmse_save(model, argv[2], "examples/train_uwmmse.c"));
   pa_trainer_free(trainer);

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 packages="gcc libc6-dev meson ninja-build pkg-config libblis-dev libcjson-dev gnuplot-nox"
 if [ "${1:-run}" = test ]; then
-  packages="$packages g++ check clang libclang-rt-14-dev libomp-dev valgrind doxygen python3"
+  packages="$packages g++ check clang libclang-rt-14-dev libomp-dev valgrind doxygen python3 python3-venv"
 fi
 
 missing=
@@ -19,6 +19,12 @@ if [ -n "$missing" ]; then
   echo "installing$missing" >&2
   $as_root apt-get update -qq
   $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2
+fi
+
+if [ "${1:-run}" = test ] && [ ! -f build-python/ready ]; then # what the tests of the bindings need, from PyPI
+  python3 -m venv --clear build-python
+  build-python/bin/pip install --quiet --disable-pip-version-check numpy tree-sitter tree-sitter-julia >&2
+  touch build-python/ready
 fi
 
 if [ ! -f build/build.ninja ]; then

@@ -120,7 +120,7 @@ static void open_with(struct bench *b, size_t features, int32_t output, uint64_t
   ok(pa_trainer_set(b->trainer, PA_TRAINER_HELD_OUT_EVERY, 50));
 }
 
-static void open_bench(struct bench *b) { open_with(b, 0, PA_REGNN_BERNOULLI, 1); }
+static void open_bench(struct bench *b) { open_with(b, 0, PA_REGNN_OUTPUT_BERNOULLI, 1); }
 
 static void close_bench(struct bench *b) {
   pa_trainer_free(b->trainer);
@@ -145,14 +145,17 @@ START_TEST(callbacks_are_called_as_promised) {
   /* 7 steps of 3 actions, looks at 200 states in batches of 8 before and after. */
   ck_assert_uint_eq(b.sim.calls, 7 * 3 + 2 * 25);
   ck_assert_uint_eq(b.sim.draws, 7 * 8);
+  ck_assert(pa_trainer_links(b.trainer) == LINKS && pa_trainer_rewards(b.trainer) == LINKS);
+  ck_assert(pa_policy_regnn(pa_regnn_policy(b.model)) == b.model && !pa_policy_uwmmse(pa_regnn_policy(b.model)));
   ck_assert_uint_eq(b.sim.held_out, 200);
   ok(pa_trainer_run(b.trainer, 1));
   ck_assert_uint_eq(b.sim.draws, 8 * 8);
   double reward[LINKS], sum = 0;
   ok(pa_trainer_mean_rewards(b.trainer, reward, LINKS));
   for (size_t i = 0; i < LINKS; i++) sum += reward[i];
-  close_to(sum, stat_of(b.trainer, PA_TRAINER_BEST_RATE), 1e-12);
-  ck_assert(isnan(stat_of(b.trainer, PA_TRAINER_BASELINE_RATE)) && isnan(stat_of(b.trainer, PA_TRAINER_POWER_DUAL)));
+  close_to(sum, stat_of(b.trainer, PA_TRAINER_STAT_BEST_RATE), 1e-12);
+  ck_assert(isnan(stat_of(b.trainer, PA_TRAINER_STAT_BASELINE_RATE)) &&
+            isnan(stat_of(b.trainer, PA_TRAINER_STAT_POWER_DUAL)));
   close_bench(&b);
 }
 END_TEST
@@ -179,12 +182,12 @@ START_TEST(codes_end_runs_and_keep_the_best) {
     ck_assert_int_eq(pa_trainer_run(b.trainer, 100), ends[k].status);
     if (ends[k].status < 0)
       ck_assert_msg(strstr(pa_last_error(), ends[k].words) != NULL, "said \"%s\"", pa_last_error());
-    ck_assert(stat_of(b.trainer, PA_TRAINER_STEP) == 60);
-    ck_assert(stat_of(b.trainer, PA_TRAINER_BEST_STEP) <= 50);
+    ck_assert(stat_of(b.trainer, PA_TRAINER_STAT_STEP) == 60);
+    ck_assert(stat_of(b.trainer, PA_TRAINER_STAT_BEST_STEP) <= 50);
     ck_assert_uint_eq(b.sim.calls, b.sim.end_at);
     ok(pa_trainer_set(whole.trainer, PA_TRAINER_SCHEDULE, 100));
     pa_trainer_run(whole.trainer, 50);
-    if (stat_of(b.trainer, PA_TRAINER_BEST_STEP) == stat_of(whole.trainer, PA_TRAINER_BEST_STEP))
+    if (stat_of(b.trainer, PA_TRAINER_STAT_BEST_STEP) == stat_of(whole.trainer, PA_TRAINER_STAT_BEST_STEP))
       same_weights(b.model, whole.model);
     close_bench(&b);
     close_bench(&whole);
@@ -210,7 +213,7 @@ START_TEST(skipped_batches_are_left_out) {
   ok(pa_trainer_set_reward(b.trainer, LINKS, skip_every_third, &calls, NULL));
   ok(pa_trainer_set(b.trainer, PA_TRAINER_ACTIONS, 1));
   ok(pa_trainer_run(b.trainer, 30));
-  ck_assert(stat_of(b.trainer, PA_TRAINER_DROPPED) == 10 * 8);
+  ck_assert(stat_of(b.trainer, PA_TRAINER_STAT_DROPPED) == 10 * 8);
   close_bench(&b);
   open_bench(&b);
   calls = 0;
@@ -237,7 +240,7 @@ static int32_t reenter(void *user, const pa_states *states, const double *power,
   nest->run = pa_trainer_run(nest->trainer, 1);
   nest->set = pa_trainer_set(nest->trainer, PA_TRAINER_THREADS, 2);
   nest->reward = pa_trainer_set_reward(nest->trainer, 1, reenter, NULL, NULL);
-  ok(pa_trainer_stat(nest->trainer, PA_TRAINER_STEP, &nest->step));
+  ok(pa_trainer_stat(nest->trainer, PA_TRAINER_STAT_STEP, &nest->step));
   if (nest->step == 3) pa_trainer_request_stop(nest->trainer);
   return pa_reward_capacity(NULL, states, power, reward, rewards);
 }
@@ -249,7 +252,7 @@ START_TEST(a_callback_may_not_run_its_trainer_but_stop_it) {
   ok(pa_trainer_set_reward(b.trainer, LINKS, reenter, &nest, NULL));
   ck_assert_int_eq(pa_trainer_run(b.trainer, 100), PA_STOPPED);
   ck_assert(nest.run == PA_ERROR_STATE && nest.set == PA_ERROR_STATE && nest.reward == PA_ERROR_STATE);
-  ck_assert(stat_of(b.trainer, PA_TRAINER_STEP) == 4);
+  ck_assert(stat_of(b.trainer, PA_TRAINER_STAT_STEP) == 4);
   close_bench(&b);
 }
 END_TEST
@@ -268,6 +271,12 @@ START_TEST(networks_ask_their_user) {
   ck_assert_uint_eq(pa_states_node_features(states), 2);
   close_to(pa_states_node_state(states)[1], .15, 1e-15);
   pa_states_free(states);
+  double noise[3], limit[3];
+  ok(pa_network_set_noise(network, (double[]){1, 2, 3}, 3));
+  ok(pa_network_physics(network, noise, NULL));
+  ok(pa_network_physics(network, NULL, limit));
+  ck_assert(noise[0] == 1 && noise[2] == 3 && limit[1] == 1);
+  fails(pa_network_physics(NULL, noise, limit), PA_ERROR_ARGUMENT, "network is NULL");
   fails(pa_network_path_gain(network, again), PA_ERROR_ARGUMENT, "drawn by a callback has no path gains");
   fails(pa_network_get(network, PA_NETWORK_FADING, &value), PA_ERROR_ARGUMENT, "drawn by a callback");
   memcpy(again, h, sizeof h);
@@ -298,7 +307,7 @@ START_TEST(a_failing_state_callback_ends_the_run) {
   ok(pa_trainer_run(b.trainer, 5));
   b.sim.wrong_draw = true;
   fails(pa_trainer_run(b.trainer, 5), PA_ERROR_CALLBACK, "of h at ");
-  ck_assert(stat_of(b.trainer, PA_TRAINER_STEP) == 5);
+  ck_assert(stat_of(b.trainer, PA_TRAINER_STAT_STEP) == 5);
   close_bench(&b);
 }
 END_TEST
@@ -306,7 +315,7 @@ END_TEST
 /* Bit-identity
  * --------------------------------------------------------------------------------------------------------- */
 
-static const int32_t outputs[] = {PA_REGNN_BERNOULLI, PA_REGNN_LEVELS, PA_REGNN_CONTINUOUS};
+static const int32_t outputs[] = {PA_REGNN_OUTPUT_BERNOULLI, PA_REGNN_OUTPUT_LEVELS, PA_REGNN_OUTPUT_CONTINUOUS};
 
 START_TEST(threads_do_not_matter) {
   for (size_t k = 0; k < 3; k++) {
@@ -359,7 +368,7 @@ START_TEST(resumed_runs_end_like_whole_ones) {
     ok(pa_trainer_save(trainer[1], temporary()));
     ck_assert_int_ge(pa_trainer_run(trainer[1], 35), 0);
     ok(pa_trainer_resume(trainer[2], temporary()));
-    ck_assert(stat_of(trainer[2], PA_TRAINER_STEP) == 25);
+    ck_assert(stat_of(trainer[2], PA_TRAINER_STAT_STEP) == 25);
     ck_assert_int_ge(pa_trainer_run(trainer[2], 35), 0);
     for (size_t t = 1; t < 3; t++) {
       double dual[2][LINKS + 1], violation[2][LINKS + 1];
@@ -368,7 +377,7 @@ START_TEST(resumed_runs_end_like_whole_ones) {
       ok(pa_trainer_constraints(trainer[t], dual[1], violation[1], LINKS + 1));
       ck_assert_int_eq(memcmp(dual[0], dual[1], sizeof dual[0]), 0);
       ck_assert_int_eq(memcmp(violation[0], violation[1], sizeof violation[0]), 0);
-      for (int32_t what = PA_TRAINER_STEP; what <= PA_TRAINER_POWER_DUAL; what++)
+      for (int32_t what = PA_TRAINER_STAT_STEP; what <= PA_TRAINER_STAT_POWER_DUAL; what++)
         ck_assert(stat_of(trainer[0], what) == stat_of(trainer[t], what) || isnan(stat_of(trainer[0], what)));
     }
     for (size_t t = 0; t < 3; t++) {
@@ -576,7 +585,7 @@ static double utility_of(struct bench *b, int32_t utility, uint64_t steps, doubl
   ok(pa_trainer_set_utility(b->trainer, utility, NULL, 0));
   ck_assert_int_ge(pa_trainer_run(b->trainer, steps), 0);
   ok(pa_trainer_mean_rewards(b->trainer, rewards, LINKS));
-  return stat_of(b->trainer, PA_TRAINER_BEST_RATE);
+  return stat_of(b->trainer, PA_TRAINER_STAT_BEST_RATE);
 }
 
 static double least(const double *x, size_t n) {
@@ -599,18 +608,19 @@ START_TEST(training_improves_and_keeps_the_budget) {
     budget(&b, 3);
     ok(pa_trainer_set(b.trainer, PA_TRAINER_SCHEDULE, 2401));
     ok(pa_trainer_run(b.trainer, 1));
-    double before = stat_of(b.trainer, PA_TRAINER_BEST_RATE);
+    double before = stat_of(b.trainer, PA_TRAINER_STAT_BEST_RATE);
     ok(pa_trainer_run(b.trainer, 2400));
-    double after = stat_of(b.trainer, PA_TRAINER_BEST_RATE), power = stat_of(b.trainer, PA_TRAINER_BEST_POWER);
+    double after = stat_of(b.trainer, PA_TRAINER_STAT_BEST_RATE),
+           power = stat_of(b.trainer, PA_TRAINER_STAT_BEST_POWER);
     ck_assert_msg(after > 1.01 * before, "output %zu: %g became %g", k, before, after);
     ck_assert(power <= 3 * 1.01 && power > 2);
-    ck_assert(stat_of(b.trainer, PA_TRAINER_BEST_VIOLATION) <= .01);
+    ck_assert(stat_of(b.trainer, PA_TRAINER_STAT_BEST_VIOLATION) <= .01);
     close_bench(&b);
   }
   double sum[LINKS], soft[LINKS];
   struct bench b, c;
-  open_with(&b, 0, PA_REGNN_CONTINUOUS, 2);
-  open_with(&c, 0, PA_REGNN_CONTINUOUS, 2);
+  open_with(&b, 0, PA_REGNN_OUTPUT_CONTINUOUS, 2);
+  open_with(&c, 0, PA_REGNN_OUTPUT_CONTINUOUS, 2);
   utility_of(&b, PA_UTILITY_SUM, 800, sum);
   utility_of(&c, PA_UTILITY_SOFT_MIN, 800, soft);
   ck_assert_msg(total(sum, LINKS) > total(soft, LINKS) && least(soft, LINKS) > least(sum, LINKS) - .02,
@@ -650,7 +660,7 @@ START_TEST(constraints_are_met_or_said_not_to_be) {
   for (size_t k = 0; k < LINKS; k++) ck_assert_msg(violation[k] <= .01, "%zu: %g", k, violation[k]);
   close_bench(&b);
 
-  open_with(&b, 1, PA_REGNN_BERNOULLI, 1);
+  open_with(&b, 1, PA_REGNN_OUTPUT_BERNOULLI, 1);
   pa_regnn_free(b.model);
   const int32_t keys[] = {PA_REGNN_STATE_FEATURES};
   const double one = 1;
@@ -660,7 +670,7 @@ START_TEST(constraints_are_met_or_said_not_to_be) {
   ok(pa_trainer_set_reward(b.trainer, LINKS, reward_of, &b.sim, NULL));
   ok(pa_trainer_add_constraint(b.trainer, PA_CONSTRAINT_DEMAND, NULL, 0));
   ok(pa_trainer_run(b.trainer, 200));
-  ck_assert(stat_of(b.trainer, PA_TRAINER_BEST_VIOLATION) <= .01);
+  ck_assert(stat_of(b.trainer, PA_TRAINER_STAT_BEST_VIOLATION) <= .01);
   close_bench(&b);
 }
 END_TEST
@@ -670,7 +680,7 @@ START_TEST(budgets_per_link) {
   struct bench b;
   const double watts[LINKS] = {.4, .8, .4, 1.2, .4};
   double violation[LINKS];
-  open_with(&b, 0, PA_REGNN_CONTINUOUS, 1);
+  open_with(&b, 0, PA_REGNN_OUTPUT_CONTINUOUS, 1);
   ok(pa_trainer_add_constraint(b.trainer, PA_CONSTRAINT_MEAN_POWER, watts, LINKS));
   ck_assert_uint_eq(pa_trainer_constraint_count(b.trainer), LINKS);
   ok(pa_trainer_set(b.trainer, PA_TRAINER_DUAL_RATE, .02));

@@ -158,11 +158,12 @@ END_TEST
 /* Every option at least once. */
 static const struct architecture {
   double values[10]; /* layers, features, taps, inputs, state, shift, transposed, activation, bias, output */
-} architectures[] = {{{3, 3, 4, 3, 0, PA_REGNN_SHIFT_SHARE, 0, PA_REGNN_RELU, 0, PA_REGNN_BERNOULLI}},
-                     {{2, 5, 2, 15, 2, PA_REGNN_SHIFT_BOUNDED, 0, PA_REGNN_TANH, 1, PA_REGNN_LEVELS}},
-                     {{4, 2, 3, 2, 1, PA_REGNN_SHIFT_SPECTRAL, 1, PA_REGNN_ABSOLUTE, 1, PA_REGNN_CONTINUOUS}},
-                     {{1, 1, 5, 1, 0, PA_REGNN_SHIFT_SCALE, 1, PA_REGNN_RELU, 1, PA_REGNN_BERNOULLI}},
-                     {{3, 4, 1, 4, 0, PA_REGNN_SHIFT_SHARE, 0, PA_REGNN_ABSOLUTE, 0, PA_REGNN_CONTINUOUS}}};
+} architectures[] = {
+    {{3, 3, 4, 3, 0, PA_REGNN_SHIFT_SHARE, 0, PA_REGNN_ACTIVATION_RELU, 0, PA_REGNN_OUTPUT_BERNOULLI}},
+    {{2, 5, 2, 15, 2, PA_REGNN_SHIFT_BOUNDED, 0, PA_REGNN_ACTIVATION_TANH, 1, PA_REGNN_OUTPUT_LEVELS}},
+    {{4, 2, 3, 2, 1, PA_REGNN_SHIFT_SPECTRAL, 1, PA_REGNN_ACTIVATION_ABSOLUTE, 1, PA_REGNN_OUTPUT_CONTINUOUS}},
+    {{1, 1, 5, 1, 0, PA_REGNN_SHIFT_SCALE, 1, PA_REGNN_ACTIVATION_RELU, 1, PA_REGNN_OUTPUT_BERNOULLI}},
+    {{3, 4, 1, 4, 0, PA_REGNN_SHIFT_SHARE, 0, PA_REGNN_ACTIVATION_ABSOLUTE, 0, PA_REGNN_OUTPUT_CONTINUOUS}}};
 enum { ARCHITECTURES = sizeof architectures / sizeof architectures[0] };
 
 static pa_regnn *model_of(size_t which, uint64_t seed) {

@@ -109,10 +109,10 @@ START_TEST(training_helps) {
     ok(pa_trainer_run(trainer, 300));
     ok(pa_uwmmse_gradient(model, fresh, &after, gradient, pa_uwmmse_weight_count(model)));
     ck_assert_msg(after < 0.98 * before, "loss %g before and %g after", before, after);
-    ck_assert(stat_of(trainer, PA_TRAINER_STEP) == 300);
-    ck_assert(stat_of(trainer, PA_TRAINER_BEST_RATE) >= stat_of(trainer, PA_TRAINER_HELD_OUT_RATE));
-    ck_assert(stat_of(trainer, PA_TRAINER_DROPPED) == 0);
-    ck_assert(stat_of(trainer, PA_TRAINER_GRADIENT_NORM) > 0);
+    ck_assert(stat_of(trainer, PA_TRAINER_STAT_STEP) == 300);
+    ck_assert(stat_of(trainer, PA_TRAINER_STAT_BEST_RATE) >= stat_of(trainer, PA_TRAINER_STAT_HELD_OUT_RATE));
+    ck_assert(stat_of(trainer, PA_TRAINER_STAT_DROPPED) == 0);
+    ck_assert(stat_of(trainer, PA_TRAINER_STAT_GRADIENT_NORM) > 0);
     free(gradient);
     pa_states_free(fresh);
     pa_trainer_free(trainer);
@@ -133,7 +133,7 @@ START_TEST(stats_can_be_recomputed) {
   ok(pa_states_create(&held_out, 12, LINKS, pa_states_channel(source.states) + 48 * LINKS * LINKS, 1e-3, 1, NULL));
   pa_policy *policies[2] = {pa_uwmmse_policy(model)};
   ok(pa_policy_create(&policies[1], "wmmse", NULL));
-  double told[2] = {stat_of(trainer, PA_TRAINER_BEST_RATE), stat_of(trainer, PA_TRAINER_BASELINE_RATE)};
+  double told[2] = {stat_of(trainer, PA_TRAINER_STAT_BEST_RATE), stat_of(trainer, PA_TRAINER_STAT_BASELINE_RATE)};
   for (size_t k = 0; k < 2; k++) {
     double power[12 * LINKS], rate[12 * LINKS], sum = 0;
     ok(pa_policy_allocate(policies[k], held_out, power, NULL, 0));
@@ -194,7 +194,7 @@ START_TEST(a_resumed_run_is_the_whole_run) {
       pa_uwmmse *whole = model_of(architecture), *pieces = model_of(architecture), *later = model_of(architecture);
       pa_trainer *trainer = trainer_of(whole, &source, 5);
       ok(pa_trainer_run(trainer, 45));
-      double best = stat_of(trainer, PA_TRAINER_BEST_RATE), rate = stat_of(trainer, PA_TRAINER_RATE);
+      double best = stat_of(trainer, PA_TRAINER_STAT_BEST_RATE), rate = stat_of(trainer, PA_TRAINER_STAT_RATE);
       pa_trainer_free(trainer);
 
       trainer = trainer_of(pieces, &source, 5);
@@ -207,11 +207,11 @@ START_TEST(a_resumed_run_is_the_whole_run) {
       trainer = trainer_of(later, &source, 5);
       ok(pa_trainer_set(trainer, PA_TRAINER_THREADS, 2));
       ok(pa_trainer_resume(trainer, path));
-      ck_assert(stat_of(trainer, PA_TRAINER_STEP) == 20);
+      ck_assert(stat_of(trainer, PA_TRAINER_STAT_STEP) == 20);
       same_weights(pieces, later);
       ok(pa_trainer_run(trainer, 25));
-      ck_assert(stat_of(trainer, PA_TRAINER_BEST_RATE) == best);
-      ck_assert(stat_of(trainer, PA_TRAINER_RATE) == rate);
+      ck_assert(stat_of(trainer, PA_TRAINER_STAT_BEST_RATE) == best);
+      ck_assert(stat_of(trainer, PA_TRAINER_STAT_RATE) == rate);
       double threads;
       ok(pa_trainer_get(trainer, PA_TRAINER_THREADS, &threads));
       ck_assert(threads == 2);
@@ -240,12 +240,12 @@ START_TEST(the_best_weights_are_kept) {
     ok(pa_trainer_set(trainer, PA_TRAINER_WARMUP, 60));
     ok(pa_trainer_run(trainer, k == 0 ? 60 : (uint64_t)best));
     if (k == 0) {
-      best = stat_of(trainer, PA_TRAINER_BEST_STEP);
-      rate = stat_of(trainer, PA_TRAINER_BEST_RATE);
+      best = stat_of(trainer, PA_TRAINER_STAT_BEST_STEP);
+      rate = stat_of(trainer, PA_TRAINER_STAT_BEST_RATE);
       ck_assert_msg(best >= 10 && best < 60, "best at step %g", best);
-      ck_assert(rate > stat_of(trainer, PA_TRAINER_HELD_OUT_RATE));
+      ck_assert(rate > stat_of(trainer, PA_TRAINER_STAT_HELD_OUT_RATE));
     }
-    ck_assert(stat_of(trainer, PA_TRAINER_BEST_RATE) == rate);
+    ck_assert(stat_of(trainer, PA_TRAINER_STAT_BEST_RATE) == rate);
     pa_trainer_free(trainer);
   }
   same_weights(models[0], models[1]);
@@ -269,8 +269,8 @@ static int32_t watch(void *user, const pa_trainer *trainer) {
   watcher->inner[1] = pa_trainer_set(same, PA_TRAINER_THREADS, 2);
   watcher->inner[2] = pa_trainer_set_progress(same, 1, NULL, NULL, NULL);
   double step;
-  return pa_trainer_stat(trainer, PA_TRAINER_STEP, &step) == PA_OK && step == watcher->at ? watcher->code
-                                                                                          : PA_CALLBACK_OK;
+  return pa_trainer_stat(trainer, PA_TRAINER_STAT_STEP, &step) == PA_OK && step == watcher->at ? watcher->code
+                                                                                               : PA_CALLBACK_OK;
 }
 
 static void count_free(void *user) { ((struct watcher *)user)->freed++; }
@@ -294,7 +294,7 @@ START_TEST(progress_callbacks_end_a_run) {
     ck_assert_int_eq(other.freed, 1);
     ck_assert_int_eq(pa_trainer_run(trainer, 18), cases[k].status);
     if (cases[k].reason) ck_assert_ptr_nonnull(strstr(pa_last_error(), cases[k].reason));
-    ck_assert(stat_of(trainer, PA_TRAINER_STEP) == (k == 0 ? 18 : 12));
+    ck_assert(stat_of(trainer, PA_TRAINER_STAT_STEP) == (k == 0 ? 18 : 12));
     ck_assert_int_eq(watcher.calls, k == 0 ? 5 : 3); /* every 4 steps and after the last */
     for (size_t i = 0; i < 3; i++) ck_assert_int_eq(watcher.inner[i], PA_ERROR_STATE);
     watcher.code = PA_CALLBACK_OK;
@@ -324,7 +324,7 @@ START_TEST(another_thread_stops_a_run) {
   ck_assert_int_eq(pthread_create(&thread, NULL, ask_to_stop, trainer), 0);
   ck_assert_int_eq(pa_trainer_run(trainer, 1000000000), PA_STOPPED);
   pthread_join(thread, NULL);
-  ck_assert(stat_of(trainer, PA_TRAINER_STEP) >= 1);
+  ck_assert(stat_of(trainer, PA_TRAINER_STAT_STEP) >= 1);
   pa_trainer_request_stop(NULL);
   pa_trainer_free(trainer);
   pa_uwmmse_free(model);
@@ -410,7 +410,7 @@ START_TEST(wrong_checkpoints_are_refused) {
   trainer = trainer_of(model, &source, 4);
   ok(pa_uwmmse_save(model, path, NULL));
   fails(pa_trainer_resume(trainer, path), PA_ERROR_FORMAT, "not a checkpoint");
-  ck_assert(stat_of(trainer, PA_TRAINER_STEP) == 0);
+  ck_assert(stat_of(trainer, PA_TRAINER_STAT_STEP) == 0);
   ok(pa_trainer_run(trainer, 1));
   pa_trainer_free(trainer);
   remove(path);
@@ -446,7 +446,7 @@ START_TEST(gradients_that_overflow_are_left_out) {
       free(after);
     } else {
       ok(pa_trainer_run(trainer, 2));
-      double dropped = stat_of(trainer, PA_TRAINER_DROPPED);
+      double dropped = stat_of(trainer, PA_TRAINER_STAT_DROPPED);
       ck_assert_msg(dropped > 0 && dropped < 48, "%g dropped", dropped);
     }
     pa_trainer_free(trainer);
@@ -597,17 +597,17 @@ static void against_hand(int kind, int32_t architecture, double sample_clip, dou
     for (size_t k = 0; k < n; k++) close_to(present[k], weights[k], 1e-6);
     free(present);
     ok(pa_uwmmse_get_weights(own, weights, n));
-    close_to(stat_of(trainer, PA_TRAINER_GRADIENT_NORM), norm, 1e-6 * norm);
-    close_to(stat_of(trainer, PA_TRAINER_RATE), running, 1e-7 * running);
-    ck_assert(stat_of(trainer, PA_TRAINER_STEP_RATE) == rate);
+    close_to(stat_of(trainer, PA_TRAINER_STAT_GRADIENT_NORM), norm, 1e-6 * norm);
+    close_to(stat_of(trainer, PA_TRAINER_STAT_RATE), running, 1e-7 * running);
+    ck_assert(stat_of(trainer, PA_TRAINER_STAT_STEP_RATE) == rate);
   }
   pa_policy *wmmse;
   ok(pa_policy_create(&wmmse, "wmmse", NULL));
   size_t held_out = kind == STATES ? 12 : 40;
   double baseline = held_out_rate(wmmse, &source, 5, held_out);
-  close_to(stat_of(trainer, PA_TRAINER_BASELINE_RATE), baseline, 1e-9 * baseline);
+  close_to(stat_of(trainer, PA_TRAINER_STAT_BASELINE_RATE), baseline, 1e-9 * baseline);
   double best = held_out_rate(pa_uwmmse_policy(model), &source, 5, held_out);
-  close_to(stat_of(trainer, PA_TRAINER_BEST_RATE), best, 1e-9 * best);
+  close_to(stat_of(trainer, PA_TRAINER_STAT_BEST_RATE), best, 1e-9 * best);
   pa_policy_free(wmmse);
   free(climb);
   pa_trainer_free(trainer);
@@ -633,7 +633,7 @@ struct rates {
 
 static int32_t note_rate(void *user, const pa_trainer *trainer) {
   struct rates *rates = user;
-  return pa_trainer_stat(trainer, PA_TRAINER_STEP_RATE, &rates->rate[rates->count++]);
+  return pa_trainer_stat(trainer, PA_TRAINER_STAT_STEP_RATE, &rates->rate[rates->count++]);
 }
 
 /* Learning rates of the steps of a run. */
@@ -687,7 +687,7 @@ enum end { AT_LENGTH, BY_STOP, BY_ABORT, BY_UNKNOWN_CODE, BY_REQUEST, ENDS };
 static int32_t end_at_step_27(void *user, const pa_trainer *trainer) {
   static const int32_t codes[ENDS] = {PA_CALLBACK_OK, PA_CALLBACK_STOP, PA_CALLBACK_ABORT, 1, PA_CALLBACK_OK};
   double step = NAN;
-  pa_trainer_stat(trainer, PA_TRAINER_STEP, &step);
+  pa_trainer_stat(trainer, PA_TRAINER_STAT_STEP, &step);
   if (step != 27) return PA_CALLBACK_OK;
   enum end end = *(enum end *)user;
   if (end == BY_REQUEST) pa_trainer_request_stop((pa_trainer *)(uintptr_t)trainer);
@@ -708,19 +708,19 @@ START_TEST(every_end_keeps_the_best) {
       ok(pa_trainer_set(trainer, PA_TRAINER_WARMUP, 60));
       ok(pa_trainer_set_progress(trainer, 1, end_at_step_27, &end, NULL));
       ck_assert_int_eq(pa_trainer_run(trainer, end == AT_LENGTH ? 27 : 60), statuses[end]);
-      ck_assert(stat_of(trainer, PA_TRAINER_STEP) == 27);
-      double told = stat_of(trainer, PA_TRAINER_BEST_RATE), *present = in_checkpoint(trainer, "weights");
+      ck_assert(stat_of(trainer, PA_TRAINER_STAT_STEP) == 27);
+      double told = stat_of(trainer, PA_TRAINER_STAT_BEST_RATE), *present = in_checkpoint(trainer, "weights");
       size_t count = kind == STATES ? 12 : 40;
       close_to(held_out_rate(pa_uwmmse_policy(model), &source, 0, count), told, 1e-9 * told);
       first[end] = told;
       ck_assert(told == first[AT_LENGTH]);
-      ck_assert(told >= stat_of(trainer, PA_TRAINER_HELD_OUT_RATE));
-      ck_assert(stat_of(trainer, PA_TRAINER_BEST_STEP) <= 27);
+      ck_assert(told >= stat_of(trainer, PA_TRAINER_STAT_HELD_OUT_RATE));
+      ck_assert(stat_of(trainer, PA_TRAINER_STAT_BEST_STEP) <= 27);
       ok(pa_uwmmse_set_weights(model, present, pa_uwmmse_weight_count(model)));
       ck_assert(told >= (1 - 1e-12) * held_out_rate(pa_uwmmse_policy(model), &source, 0, count));
       free(present);
       ok(pa_trainer_run(trainer, 3));
-      ck_assert(stat_of(trainer, PA_TRAINER_STEP) == 30);
+      ck_assert(stat_of(trainer, PA_TRAINER_STAT_STEP) == 30);
       pa_trainer_free(trainer);
       pa_uwmmse_free(model);
       free_source(&source);
@@ -729,16 +729,16 @@ START_TEST(every_end_keeps_the_best) {
 }
 END_TEST
 
-/* Asked before it starts, a run does its one step. The request is used up with it. */
-START_TEST(a_stop_may_be_requested_before_the_run) {
+/* A request between runs is none. */
+START_TEST(a_stop_between_runs_does_nothing) {
   struct source source = source_of(NETWORK);
   pa_uwmmse *model = model_of(PA_UWMMSE_EXTENDED);
   pa_trainer *trainer = trainer_of(model, &source, 0);
   pa_trainer_request_stop(trainer);
-  ck_assert_int_eq(pa_trainer_run(trainer, 10), PA_STOPPED);
-  ck_assert(stat_of(trainer, PA_TRAINER_STEP) == 1);
   ok(pa_trainer_run(trainer, 10));
-  ck_assert(stat_of(trainer, PA_TRAINER_STEP) == 11);
+  pa_trainer_request_stop(trainer);
+  ok(pa_trainer_run(trainer, 10));
+  ck_assert(stat_of(trainer, PA_TRAINER_STAT_STEP) == 20);
   pa_trainer_free(trainer);
   pa_uwmmse_free(model);
   free_source(&source);
@@ -747,7 +747,7 @@ END_TEST
 
 static int32_t save_at_13_stop_at_17(void *user, const pa_trainer *trainer) {
   double step = NAN;
-  pa_trainer_stat(trainer, PA_TRAINER_STEP, &step);
+  pa_trainer_stat(trainer, PA_TRAINER_STAT_STEP, &step);
   if (step == 13 && pa_trainer_save(trainer, user) != PA_OK) return PA_CALLBACK_ABORT;
   if (step == 13 && pa_trainer_resume((pa_trainer *)(uintptr_t)trainer, user) != PA_ERROR_STATE)
     return PA_CALLBACK_ABORT;
@@ -844,7 +844,7 @@ START_TEST(forged_checkpoints_are_refused) {
     const char *tensor;
     size_t index;
     double value;
-  } forgeries[] = {{"keys", 0, -1},         {"keys", 0, 2.5},        {"keys", 7, -1},       {"source", 0, 11},
+  } forgeries[] = {{"keys", 0, -1},        {"keys", 0, 2.5},        {"keys", 7, -1},      {"source", 0, 11},
                    {"progress", 0, -1},    {"progress", 0, 0},      {"progress", 0, 1.5}, {"progress", 0, 1e300},
                    {"progress", 1, 0},     {"progress", 1, -5},     {"progress", 1, 2.5}, {"progress", 1, 1e300},
                    {"adam.square", 3, -1}, {"weights", n - 1, -.1}, {"best", n - 8, -.1}};
@@ -858,12 +858,12 @@ START_TEST(forged_checkpoints_are_refused) {
     double *after = weights_of(model), batch;
     ck_assert_int_eq(memcmp(after, before, n * sizeof *after), 0);
     ok(pa_trainer_get(trainer, PA_TRAINER_BATCH, &batch));
-    ck_assert(batch == 24 && stat_of(trainer, PA_TRAINER_STEP) == 0);
+    ck_assert(batch == 24 && stat_of(trainer, PA_TRAINER_STAT_STEP) == 0);
     free(after);
   }
   forge(good, bad, "none", 0, 0);
   ok(pa_trainer_resume(trainer, bad));
-  ck_assert(stat_of(trainer, PA_TRAINER_STEP) == 12);
+  ck_assert(stat_of(trainer, PA_TRAINER_STAT_STEP) == 12);
   pa_trainer_free(trainer);
   remove(good);
   remove(bad);
@@ -932,7 +932,7 @@ static void purse_release(void *user, void *memory) {
 enum { ALL_STATS = 9 };
 
 static void stats_of(const pa_trainer *trainer, double stats[ALL_STATS]) {
-  for (int32_t k = 0; k < ALL_STATS; k++) stats[k] = stat_of(trainer, PA_TRAINER_STEP + k);
+  for (int32_t k = 0; k < ALL_STATS; k++) stats[k] = stat_of(trainer, PA_TRAINER_STAT_STEP + k);
 }
 
 /* Runs until there is memory enough; failed attempts leave trainer and model as they were. */
@@ -994,7 +994,7 @@ START_TEST(memory_may_run_out_at_every_call) {
           status = pa_trainer_resume(trainer, temporary());
           ck_assert_msg(status == PA_OK || status == PA_ERROR_MEMORY, "%s", pa_last_error());
           ck_assert_uint_eq(purse.live, live);
-          ck_assert(stat_of(trainer, PA_TRAINER_STEP) == (status == PA_OK ? 4 : 0));
+          ck_assert(stat_of(trainer, PA_TRAINER_STAT_STEP) == (status == PA_OK ? 4 : 0));
         }
       }
       run_in_the_end(trainer, models[k], &purse);
@@ -1028,7 +1028,7 @@ START_TEST(loaded_policies_learn) {
   small(other);
   ok(pa_trainer_run(trainer, 12));
   ok(pa_trainer_run(other, 12));
-  ck_assert(stat_of(trainer, PA_TRAINER_BEST_RATE) == stat_of(other, PA_TRAINER_BEST_RATE));
+  ck_assert(stat_of(trainer, PA_TRAINER_STAT_BEST_RATE) == stat_of(other, PA_TRAINER_STAT_BEST_RATE));
   pa_states *states;
   double power[2][5 * LINKS];
   ok(pa_network_draw_states(source.network, 9, 0, 5, &states, NULL));
@@ -1099,7 +1099,7 @@ START_TEST(bad_input_is_named_and_changes_nothing) {
   fails(pa_trainer_get(trainer, 300, &value), PA_ERROR_ARGUMENT, "no key 300");
   fails(pa_trainer_get(NULL, PA_TRAINER_BATCH, &value), PA_ERROR_ARGUMENT, "trainer is NULL");
   fails(pa_trainer_stat(trainer, 0, &value), PA_ERROR_ARGUMENT, "0 is no number");
-  fails(pa_trainer_stat(trainer, PA_TRAINER_STEP, NULL), PA_ERROR_ARGUMENT, "value is NULL");
+  fails(pa_trainer_stat(trainer, PA_TRAINER_STAT_STEP, NULL), PA_ERROR_ARGUMENT, "value is NULL");
   fails(pa_trainer_save(trainer, NULL), PA_ERROR_ARGUMENT, "path is NULL");
   fails(pa_trainer_resume(NULL, "x"), PA_ERROR_ARGUMENT, "trainer is NULL");
   fails(pa_trainer_set_progress(NULL, 1, NULL, NULL, NULL), PA_ERROR_ARGUMENT, "trainer is NULL");
@@ -1119,7 +1119,7 @@ START_TEST(bad_input_is_named_and_changes_nothing) {
   fails(pa_trainer_save(NULL, "x"), PA_ERROR_ARGUMENT, "trainer is NULL");
   fails(pa_trainer_resume(trainer, NULL), PA_ERROR_ARGUMENT, "path is NULL");
   ck_assert(value == 7);
-  ck_assert(isnan(stat_of(trainer, PA_TRAINER_BEST_RATE)));
+  ck_assert(isnan(stat_of(trainer, PA_TRAINER_STAT_BEST_RATE)));
   pa_trainer_free(trainer);
   pa_trainer_free(NULL);
   pa_policy_free(classical);
@@ -1146,7 +1146,7 @@ int main(void) {
                                                      steps_by_hand,
                                                      learning_rates_follow_the_schedule,
                                                      every_end_keeps_the_best,
-                                                     a_stop_may_be_requested_before_the_run,
+                                                     a_stop_between_runs_does_nothing,
                                                      interrupted_runs_resume,
                                                      forged_checkpoints_are_refused,
                                                      checkpoints_of_other_shapes_with_as_many_weights_are_refused,

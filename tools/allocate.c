@@ -37,19 +37,14 @@ static named_policy the_policy(void) {
   return one;
 }
 
-static void save_probabilities(const char *model_path, const pa_policy *policy, const pa_states *states) {
-  pa_regnn *model;
-  double offset;
-  must(pa_regnn_load(&model, model_path, NULL));
-  must(pa_policy_get(policy, PA_POLICY_OFFSET, &offset));
-  must(pa_policy_set(pa_regnn_policy(model), PA_POLICY_OFFSET, offset));
+static void save_probabilities(pa_policy *policy, const pa_states *states) {
+  const pa_regnn *model = pa_policy_regnn(policy);
   size_t outputs = pa_regnn_output_count(model);
   size_t extents[] = {pa_states_batch(states), pa_states_links(states), outputs};
   double *probabilities = need(extents[0] * extents[1] * outputs, sizeof *probabilities);
   source_must(pa_regnn_probabilities(model, states, probabilities));
   must(pa_array_save(wanted.probabilities, outputs > 1 ? 3 : 2, extents, probabilities));
   free(probabilities);
-  pa_regnn_free(model);
 }
 
 int allocate(int count, char **words) {
@@ -68,7 +63,7 @@ int allocate(int count, char **words) {
   must(pa_rates(states, power, rate));
   size_t extents[] = {batch, links};
   must(pa_array_save(wanted.out, 2, extents, power));
-  if (wanted.probabilities) save_probabilities(policy.name, policy.policy, states);
+  if (wanted.probabilities) save_probabilities(policy.policy, states);
   if (wanted.rates) must(pa_array_save(wanted.rates, 2, extents, rate));
   pa_policy_free(policy.policy);
   pa_states_free(states);

@@ -58,7 +58,7 @@ static pa_uwmmse *new_uwmmse(void) {
 
 static double output_kind(void) {
   static const char *const names[] = {"bernoulli", "levels", "continuous"};
-  static const int32_t kinds[] = {PA_REGNN_BERNOULLI, PA_REGNN_LEVELS, PA_REGNN_CONTINUOUS};
+  static const int32_t kinds[] = {PA_REGNN_OUTPUT_BERNOULLI, PA_REGNN_OUTPUT_LEVELS, PA_REGNN_OUTPUT_CONTINUOUS};
   for (size_t k = 0; k < 3; k++)
     if (strcmp(wanted.output, names[k]) == 0) return kinds[k];
   fail(EXIT_USAGE, "--output: \"%s\" is none of bernoulli, levels, continuous", wanted.output);

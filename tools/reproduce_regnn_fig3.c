@@ -58,7 +58,7 @@ static pa_regnn *model_of(size_t model, uint64_t seed) {
                                        PA_REGNN_SHIFT};
   static const double paper[] = {8, 1, 5, PA_REGNN_INPUT_ONES, PA_REGNN_SHIFT_SPECTRAL};
   const int32_t output = PA_REGNN_OUTPUT;
-  const double continuous = PA_REGNN_CONTINUOUS;
+  const double continuous = PA_REGNN_OUTPUT_CONTINUOUS;
   pa_regnn *m;
   if (model + BASELINES == FORTY)
     must(pa_regnn_create(&m, paper_keys, paper, 5, seed, NULL));
@@ -77,8 +77,8 @@ static int32_t on_progress(void *user, const pa_trainer *trainer) {
   struct watch *w = user;
   result *r = w->result;
   double step, rate;
-  must(pa_trainer_stat(trainer, PA_TRAINER_STEP, &step));
-  must(pa_trainer_stat(trainer, PA_TRAINER_RATE, &rate));
+  must(pa_trainer_stat(trainer, PA_TRAINER_STAT_STEP, &step));
+  must(pa_trainer_stat(trainer, PA_TRAINER_STAT_RATE, &rate));
   if (r->points[w->model] <= POINTS) {
     r->step[w->model][r->points[w->model]] = step;
     r->curve[w->model][r->points[w->model]++] = rate * NATS;

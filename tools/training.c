@@ -28,12 +28,12 @@ static double stat(const pa_trainer *trainer, int32_t what) {
 
 static int32_t on_progress(void *user, const pa_trainer *trainer) {
   struct watch *w = user;
-  double step = stat(trainer, PA_TRAINER_STEP);
-  double baseline = stat(trainer, PA_TRAINER_BASELINE_RATE);
+  double step = stat(trainer, PA_TRAINER_STAT_STEP);
+  double baseline = stat(trainer, PA_TRAINER_STAT_BASELINE_RATE);
   if (isnan(baseline))
-    progress_at(&w->bar, step, "utility", stat(trainer, PA_TRAINER_RATE));
+    progress_at(&w->bar, step, "utility", stat(trainer, PA_TRAINER_STAT_RATE));
   else
-    progress_at(&w->bar, step, "of WMMSE-100", stat(trainer, PA_TRAINER_BEST_RATE) / baseline);
+    progress_at(&w->bar, step, "of WMMSE-100", stat(trainer, PA_TRAINER_STAT_BEST_RATE) / baseline);
   if (w->training->checkpoint && step - w->saved >= (double)w->training->checkpoint_every) {
     w->saved = step;
     if (pa_trainer_save(trainer, w->training->checkpoint) < 0) {
@@ -45,7 +45,7 @@ static int32_t on_progress(void *user, const pa_trainer *trainer) {
 }
 
 void run_training(training *t, pa_trainer *trainer) {
-  double done = stat(trainer, PA_TRAINER_STEP), start = seconds_now();
+  double done = stat(trainer, PA_TRAINER_STAT_STEP), start = seconds_now();
   /* The model gets its weights in a run: with no steps left it would be saved as it began. */
   if (done >= (double)t->steps)
     fail(EXIT_FAILED, "%s has done %.0f of %llu steps: there is nothing to go on with", t->checkpoint, done,
@@ -62,10 +62,11 @@ void run_training(training *t, pa_trainer *trainer) {
   if (status == PA_INFEASIBLE) t->infeasible = text_of("%s", pa_last_error());
   if (t->checkpoint) must(pa_trainer_save(trainer, t->checkpoint));
   t->seconds = seconds_now() - start;
-  t->held_out_rate = stat(trainer, PA_TRAINER_BEST_RATE);
-  t->baseline_rate = stat(trainer, PA_TRAINER_BASELINE_RATE);
-  t->power = stat(trainer, PA_TRAINER_BEST_POWER);
-  t->violation = stat(trainer, PA_TRAINER_BEST_VIOLATION);
-  t->best_step = stat(trainer, PA_TRAINER_BEST_STEP);
-  t->complete = stat(trainer, PA_TRAINER_STEP) >= (double)t->steps; /* also if it was interrupted in its last step */
+  t->held_out_rate = stat(trainer, PA_TRAINER_STAT_BEST_RATE);
+  t->baseline_rate = stat(trainer, PA_TRAINER_STAT_BASELINE_RATE);
+  t->power = stat(trainer, PA_TRAINER_STAT_BEST_POWER);
+  t->violation = stat(trainer, PA_TRAINER_STAT_BEST_VIOLATION);
+  t->best_step = stat(trainer, PA_TRAINER_STAT_BEST_STEP);
+  t->complete =
+      stat(trainer, PA_TRAINER_STAT_STEP) >= (double)t->steps; /* also if it was interrupted in its last step */
 }

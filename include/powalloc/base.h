@@ -83,7 +83,8 @@ PA_API const char *pa_status_name(pa_status status);
  * @brief This thread's last failure in words: which argument, which element, why.
  *
  * Valid until the next failing call of the same thread; a call that succeeds
- * leaves it alone.
+ * leaves it alone. PA_INFEASIBLE comes with words, too: which constraint is
+ * not met.
  * @return Text owned by the library, "" if no call of this thread has failed.
  * @since 0.1
  */

@@ -201,6 +201,15 @@ PA_API pa_status pa_network_set_noise(pa_network *network, const double *watts, 
  */
 PA_API pa_status pa_network_set_power_limit(pa_network *network, const double *watts, size_t n);
 
+/**
+ * @brief Noise power and power limit of each link in W.
+ * @param network     the network; of a family all links have the same
+ * @param[out] noise  [links], may be NULL
+ * @param[out] limit  [links], may be NULL
+ * @since 0.1
+ */
+PA_API pa_status pa_network_physics(const pa_network *network, double *noise, double *limit);
+
 /** @brief Links of the network, the most of a family; 0 for NULL. @since 0.1 */
 PA_API size_t pa_network_links(const pa_network *network);
 

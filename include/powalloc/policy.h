@@ -108,7 +108,7 @@ PA_API pa_status pa_policy_load(pa_policy **out, const char *path, const pa_allo
 /**
  * @brief Frees a policy made by a call of this header. NULL is fine.
  *
- * A policy borrowed from its model (pa_uwmmse_policy()) goes with the model; freeing it here does nothing.
+ * A policy borrowed from its model (pa_uwmmse_policy()) goes with the model; freeing it here before that does nothing.
  * @since 0.1
  */
 PA_API void pa_policy_free(pa_policy *policy);

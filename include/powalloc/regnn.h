@@ -41,13 +41,13 @@ typedef struct pa_regnn pa_regnn;
 /** 1: the filters work on S^T, gathering what a link's receiver hears instead of what its transmitter causes. Default
  * 0. */
 #define PA_REGNN_TRANSPOSED 408
-/** Between layers: one of PA_REGNN_RELU, _TANH, _ABSOLUTE. Default ReLU. */
+/** Between layers: one of PA_REGNN_ACTIVATION_RELU, _TANH, _ABSOLUTE. Default ReLU. */
 #define PA_REGNN_ACTIVATION 409
 /** 1: layers have a bias. Default 0 (the paper's parameter count). */
 #define PA_REGNN_BIAS 410
-/** What the output of a link means: one of PA_REGNN_BERNOULLI, _LEVELS, _CONTINUOUS. Default Bernoulli. */
+/** What the output of a link means: one of PA_REGNN_OUTPUT_BERNOULLI, _LEVELS, _CONTINUOUS. Default Bernoulli. */
 #define PA_REGNN_OUTPUT 411
-/** Power levels 0, 1/(n-1), ..., 1 of pmax for PA_REGNN_LEVELS, 2 to 64. Default 4. */
+/** Power levels 0, 1/(n-1), ..., 1 of pmax for PA_REGNN_OUTPUT_LEVELS, 2 to 64. Default 4. */
 #define PA_REGNN_LEVEL_COUNT 412
 /** Part of pmax that the untrained policy uses, about. Default 0.1. */
 #define PA_REGNN_START 413
@@ -77,23 +77,23 @@ typedef struct pa_regnn pa_regnn;
 
 /** @name Activations
  * @{ */
-#define PA_REGNN_RELU 1     /**< max(0, y). */
-#define PA_REGNN_TANH 2     /**< tanh(y). */
-#define PA_REGNN_ABSOLUTE 3 /**< |y|. */
+#define PA_REGNN_ACTIVATION_RELU 1     /**< max(0, y). */
+#define PA_REGNN_ACTIVATION_TANH 2     /**< tanh(y). */
+#define PA_REGNN_ACTIVATION_ABSOLUTE 3 /**< |y|. */
 /** @} */
 
 /** @name Outputs
  * @{ */
 /** Transmit at pmax with probability sigmoid(y), else not at all (the paper's). Inference transmits where the
  * probability is at least 1/2, or draws with PA_POLICY_SAMPLE. */
-#define PA_REGNN_BERNOULLI 1
+#define PA_REGNN_OUTPUT_BERNOULLI 1
 /** One of several power levels, softmax of one output a level. Inference takes the likeliest level (the lowest of
  * equals), or draws. */
-#define PA_REGNN_LEVELS 2
+#define PA_REGNN_OUTPUT_LEVELS 2
 /** Any power: p = pmax sigmoid(y + deviation N), N normal (a logit-normal density: it lives on [0, pmax], its mode can
  * reach the ends, and the score in y is N / deviation, bounded where a Gaussian clipped to the box has none). Inference
  * takes pmax sigmoid(y), or draws. */
-#define PA_REGNN_CONTINUOUS 3
+#define PA_REGNN_OUTPUT_CONTINUOUS 3
 /** @} */
 
 /**
@@ -132,6 +132,9 @@ PA_API void pa_regnn_free(pa_regnn *model);
  * @since 0.1
  */
 PA_API pa_policy *pa_regnn_policy(pa_regnn *model);
+
+/** @brief The model of such a policy, also of one from pa_policy_load(), borrowed; NULL if it is another. @since 0.1 */
+PA_API pa_regnn *pa_policy_regnn(pa_policy *policy);
 
 /** @brief Value of an option (PA_REGNN_*). @since 0.1 */
 PA_API pa_status pa_regnn_option(const pa_regnn *model, int32_t key, double *value);

@@ -74,25 +74,25 @@ typedef struct pa_trainer pa_trainer;
 
 /** @name What a trainer tells of its run
  * @{ */
-#define PA_TRAINER_STEP 1 /**< Steps done since the trainer was made. */
-#define PA_TRAINER_RATE                                                                         \
+#define PA_TRAINER_STAT_STEP 1 /**< Steps done since the trainer was made. */
+#define PA_TRAINER_STAT_RATE                                                                    \
   2 /**< Mean sum-rate of the states of recent steps in bit/s/Hz, or the utility of recent mean \
      * rewards: running mean of 100 steps. */
-#define PA_TRAINER_HELD_OUT_RATE 3 /**< The same on the held-out states at the last look, without sampling. */
-#define PA_TRAINER_BEST_RATE 4     /**< Best of these looks: the weights that the model gets. */
-#define PA_TRAINER_BEST_STEP 5     /**< Step of the best look. */
-#define PA_TRAINER_GRADIENT_NORM 6 /**< Norm of the last gradient before clipping. */
-#define PA_TRAINER_DROPPED 7       /**< Samples left out because their gradient was not finite. */
-#define PA_TRAINER_STEP_RATE 8     /**< Learning rate of the last step. */
-#define PA_TRAINER_BASELINE_RATE \
+#define PA_TRAINER_STAT_HELD_OUT_RATE 3 /**< The same on the held-out states at the last look, without sampling. */
+#define PA_TRAINER_STAT_BEST_RATE 4     /**< Best of these looks: the weights that the model gets. */
+#define PA_TRAINER_STAT_BEST_STEP 5     /**< Step of the best look. */
+#define PA_TRAINER_STAT_GRADIENT_NORM 6 /**< Norm of the last gradient before clipping. */
+#define PA_TRAINER_STAT_DROPPED 7       /**< Samples left out because their gradient was not finite. */
+#define PA_TRAINER_STAT_STEP_RATE 8     /**< Learning rate of the last step. */
+#define PA_TRAINER_STAT_BASELINE_RATE \
   9                              /**< Model-based: mean sum-rate of WMMSE with 100 iterations on the held-out states. */
-#define PA_TRAINER_POWER 10      /**< Model-free: mean total power at the last look, W. */
-#define PA_TRAINER_BEST_POWER 11 /**< Model-free: the same at the best look. */
-#define PA_TRAINER_VIOLATION                                                               \
+#define PA_TRAINER_STAT_POWER 10 /**< Model-free: mean total power at the last look, W. */
+#define PA_TRAINER_STAT_BEST_POWER 11 /**< Model-free: the same at the best look. */
+#define PA_TRAINER_STAT_VIOLATION                                                          \
   12 /**< Model-free: worst relative violation of a constraint at the last look, < 0: met. \
       */
-#define PA_TRAINER_BEST_VIOLATION 13 /**< Model-free: the same at the best look. */
-#define PA_TRAINER_POWER_DUAL 14     /**< Model-free: dual variable of the power budget (the mean of several). */
+#define PA_TRAINER_STAT_BEST_VIOLATION 13 /**< Model-free: the same at the best look. */
+#define PA_TRAINER_STAT_POWER_DUAL 14     /**< Model-free: dual variable of the power budget (the mean of several). */
 /** @} */
 
 /**
@@ -122,6 +122,12 @@ PA_API pa_status pa_trainer_create(pa_trainer **out, pa_policy *policy, const pa
 PA_API pa_status pa_trainer_create_on_states(pa_trainer **out, pa_policy *policy, const pa_states *states,
                                              uint64_t seed, const pa_allocator *allocator);
 
+/** @brief Links of its states, the most of a family; 0 for NULL. @since 0.1 */
+PA_API size_t pa_trainer_links(const pa_trainer *trainer);
+
+/** @brief Rewards of a sample; 0 if training is model-based, and for NULL. @since 0.1 */
+PA_API size_t pa_trainer_rewards(const pa_trainer *trainer);
+
 /** @brief Frees a trainer, not its policy. NULL is fine. @since 0.1 */
 PA_API void pa_trainer_free(pa_trainer *trainer);
 
@@ -150,7 +156,7 @@ PA_API pa_status pa_trainer_get(const pa_trainer *trainer, int32_t key, double *
  * pa_reward_capacity().
  * @param trainer   the trainer
  * @param rewards   rewards of a sample, >= 1
- * @param reward    the callback
+ * @param reward    the callback; a gradient set for an earlier one is forgotten
  * @param user      handed to it
  * @param free_user frees @p user when it is replaced or the trainer freed, may be NULL; not called if this call fails
  * @since 0.1
@@ -301,13 +307,19 @@ PA_API pa_status pa_trainer_set_progress(pa_trainer *trainer, uint64_t every, pa
  */
 PA_API pa_status pa_trainer_run(pa_trainer *trainer, uint64_t steps);
 
-/** @brief Ends the run after its present step. Any thread, also a signal handler. @since 0.1 */
+/**
+ * @brief Ends the run after its present step, or a model-free look at the held-out states after its present batch.
+ *
+ * Any thread, also a signal handler. Between runs it does nothing. The weights that the run leaves are the best so far;
+ * to know them it may look once more at the held-out states, which a second request ends.
+ * @since 0.1
+ */
 PA_API void pa_trainer_request_stop(pa_trainer *trainer);
 
 /**
  * @brief One of the numbers above.
  * @param trainer    the trainer
- * @param what       PA_TRAINER_STEP, ...
+ * @param what       PA_TRAINER_STAT_STEP, ...
  * @param[out] value NaN where there is none yet
  * @since 0.1
  */

@@ -61,6 +61,9 @@ PA_API void pa_uwmmse_free(pa_uwmmse *model);
  */
 PA_API pa_policy *pa_uwmmse_policy(pa_uwmmse *model);
 
+/** @brief The model of such a policy, also of one from pa_policy_load(), borrowed; NULL if it is another. @since 0.1 */
+PA_API pa_uwmmse *pa_policy_uwmmse(pa_policy *policy);
+
 /** @brief PA_UWMMSE_PAPER or PA_UWMMSE_EXTENDED; 0 for NULL. @since 0.1 */
 PA_API int32_t pa_uwmmse_architecture(const pa_uwmmse *model);
 

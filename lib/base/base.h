@@ -8,6 +8,9 @@
 /* Records the message for pa_last_error() and returns status. */
 pa_status pa__fail(pa_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Failures of this thread so far. */
+unsigned pa__failures(void);
+
 /* The allocator to copy into a handle: the given one, or the C library's for NULL. */
 pa_status pa__allocator_copy(pa_allocator *out, const pa_allocator *allocator);
 

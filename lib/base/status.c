@@ -7,6 +7,7 @@
 #define PA_TEXT(x) PA_TEXT_(x)
 
 static _Thread_local char last_error[512];
+static _Thread_local unsigned failures;
 
 uint32_t pa_version(void) { return PA_VERSION; }
 
@@ -38,8 +39,11 @@ const char *pa_status_name(pa_status status) {
 
 const char *pa_last_error(void) { return last_error; }
 
+unsigned pa__failures(void) { return failures; }
+
 pa_status pa__fail(pa_status status, const char *format, ...) {
   va_list arguments;
+  failures++;
   va_start(arguments, format);
   vsnprintf(last_error, sizeof last_error, format, arguments);
   va_end(arguments);

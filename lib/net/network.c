@@ -319,6 +319,13 @@ pa_status pa_network_set_power_limit(pa_network *network, const double *watts, s
   return set_per_link(network, "power limit", watts, n, network->limit);
 }
 
+pa_status pa_network_physics(const pa_network *network, double *noise, double *limit) {
+  if (!network) return pa__fail(PA_ERROR_ARGUMENT, "network is NULL");
+  for (size_t i = 0; noise && i < network->links; i++) noise[i] = network->noise[i];
+  for (size_t i = 0; limit && i < network->links; i++) limit[i] = network->limit[i];
+  return PA_OK;
+}
+
 size_t pa_network_links(const pa_network *network) { return network ? network->links : 0; }
 
 size_t pa_network_features(const pa_network *network) { return network ? network->features : 0; }

@@ -21,15 +21,15 @@ static void softmax(const pa__output *o, const double *y, double *probability) {
 }
 
 void pa__output_probabilities(const pa__output *o, const double *y, double *probability) {
-  if (o->kind == PA_REGNN_LEVELS)
+  if (o->kind == PA_REGNN_OUTPUT_LEVELS)
     softmax(o, y, probability);
   else
     *probability = sigmoid(*y);
 }
 
 double pa__output_power(const pa__output *o, const double *y, double offset) {
-  if (o->kind == PA_REGNN_BERNOULLI) return *y + offset >= 0;
-  if (o->kind == PA_REGNN_CONTINUOUS) return sigmoid(*y + offset);
+  if (o->kind == PA_REGNN_OUTPUT_BERNOULLI) return *y + offset >= 0;
+  if (o->kind == PA_REGNN_OUTPUT_CONTINUOUS) return sigmoid(*y + offset);
   size_t best = 0;
   for (size_t k = 1; k < o->count; k++)
     if (y[k] + offset * level(o, k) > y[best] + offset * level(o, best)) best = k;
@@ -58,8 +58,8 @@ static double draw_continuous(const pa__output *o, const double *y, const double
 double pa__output_draw(const pa__output *o, const double *y, uint64_t key, uint64_t counter, uint64_t index,
                        double *score) {
   const double uniform[2] = {pa__random_uniform(key, counter, index), pa__random_uniform(key, counter, index + 1)};
-  if (o->kind == PA_REGNN_CONTINUOUS) return draw_continuous(o, y, uniform, score);
-  if (o->kind == PA_REGNN_LEVELS) return draw_level(o, y, uniform[0], score);
+  if (o->kind == PA_REGNN_OUTPUT_CONTINUOUS) return draw_continuous(o, y, uniform, score);
+  if (o->kind == PA_REGNN_OUTPUT_LEVELS) return draw_level(o, y, uniform[0], score);
   double on = uniform[0] < sigmoid(*y);
   if (score) *score = on - sigmoid(*y);
   return on;
@@ -68,16 +68,16 @@ double pa__output_draw(const pa__output *o, const double *y, uint64_t key, uint6
 void pa__output_draw_many(const pa__output *o, uint64_t key, uint64_t counter, size_t links, const double *y,
                           const double *mean, double *power, double *score) {
   double uniform[2 * MANY];
-  size_t each = o->kind == PA_REGNN_CONTINUOUS ? 2 : 1;
+  size_t each = o->kind == PA_REGNN_OUTPUT_CONTINUOUS ? 2 : 1;
   for (size_t first = 0, count; first < links; first += count) {
     count = links - first < MANY ? links - first : MANY;
     pa__la_best()->uniform(key, counter + first / MANY, each * count, uniform);
     for (size_t k = first; k < first + count; k++) {
       const double *u = uniform + each * (k - first);
-      if (o->kind == PA_REGNN_BERNOULLI) {
+      if (o->kind == PA_REGNN_OUTPUT_BERNOULLI) {
         power[k] = *u < mean[k];
         score[k] = power[k] - mean[k];
-      } else if (o->kind == PA_REGNN_LEVELS) {
+      } else if (o->kind == PA_REGNN_OUTPUT_LEVELS) {
         power[k] = draw_level(o, y + k * o->count, *u, score + k * o->count);
       } else {
         power[k] = draw_continuous(o, y + k, u, score + k);
@@ -87,7 +87,7 @@ void pa__output_draw_many(const pa__output *o, uint64_t key, uint64_t counter, s
 }
 
 double pa__output_mean(const pa__output *o, const double *y, double *slope) {
-  if (o->kind != PA_REGNN_LEVELS) {
+  if (o->kind != PA_REGNN_OUTPUT_LEVELS) {
     double probability = sigmoid(*y);
     *slope = probability * (1 - probability);
     return probability;
@@ -100,8 +100,8 @@ double pa__output_mean(const pa__output *o, const double *y, double *slope) {
 }
 
 double pa__output_entropy(const pa__output *o, const double *y, double *slope) {
-  if (o->kind == PA_REGNN_CONTINUOUS) return *slope = 0;
-  if (o->kind == PA_REGNN_BERNOULLI) {
+  if (o->kind == PA_REGNN_OUTPUT_CONTINUOUS) return *slope = 0;
+  if (o->kind == PA_REGNN_OUTPUT_BERNOULLI) {
     double probability = sigmoid(*y);
     *slope = -*y * probability * (1 - probability);
     /* log(1 + e^-|y|) + |y| (the part of the unlikely side) */

@@ -6,7 +6,7 @@
 #include "../base/base.h"
 
 typedef struct pa__output {
-  int kind;         /* PA_REGNN_BERNOULLI, ... */
+  int kind;         /* PA_REGNN_OUTPUT_BERNOULLI, ... */
   size_t count;     /* outputs of a link */
   double deviation; /* of the normal number (continuous) */
 } pa__output;

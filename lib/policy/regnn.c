@@ -58,7 +58,7 @@ pa__regnn_tape pa__regnn_tape_take(pa__arena *arena, const pa__regnn_shape *s, c
   t.scratch = pa__arena_take(arena, 4, vector);
   for (size_t layer = 0; layer < s->layers; layer++) {
     t.power[layer] = pa__arena_take(arena, s->taps * pa__regnn_width_in(s, layer), vector);
-    if (layer + 1 < s->layers && s->activation == PA_REGNN_ABSOLUTE)
+    if (layer + 1 < s->layers && s->activation == PA_REGNN_ACTIVATION_ABSOLUTE)
       t.linear[layer] = pa__arena_take(arena, s->features, vector);
   }
   t.output = pa__arena_take(arena, s->outputs, vector);
@@ -212,7 +212,7 @@ static void prepare(pa_policy *policy, const pa_states *states, double share) {
     }
   m->prepared = 1;
   m->view.snr = square > 0 ? sqrt(square) : 1;
-  if (m->output.kind == PA_REGNN_LEVELS || share == 0) return;
+  if (m->output.kind == PA_REGNN_OUTPUT_LEVELS || share == 0) return;
   double start = m->option[PA_REGNN_START - FIRST_OPTION];
   share = fmin(fmax(share, 1e-3), 1 - 1e-3);
   double change = log(share / (1 - share)) - log(start / (1 - start));
@@ -301,7 +301,7 @@ static pa_status create(pa_regnn **out, const double options[OPTIONS], const pa_
   memcpy(m->option, options, sizeof m->option);
   int kind = (int)option(options, PA_REGNN_OUTPUT);
   m->output = (pa__output){.kind = kind, .count = 1, .deviation = .3};
-  if (kind == PA_REGNN_LEVELS) m->output.count = (size_t)option(options, PA_REGNN_LEVEL_COUNT);
+  if (kind == PA_REGNN_OUTPUT_LEVELS) m->output.count = (size_t)option(options, PA_REGNN_LEVEL_COUNT);
   m->shape = (pa__regnn_shape){.layers = (size_t)option(options, PA_REGNN_LAYERS),
                                .features = (size_t)option(options, PA_REGNN_FEATURES),
                                .taps = (size_t)option(options, PA_REGNN_TAPS),
@@ -347,7 +347,7 @@ static void initialise(pa_regnn *m, uint64_t seed) {
     for (size_t i = 0; i < in; i++)
       for (size_t o = 0; o < out; o++) {
         bool last = layer + 1 == s->layers;
-        if (last && m->output.kind != PA_REGNN_LEVELS)
+        if (last && m->output.kind != PA_REGNN_OUTPUT_LEVELS)
           w[i * out + o] += log(start / (1 - start)) / (double)in;
         else if (!last && (layer == 0 || i == o))
           w[i * out + o] += layer == 0 ? 1 / (double)in : 1;
@@ -394,6 +394,10 @@ void pa_regnn_free(pa_regnn *model) {
   pa_allocator allocator = model->policy.allocator;
   release(&model->policy);
   pa__release(&allocator, model);
+}
+
+pa_regnn *pa_policy_regnn(pa_policy *policy) {
+  return policy && policy->class->learner == &learner ? (pa_regnn *)policy : NULL;
 }
 
 pa_policy *pa_regnn_policy(pa_regnn *model) { return model ? &model->policy : NULL; }
@@ -455,16 +459,16 @@ static const struct word {
   const char *name;
   int value;
   const char *text;
-} words[] = {{PA_REGNN_OUTPUT, "output", PA_REGNN_BERNOULLI, "bernoulli"},
-             {PA_REGNN_OUTPUT, "output", PA_REGNN_LEVELS, "levels"},
-             {PA_REGNN_OUTPUT, "output", PA_REGNN_CONTINUOUS, "continuous"},
+} words[] = {{PA_REGNN_OUTPUT, "output", PA_REGNN_OUTPUT_BERNOULLI, "bernoulli"},
+             {PA_REGNN_OUTPUT, "output", PA_REGNN_OUTPUT_LEVELS, "levels"},
+             {PA_REGNN_OUTPUT, "output", PA_REGNN_OUTPUT_CONTINUOUS, "continuous"},
              {PA_REGNN_SHIFT, "shift", PA_REGNN_SHIFT_SCALE, "scale"},
              {PA_REGNN_SHIFT, "shift", PA_REGNN_SHIFT_SPECTRAL, "spectral"},
              {PA_REGNN_SHIFT, "shift", PA_REGNN_SHIFT_SHARE, "share"},
              {PA_REGNN_SHIFT, "shift", PA_REGNN_SHIFT_BOUNDED, "bounded"},
-             {PA_REGNN_ACTIVATION, "activation", PA_REGNN_RELU, "relu"},
-             {PA_REGNN_ACTIVATION, "activation", PA_REGNN_TANH, "tanh"},
-             {PA_REGNN_ACTIVATION, "activation", PA_REGNN_ABSOLUTE, "absolute"}};
+             {PA_REGNN_ACTIVATION, "activation", PA_REGNN_ACTIVATION_RELU, "relu"},
+             {PA_REGNN_ACTIVATION, "activation", PA_REGNN_ACTIVATION_TANH, "tanh"},
+             {PA_REGNN_ACTIVATION, "activation", PA_REGNN_ACTIVATION_ABSOLUTE, "absolute"}};
 
 /* Options that are whole numbers in a file, and what they are if the file does not say: a file of taps alone is the
  * paper's network. */
@@ -533,12 +537,12 @@ static pa_status read_options(const pa_model_file *file, double options[OPTIONS]
     options[numbers[k].key - FIRST_OPTION] = (double)value;
   }
   pa_status status =
-      read_word(file, PA_REGNN_OUTPUT, "output", PA_REGNN_BERNOULLI, &options[PA_REGNN_OUTPUT - FIRST_OPTION]);
+      read_word(file, PA_REGNN_OUTPUT, "output", PA_REGNN_OUTPUT_BERNOULLI, &options[PA_REGNN_OUTPUT - FIRST_OPTION]);
   if (status == PA_OK)
     status = read_word(file, PA_REGNN_SHIFT, "shift", PA_REGNN_SHIFT_SCALE, &options[PA_REGNN_SHIFT - FIRST_OPTION]);
   if (status == PA_OK)
-    status =
-        read_word(file, PA_REGNN_ACTIVATION, "activation", PA_REGNN_RELU, &options[PA_REGNN_ACTIVATION - FIRST_OPTION]);
+    status = read_word(file, PA_REGNN_ACTIVATION, "activation", PA_REGNN_ACTIVATION_RELU,
+                       &options[PA_REGNN_ACTIVATION - FIRST_OPTION]);
   if (status == PA_OK && check_options(options) != PA_OK)
     status =
         pa__fail(PA_ERROR_FORMAT, "%s: inputs and state_features are 0: the model has no input", pa__model_path(file));

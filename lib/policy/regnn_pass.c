@@ -124,9 +124,9 @@ static void node_inputs(const pa__la *la, const pa__regnn_shape *shape, const pa
 
 /* z = activation(y); y and z may be the same for ReLU, which is already done. */
 static void activate(const pa__la *la, int activation, size_t n, const double *y, double *z) {
-  if (activation == PA_REGNN_ABSOLUTE)
+  if (activation == PA_REGNN_ACTIVATION_ABSOLUTE)
     for (size_t k = 0; k < n; k++) z[k] = fabs(y[k]);
-  if (activation == PA_REGNN_TANH) {
+  if (activation == PA_REGNN_ACTIVATION_TANH) {
     for (size_t k = 0; k < n; k++) z[k] = 2 * y[k];
     la->sigmoid(n, z, z);
     for (size_t k = 0; k < n; k++) z[k] = 2 * z[k] - 1;
@@ -137,10 +137,10 @@ static void activate(const pa__la *la, int activation, size_t n, const double *y
 static void activate_backward(int activation, size_t n, const double *restrict y, const double *restrict z,
                               double *restrict d) {
   switch (activation) {
-  case PA_REGNN_ABSOLUTE:
+  case PA_REGNN_ACTIVATION_ABSOLUTE:
     for (size_t k = 0; k < n; k++) d[k] = y[k] > 0 ? d[k] : y[k] < 0 ? -d[k] : 0;
     break;
-  case PA_REGNN_TANH:
+  case PA_REGNN_ACTIVATION_TANH:
     for (size_t k = 0; k < n; k++) d[k] *= 1 - z[k] * z[k];
     break;
   default:
@@ -164,7 +164,7 @@ void KERNEL(regnn_forward)(const pa__la *la, const pa__regnn_shape *shape, const
     for (size_t k = 1; k < taps; k++)
       (shape->transposed ? la->shift_transposed : la->shift)(l, node(power, l, k * in), &t->shift,
                                                              node(power, l, (k - 1) * in), in);
-    bool last = layer + 1 == shape->layers, relu = !last && shape->activation == PA_REGNN_RELU;
+    bool last = layer + 1 == shape->layers, relu = !last && shape->activation == PA_REGNN_ACTIVATION_RELU;
     double *z = last ? t->output : t->power[layer + 1], *y = t->linear[layer] ? t->linear[layer] : z;
     const double *weights = w->layer[layer], *bias = shape->bias ? weights + taps * in * out : NULL;
     la->dense(n, taps * in, out, power, weights, bias, relu, y);

@@ -469,6 +469,10 @@ void pa_uwmmse_free(pa_uwmmse *model) {
   pa__release(&allocator, model);
 }
 
+pa_uwmmse *pa_policy_uwmmse(pa_policy *policy) {
+  return policy && policy->class->learner == &learner ? (pa_uwmmse *)policy : NULL;
+}
+
 pa_policy *pa_uwmmse_policy(pa_uwmmse *model) { return model ? &model->policy : NULL; }
 
 int32_t pa_uwmmse_architecture(const pa_uwmmse *model) {

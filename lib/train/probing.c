@@ -139,18 +139,17 @@ static pa_status probe(pa__run *r, const double *power, double *reward, bool *sk
   struct probing *own = r->own;
   const pa__problem *p = own->problem;
   size_t count = own->states.batch * p->rewards;
-  char before[512];
+  unsigned before = pa__failures();
   for (size_t k = 0; k < count; k++) reward[k] = NAN;
-  snprintf(before, sizeof before, "%s", pa_last_error());
   int32_t code = p->reward(p->user, &own->states, power, reward, p->rewards);
   if (code == PA_CALLBACK_SKIP) {
     *skip = true;
     return PA_OK;
   }
-  if (code == PA_CALLBACK_ABORT && strcmp(before, pa_last_error()) != 0) {
-    snprintf(before, sizeof before, "%s", pa_last_error());
-    return pa__fail(PA_ERROR_CALLBACK, "the reward callback aborted at step %.0f: %.400s", r->trainer->progress.step,
-                    before);
+  if (code == PA_CALLBACK_ABORT && pa__failures() != before) {
+    char why[400];
+    snprintf(why, sizeof why, "%s", pa_last_error());
+    return pa__fail(PA_ERROR_CALLBACK, "the reward callback aborted at step %.0f: %s", r->trainer->progress.step, why);
   }
   pa_status status = pa__callback_status(code, "reward", r->trainer->progress.step);
   for (size_t k = 0; k < count && status == PA_OK; k++)
@@ -264,7 +263,7 @@ static void value_samples(pa__run *r) {
     size += fabs(own->value[s]) / (double)samples;
   }
   track(&p->scale, size, p->step == 0);
-  bool continuous = output_of(r)->kind == PA_REGNN_CONTINUOUS;
+  bool continuous = output_of(r)->kind == PA_REGNN_OUTPUT_CONTINUOUS;
   for (size_t s = 0; s < samples; s++) {
     if (p->scale > 0) own->value[s] /= p->scale;
     if (continuous) own->value[s] -= charge(own, own->power + s * own->states.links);
@@ -332,7 +331,7 @@ static pa_status model_gradient(pa__run *r, bool *skip) {
 static void add_charge(pa__run *r) {
   struct probing *own = r->own;
   size_t n = own->states.links;
-  if (output_of(r)->kind == PA_REGNN_CONTINUOUS && !own->problem->reward_gradient) return;
+  if (output_of(r)->kind == PA_REGNN_OUTPUT_CONTINUOUS && !own->problem->reward_gradient) return;
   for (size_t b = 0; b < r->batch; b++)
     for (size_t i = 0; i < n; i++) {
       double price = own->price[i] * own->states.limit[i] / (double)r->batch;
@@ -537,6 +536,7 @@ static pa_status probe_held_out(pa__run *r, double offset) {
   for (size_t done = 0, count; done < r->held_out; done += count) {
     bool skip = false;
     count = r->held_out - done < r->batch ? r->held_out - done : r->batch;
+    if (atomic_load(&r->trainer->stop)) return PA_STOPPED;
     pa_status status = take_batch(r, true, done, count, fill_task);
     if (status != PA_OK) return status;
     for (size_t k = 0; k < count * n; k++)

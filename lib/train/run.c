@@ -149,6 +149,7 @@ static pa_status run(pa__run *r, uint64_t steps) {
     if (status == PA_OK && due) status = report(t);
     if (status == PA_OK && atomic_load(&t->stop)) status = PA_STOPPED;
   }
+  atomic_store(&t->stop, 0); /* the last look is not stopped by what stopped the steps */
   pa_status finished = finish(r, !r->method->probes || (stepped && status >= 0));
   if (status == PA_OK) status = finished;
   return status == PA_OK ? feasibility(t) : status;
@@ -183,10 +184,10 @@ pa_status pa_trainer_run(pa_trainer *trainer, uint64_t steps) {
                .method = trainer->problem.reward ? &pa__probing : &pa__ascent,
                .threads = (size_t)pa__trainer_value(trainer, PA_TRAINER_THREADS)};
   trainer->running = true;
+  atomic_store(&trainer->stop, 0);
   status = begin(&r);
   if (status == PA_OK) status = run(&r, steps);
   end(&r);
-  atomic_store(&trainer->stop, 0);
   trainer->running = false;
   return status;
 }

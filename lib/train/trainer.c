@@ -60,6 +60,12 @@ pa_status pa_trainer_create_on_states(pa_trainer **out, pa_policy *policy, const
   return create(out, policy, pa__source_of_states(states, seed), seed, allocator);
 }
 
+size_t pa_trainer_links(const pa_trainer *trainer) { return trainer ? pa__source_links(&trainer->source) : 0; }
+
+size_t pa_trainer_rewards(const pa_trainer *trainer) {
+  return trainer && trainer->problem.reward ? trainer->problem.rewards : 0;
+}
+
 void pa_trainer_free(pa_trainer *trainer) {
   if (!trainer) return;
   if (trainer->free_user) trainer->free_user(trainer->user);
@@ -136,20 +142,20 @@ pa_status pa_trainer_stat(const pa_trainer *trainer, int32_t what, double *value
   const struct {
     int32_t what;
     double value;
-  } stats[] = {{PA_TRAINER_STEP, p->step},
-               {PA_TRAINER_RATE, p->rate},
-               {PA_TRAINER_HELD_OUT_RATE, p->last.rate},
-               {PA_TRAINER_BEST_RATE, best->rate},
-               {PA_TRAINER_BEST_STEP, trainer->kept_step > 0 ? trainer->kept_step : p->best_step},
-               {PA_TRAINER_GRADIENT_NORM, p->gradient_norm},
-               {PA_TRAINER_DROPPED, p->dropped},
-               {PA_TRAINER_STEP_RATE, p->step_rate},
-               {PA_TRAINER_BASELINE_RATE, free_of_model || isnan(p->best.rate) ? NAN : p->baseline_rate},
-               {PA_TRAINER_POWER, free_of_model ? p->last.power : NAN},
-               {PA_TRAINER_BEST_POWER, free_of_model ? best->power : NAN},
-               {PA_TRAINER_VIOLATION, free_of_model ? p->last.worst : NAN},
-               {PA_TRAINER_BEST_VIOLATION, free_of_model ? best->worst : NAN},
-               {PA_TRAINER_POWER_DUAL, power_dual(trainer)}};
+  } stats[] = {{PA_TRAINER_STAT_STEP, p->step},
+               {PA_TRAINER_STAT_RATE, p->rate},
+               {PA_TRAINER_STAT_HELD_OUT_RATE, p->last.rate},
+               {PA_TRAINER_STAT_BEST_RATE, best->rate},
+               {PA_TRAINER_STAT_BEST_STEP, trainer->kept_step > 0 ? trainer->kept_step : p->best_step},
+               {PA_TRAINER_STAT_GRADIENT_NORM, p->gradient_norm},
+               {PA_TRAINER_STAT_DROPPED, p->dropped},
+               {PA_TRAINER_STAT_STEP_RATE, p->step_rate},
+               {PA_TRAINER_STAT_BASELINE_RATE, free_of_model || isnan(p->best.rate) ? NAN : p->baseline_rate},
+               {PA_TRAINER_STAT_POWER, free_of_model ? p->last.power : NAN},
+               {PA_TRAINER_STAT_BEST_POWER, free_of_model ? best->power : NAN},
+               {PA_TRAINER_STAT_VIOLATION, free_of_model ? p->last.worst : NAN},
+               {PA_TRAINER_STAT_BEST_VIOLATION, free_of_model ? best->worst : NAN},
+               {PA_TRAINER_STAT_POWER_DUAL, power_dual(trainer)}};
   for (size_t k = 0; k < sizeof stats / sizeof stats[0]; k++)
     if (stats[k].what == what) {
       *value = stats[k].value;

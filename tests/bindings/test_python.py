@@ -22,7 +22,11 @@ import traceback
 import unittest
 import weakref
 
-import numpy as np
+try:
+    import numpy as np
+except ImportError as error:
+    print(f"skipped: {error}")
+    sys.exit(77)
 
 import powalloc as pa
 from powalloc._library import library
@@ -864,7 +868,9 @@ class ModelFree(Case):
         _, trainer = self.prober()
         trainer.set_reward(pa.rewards.CAPACITY)
         trainer.add_constraint(pa.Constraint.MIN_REWARD, 1e3)
+        self.assertIsNone(trainer.infeasibility)
         self.assertEqual(trainer.run(5), pa.Status.INFEASIBLE)
+        self.assertIn("must be at", trainer.infeasibility)
 
     def test_wrong_constraints(self):
         _, trainer = self.prober()

@@ -10,7 +10,7 @@ end
 """
     REGNN(; seed = 0, options...)
 
-Random edge graph neural network with untrained weights: `REGNN(layers = 4, output = REGNN_LEVELS)`.
+Random edge graph neural network with untrained weights: `REGNN(layers = 4, output = REGNN_OUTPUT_LEVELS)`.
 """
 struct REGNN <: Resource
     handle::Handle

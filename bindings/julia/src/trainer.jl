@@ -190,9 +190,9 @@ states. Exceptions of callbacks are thrown again after the call; Ctrl-C ends the
 `INFEASIBLE`.
 """
 function run!(trainer::Trainer, steps::Integer; progress = nothing, every::Integer = 100)
-    last = statistic(trainer, TRAINER_STEP) + steps
+    last = statistic(trainer, TRAINER_STAT_STEP) + steps
     callback = Callback() do # in every step, so that Ctrl-C is heard
-        step = statistic(trainer, TRAINER_STEP)
+        step = statistic(trainer, TRAINER_STAT_STEP)
         if progress !== nothing && (step % every == 0 || step == last)
             return progress(trainer)
         end
@@ -213,7 +213,7 @@ end
 "Ends the run after its present step; from any thread."
 request_stop(trainer::Trainer) = @ccall library.pa_trainer_request_stop(trainer::Ptr{Cvoid})::Cvoid
 
-"A number that the trainer tells of its run, `TRAINER_STEP` or another; NaN where there is none yet."
+"A number that the trainer tells of its run, `TRAINER_STAT_STEP` or another; NaN where there is none yet."
 function statistic(trainer::Trainer, what::Int32)
     found = Ref{Cdouble}()
     check(@ccall library.pa_trainer_stat(trainer::Ptr{Cvoid}, what::Int32, found::Ref{Cdouble})::Int32)

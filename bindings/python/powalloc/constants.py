@@ -48,14 +48,14 @@ class Shift(IntEnum):
 
 
 class Activation(IntEnum):
-    """Activations between the layers of a REGNN (PA_REGNN_*)."""
+    """Activations between the layers of a REGNN (PA_REGNN_ACTIVATION_*)."""
     RELU = 1
     TANH = 2
     ABSOLUTE = 3
 
 
 class Output(IntEnum):
-    """What the outputs of a REGNN mean (PA_REGNN_*)."""
+    """What the outputs of a REGNN mean (PA_REGNN_OUTPUT_*)."""
     BERNOULLI = 1
     LEVELS = 2
     CONTINUOUS = 3
@@ -79,7 +79,7 @@ class Constraint(IntEnum):
 
 
 class Statistic(IntEnum):
-    """Numbers that a trainer tells (PA_TRAINER_*): the properties of Trainer."""
+    """Numbers that a trainer tells (PA_TRAINER_STAT_*): the properties of Trainer."""
     STEP = 1
     RATE = 2
     HELD_OUT_RATE = 3

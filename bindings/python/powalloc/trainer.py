@@ -9,7 +9,7 @@ import numpy as np
 
 from . import _signatures
 from ._arrays import parameters, view
-from ._library import Tunable, callback, library, make, number
+from ._library import Tunable, callback, library, make, number, text
 from .constants import Statistic, Status
 from .network import Network
 from .rewards import LibraryGradient, LibraryReward
@@ -36,7 +36,7 @@ class Trainer(Tunable):
         of_network = isinstance(source, Network)
         create = library.pa_trainer_create if of_network else library.pa_trainer_create_on_states
         super().__init__(make(create, policy.handle, source.handle, seed, policy=policy.handle, source=source.handle))
-        self._links = self._rewards = source.links
+        self.infeasibility = None
         self.set(**keys)
 
     # ---- the problem of model-free training ----
@@ -52,12 +52,11 @@ class Trainer(Tunable):
             gradient (batch, links): the derivative in power of the sum of the rewards times weight (rewards,). It is
             then followed in place of the score function.
         """
-        rewards = self._links if rewards is None else rewards
+        rewards = library.pa_trainer_links(self.handle) if rewards is None else rewards
         thunk, user = _reward_thunk(reward)
         slope = _gradient_thunk(gradient)
         library.pa_trainer_set_reward(self.handle, rewards, thunk, user, _signatures.pa_free_fn())
         self._keep("reward", (thunk, user))
-        self._rewards = rewards
         library.pa_trainer_set_reward_gradient(self.handle, slope)
         self._keep("gradient", slope)
 
@@ -121,14 +120,14 @@ class Trainer(Tunable):
     @property
     def mean_rewards(self):
         """Mean rewards (rewards,) on the held-out states with the weights kept: a new array."""
-        rewards = np.empty(self._rewards)
+        rewards = np.empty(library.pa_trainer_rewards(self.handle))
         library.pa_trainer_mean_rewards(self.handle, rewards, rewards.size)
         return rewards
 
     @property
     def link_weights(self):
         """Weights (links,) that a policy with Input.WEIGHT was trained with, for States.set_weights(): a new array."""
-        weights = np.empty(self._links)
+        weights = np.empty(library.pa_trainer_links(self.handle))
         library.pa_trainer_link_weights(self.handle, weights, weights.size)
         return weights
 
@@ -142,7 +141,7 @@ class Trainer(Tunable):
         However it ends, the policy then has the weights that were best on the held-out states. Exceptions of callbacks
         come out as they are. Ctrl-C ends the run after its present step and raises KeyboardInterrupt.
 
-        Returns Status.OK, STOPPED, or INFEASIBLE: no weights met every constraint.
+        Returns Status.OK, STOPPED, or INFEASIBLE: no weights met every constraint, and infeasibility says which.
         """
         last = self.step + steps
 
@@ -156,7 +155,9 @@ class Trainer(Tunable):
         self._set_progress(callback(_signatures.pa_progress_fn, tell))
         try:
             with _interrupts_put_off(self.request_stop):
-                return Status(library.pa_trainer_run(self.handle, steps))
+                status = Status(library.pa_trainer_run(self.handle, steps))
+            self.infeasibility = text(library.pa_last_error()) if status is Status.INFEASIBLE else None
+            return status
         finally:
             self._set_progress(_signatures.pa_progress_fn())
 
