@@ -5,6 +5,7 @@
 #include "uwmmse_pass.h"
 
 #include <math.h>
+#include <powalloc/regnn.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,10 +20,12 @@ struct pa_uwmmse {
   size_t *place;   /* [weight_count], see map_places() */
   double *sharers; /* [packed size] */
   pa__uwmmse_weights packed;
+  pa__output output; /* of model-free training: the logit of the power as a part of the limit */
 };
 
 static pa__uwmmse_forward_fn *const forward[] = KERNEL_TABLE(uwmmse_forward);
 static pa__uwmmse_rate_fn *const rate_of[] = KERNEL_TABLE(uwmmse_rate);
+static pa__uwmmse_rate_slope_fn *const rate_slope[] = KERNEL_TABLE(uwmmse_rate_slope);
 static pa__uwmmse_backward_fn *const backward[] = KERNEL_TABLE(uwmmse_backward);
 
 /* ---- weights: the public order and the packed one ---- */
@@ -120,6 +123,7 @@ pa__uwmmse_tape pa__uwmmse_tape_take(pa__arena *arena, const pa__uwmmse_shape *s
                {&t.log_ratio, s->extended ? layers : 0},
                {&t.growth, s->extended ? layers : 0},
                {&t.scratch, PA__UWMMSE_SCRATCH},
+               {&t.d_v, with_backward ? 1 : 0},
                {&t.d_gate, with_backward ? gcns : 0},
                {&t.d_head, with_backward ? 2 * gcns : 0},
                {&t.d_hidden, with_backward ? hidden : 0}};
@@ -203,6 +207,7 @@ static size_t gradient(const pa_policy *policy, const pa_states *states, double 
     double rates[PA__WIDEST];
     forward[la->set](la, shape, &m->packed, states, &block, &w.tape);
     rate_of[la->set](la, shape, &block, &w.tape, rates);
+    rate_slope[la->set](la, shape, &block, &w.tape);
     backward[la->set](la, shape, &m->packed, &block, &w.tape, w.per_sample);
     memcpy(rate + first, rates, block.count * sizeof(double));
     dropped += gather_samples(m, &block, sample_clip, rates, &w);
@@ -262,6 +267,89 @@ static pa__recipe recipe(const pa_policy *policy, bool family) {
   return recipe;
 }
 
+/* ---- model-free ---- */
+
+/* Powers this near to nothing or to the limit count as that near, so that their logit is finite. */
+#define EDGE 1e-6
+
+static const pa__output *output(const pa_policy *policy) { return &model_of(policy)->output; }
+
+static pa_status check(const pa_policy *policy, const pa_states *states) {
+  (void)policy;
+  (void)states;
+  return PA_OK;
+}
+
+/* The initial weights are WMMSE's, a good start as it is. */
+static void prepare(pa_policy *policy, const pa_states *states, double share) {
+  (void)policy;
+  (void)states;
+  (void)share;
+}
+
+static void get_scales(const pa_policy *policy, double *snr, double *deviation) {
+  *snr = 1;
+  *deviation = model_of(policy)->output.deviation;
+}
+
+static void set_scales(pa_policy *policy, double snr, double deviation) {
+  (void)snr;
+  ((pa_uwmmse *)policy)->output.deviation = deviation;
+}
+
+/* One tape a block, and the gradient of a block's samples. */
+static void tape_workspace(const pa_policy *policy, size_t samples, size_t links, pa__arena *arena) {
+  const pa__uwmmse_shape *shape = &model_of(policy)->shape;
+  pa__layout layout = pa__layout_choose(pa__la_best(), links, samples);
+  for (size_t first = 0; first < samples; first += layout.width) pa__uwmmse_tape_take(arena, shape, &layout, true);
+  pa__arena_take(arena, pa__uwmmse_packed_size(shape), layout.width * sizeof(double));
+}
+
+static void learner_forward(const pa_policy *policy, const pa_states *states, double *y, void *work) {
+  const pa_uwmmse *m = model_of(policy);
+  const pa__la table = pa__la_training(states->links), *la = &table;
+  pa__layout l = pa__layout_choose(la, states->links, states->batch);
+  pa__arena arena = {work, 0};
+  for (size_t first = 0; first < states->batch; first += l.width) {
+    pa__uwmmse_tape tape = pa__uwmmse_tape_take(&arena, &m->shape, &l, true);
+    pa__block block = pa__block_at(states, l, first);
+    forward[la->set](la, &m->shape, &m->packed, states, &block, &tape);
+    const double *v = tape.v + m->shape.layers * l.length;
+    for (size_t s = 0; s < block.count; s++)
+      for (size_t i = 0; i < states->links; i++) {
+        double power = v[i * l.width + s] * v[i * l.width + s];
+        power = fmin(fmax(power, EDGE), 1 - EDGE);
+        y[(first + s) * states->links + i] = log(power / (1 - power));
+      }
+  }
+}
+
+static void learner_backward(const pa_policy *policy, const pa_states *states, const double *dy, double *gradient,
+                             void *work) {
+  const pa_uwmmse *m = model_of(policy);
+  const pa__la table = pa__la_training(states->links), *la = &table;
+  size_t packed = pa__uwmmse_packed_size(&m->shape), n = states->links;
+  pa__layout l = pa__layout_choose(la, n, states->batch);
+  pa__arena arena = {work, 0}, behind = {work, 0};
+  for (size_t first = 0; first < states->batch; first += l.width) pa__uwmmse_tape_take(&behind, &m->shape, &l, true);
+  double *per_sample = pa__arena_take(&behind, packed, l.width * sizeof(double));
+  for (size_t first = 0; first < states->batch; first += l.width) {
+    pa__uwmmse_tape tape = pa__uwmmse_tape_take(&arena, &m->shape, &l, true);
+    pa__block block = pa__block_at(states, l, first);
+    const double *last = tape.v + m->shape.layers * l.length;
+    memset(tape.d_v, 0, l.length * sizeof(double));
+    for (size_t s = 0; s < block.count; s++)
+      for (size_t i = 0; i < n; i++) {
+        double v = last[i * l.width + s]; /* d logit(v^2) / d v = 2 / (v (1 - v^2)) */
+        if (v * v > EDGE && v * v < 1 - EDGE)
+          tape.d_v[i * l.width + s] = dy[(first + s) * n + i] * 2 / (v * (1 - v * v));
+      }
+    backward[la->set](la, &m->shape, &m->packed, &block, &tape, per_sample);
+    for (size_t k = 0; k < m->weight_count; k++)
+      for (size_t s = 0; s < block.count; s++) gradient[k] += per_sample[m->place[k] * l.width + s];
+  }
+}
+
 static const pa__learner_class learner = {.weight_count = learner_weight_count,
                                           .get_weights = learner_get,
                                           .set_weights = learner_set,
@@ -270,7 +358,15 @@ static const pa__learner_class learner = {.weight_count = learner_weight_count,
                                           .recipe = recipe,
                                           .gradient_workspace = gradient_workspace,
                                           .gradient = gradient,
-                                          .rates = rates};
+                                          .rates = rates,
+                                          .output = output,
+                                          .check = check,
+                                          .prepare = prepare,
+                                          .get_scales = get_scales,
+                                          .set_scales = set_scales,
+                                          .tape_workspace = tape_workspace,
+                                          .forward = learner_forward,
+                                          .backward = learner_backward};
 
 static void release(pa_policy *policy) {
   pa_uwmmse *m = (pa_uwmmse *)policy;
@@ -302,6 +398,7 @@ static pa_status create(pa_uwmmse **out, bool extended, size_t layers, size_t hi
                                 .hidden = hidden,
                                 .features = extended ? FEATURES : 1,
                                 .gcns = 2 * layers + extended};
+  m->output = (pa__output){.kind = PA_REGNN_OUTPUT_CONTINUOUS, .count = 1, .deviation = .3};
   m->weight_count = weight_count(&m->shape);
   m->weights = pa__allocate(&m->policy.allocator, m->weight_count, sizeof(double));
   m->memory = pa__allocate(&m->policy.allocator, pa__uwmmse_packed_size(&m->shape), sizeof(double));

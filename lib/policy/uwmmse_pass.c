@@ -219,10 +219,15 @@ void KERNEL(uwmmse_rate)(const pa__la *la, const pa__uwmmse_shape *shape, const 
       rate[s] += INV_LN2 * t->gains.weight[i * l->width + s] * nats[i * l->width + s];
 }
 
-/* d rate / d v of the last v. d_interference: scratch. */
-static void rate_backward(const pa__la *la, const pa__layout *l, const pa__uwmmse_tape *t, const double *restrict v,
-                          const double *restrict interference, double *restrict d_interference, double *restrict d_v) {
-  const double *restrict direct = t->gains.direct, *restrict weight = t->gains.weight;
+pa__uwmmse_rate_slope_fn KERNEL(uwmmse_rate_slope);
+
+void KERNEL(uwmmse_rate_slope)(const pa__la *la, const pa__uwmmse_shape *shape, const pa__block *block,
+                               const pa__uwmmse_tape *t) {
+  const pa__layout *l = &block->layout;
+  const double *restrict v = node(t->v, l, shape->layers), *restrict direct = t->gains.direct,
+                         *restrict weight = t->gains.weight,
+                         *restrict interference = node(t->interference, l, shape->layers);
+  double *restrict d_interference = node(t->scratch, l, 1), *restrict d_v = t->d_v;
   size_t n = l->length;
   for (size_t k = 0; k < n; k++) {
     double received = interference[k] + direct[k] * v[k] * v[k];
@@ -300,8 +305,7 @@ void KERNEL(uwmmse_backward)(const pa__la *la, const pa__uwmmse_shape *shape, co
   pa__uwmmse_weights d = pa__uwmmse_packed_view(shape, gradient, width);
   double *w = node(t->scratch, l, 1), *q = node(t->scratch, l, 2), *d_denominator = node(t->scratch, l, 3),
          *d_w = node(t->scratch, l, 4), *d_received = node(t->scratch, l, 5), *d_power = node(t->scratch, l, 6),
-         *d_v = node(t->scratch, l, 7), *d_interference = q;
-  rate_backward(la, l, t, node(t->v, l, shape->layers), node(t->interference, l, shape->layers), d_interference, d_v);
+         *d_v = t->d_v, *d_interference = q;
   for (size_t layer = shape->layers; layer-- > 0;) {
     const double *v = node(t->v, l, layer), *a = node(t->gate, l, 2 * layer), *b = node(t->gate, l, 2 * layer + 1);
     const double *interference = node(t->interference, l, layer), *denominator = node(t->denominator, l, layer);

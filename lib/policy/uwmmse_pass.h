@@ -5,7 +5,7 @@
 #include "../la/kernel_set.h"
 #include "policy.h"
 
-enum { PA__UWMMSE_SCRATCH = 8 };
+enum { PA__UWMMSE_SCRATCH = 7 };
 
 /* Shape of a model. GCNs are numbered a(1), b(1), ..., a(K), b(K), then the start's (extended only). */
 typedef struct pa__uwmmse_shape {
@@ -47,6 +47,7 @@ typedef struct pa__uwmmse_tape {
   double *denominator;                /* [layers] */
   double *log_ratio, *growth;         /* [layers], extended: log(z / v), (z / v)^(1 + tau) */
   double *scratch;                    /* [PA__UWMMSE_SCRATCH] */
+  double *d_v;                        /* backward only: of the last v on entry */
   double *d_gate, *d_head, *d_hidden; /* backward only, as those above */
 } pa__uwmmse_tape;
 
@@ -59,16 +60,21 @@ typedef void pa__uwmmse_forward_fn(const pa__la *la, const pa__uwmmse_shape *sha
 /* Weighted sum-rates [block width] in bit/s/Hz after a forward pass. */
 typedef void pa__uwmmse_rate_fn(const pa__la *la, const pa__uwmmse_shape *shape, const pa__block *block,
                                 const pa__uwmmse_tape *tape, double *rate);
-/* Gradient of each sample's rate, after forward and rate: laid out as the packed weights, [block width] numbers each.
- */
+/* tape->d_v of each sample's rate, after forward and rate. */
+typedef void pa__uwmmse_rate_slope_fn(const pa__la *la, const pa__uwmmse_shape *shape, const pa__block *block,
+                                      const pa__uwmmse_tape *tape);
+/* From tape->d_v to the gradient of each sample: laid out as the packed weights, [block width] numbers each. Overwrites
+ * d_v. */
 typedef void pa__uwmmse_backward_fn(const pa__la *la, const pa__uwmmse_shape *shape, const pa__uwmmse_weights *weights,
                                     const pa__block *block, const pa__uwmmse_tape *tape, double *gradient);
 
 #define PA__DECLARE_FORWARD(name) extern pa__uwmmse_forward_fn name
 #define PA__DECLARE_RATE(name) extern pa__uwmmse_rate_fn name
+#define PA__DECLARE_RATE_SLOPE(name) extern pa__uwmmse_rate_slope_fn name
 #define PA__DECLARE_BACKWARD(name) extern pa__uwmmse_backward_fn name
 KERNEL_DECLARE(PA__DECLARE_FORWARD, uwmmse_forward);
 KERNEL_DECLARE(PA__DECLARE_RATE, uwmmse_rate);
+KERNEL_DECLARE(PA__DECLARE_RATE_SLOPE, uwmmse_rate_slope);
 KERNEL_DECLARE(PA__DECLARE_BACKWARD, uwmmse_backward);
 
 #endif

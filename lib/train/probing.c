@@ -401,6 +401,13 @@ static pa_status check_signal(pa__run *r, double largest) {
                   r->trainer->progress.step + 1, PATIENCE, r->trainer->estimates.reward[0]);
 }
 
+/* Whether a gradient ever moved the weights: a policy that is at its edges later has learned to be. */
+static bool has_moved(const pa_trainer *t) {
+  for (size_t k = 0; k < t->weight_count; k++)
+    if (t->adam.square[k] > 0) return true;
+  return false;
+}
+
 /* After the gradient: a policy whose outputs no weight moves, or that has gone silent. */
 static pa_status check_policy(pa__run *r) {
   struct probing *own = r->own;
@@ -409,7 +416,7 @@ static pa_status check_policy(pa__run *r) {
   double pull = 0, gradient = 0, power = 0, limit = 0, dual = 0;
   for (size_t k = 0; k < numbers; k++) pull = fmax(pull, fabs(own->dy[k]));
   for (size_t k = 0; k < t->weight_count; k++) gradient = fmax(gradient, fabs(r->gradient[k]));
-  own->dead = pull > 0 && gradient == 0 ? own->dead + 1 : 0;
+  own->dead = pull > 0 && gradient == 0 && !has_moved(t) ? own->dead + 1 : 0;
   if (own->dead >= PATIENCE)
     return pa__fail(PA_ERROR_NUMERIC,
                     "step %.0f: the policy is dead: its outputs have not depended on its weights for %d steps; start "
