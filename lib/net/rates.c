@@ -11,6 +11,7 @@ static void sinr_of_columns(const pa_states *s, const double *h, const double *p
   size_t n = s->links;
   for (size_t k = 0; k < count; k++) interference[k] = s->noise[first + k];
   for (size_t i = 0; i < n; i++) {
+    if (power[i] == 0) continue;
     const double *row = h + i * n + first;
     size_t own = i >= first && i < first + count ? i - first : count;
     for (size_t k = 0; k < own; k++) interference[k] += row[k] * row[k] * power[i];
