@@ -152,7 +152,9 @@ static pa_status probe(pa__run *r, const double *power, double *reward, bool *sk
     return pa__fail(PA_ERROR_CALLBACK, "the reward callback aborted at step %.0f: %s", r->trainer->progress.step, why);
   }
   pa_status status = pa__callback_status(code, "reward", r->trainer->progress.step);
-  for (size_t k = 0; k < count && status == PA_OK; k++)
+  size_t wrong = 0;
+  for (size_t k = 0; k < count; k++) wrong += isfinite(reward[k]) ? 0 : 1;
+  for (size_t k = 0; k < count && wrong > 0 && status == PA_OK; k++)
     if (!isfinite(reward[k]))
       status = pa__fail(PA_ERROR_CALLBACK, "step %.0f: the reward callback left reward[%zu][%zu] at %g%s",
                         r->trainer->progress.step, k / p->rewards, k % p->rewards, reward[k],
