@@ -1379,7 +1379,7 @@ class Regnn(CommandTest):
         for words, part in ((["--utility", "most"], '"most"'), (["--power-budget", "0"], "--power-budget"),
                             (["--output", "some"], '"some"'), (["--hidden", "3"], "--hidden"),
                             (["--architecture", "paper"], "--architecture"), (["--set", "regnn.layers=0"], "regnn.layers"),
-                            (["--min-rate", "0"], "--min-rate"), (["--set", "trainer.actions=0"], "trainer.actions"),
+                            (["--min-rate", "-1"], "--min-rate"), (["--set", "trainer.actions=0"], "trainer.actions"),
                             (["--layers", "65"], "regnn.layers")):
             self.refused(USAGE, [*base, *words], part)
         self.refused(FAILED, [*base, "--min-rate", "r.npy"], "r.npy", "4 elements")

@@ -633,6 +633,50 @@ START_TEST(training_improves_and_keeps_the_budget) {
 }
 END_TEST
 
+/* On states, their weights are the utility's unless it has its own, and reach the model's input. */
+START_TEST(weights_of_states_are_the_utilitys) {
+  struct bench b;
+  const double heavy[LINKS] = {1, 1, 1, 1, 8};
+  double mean[2][LINKS], weights[LINKS];
+  for (int k = 0; k < 2; k++) {
+    pa_states *states;
+    pa_regnn *model;
+    pa_trainer *trainer;
+    const int32_t keys[] = {PA_REGNN_INPUTS};
+    const double inputs[] = {15};
+    open_bench(&b);
+    ok(pa_network_draw_states(b.network, 0, 0, 500, &states, NULL));
+    if (k == 1) ok(pa_states_set_weights(states, heavy, LINKS));
+    ok(pa_regnn_create(&model, keys, inputs, 1, 1, NULL));
+    ok(pa_trainer_create_on_states(&trainer, pa_regnn_policy(model), states, 1, NULL));
+    ok(pa_trainer_set_reward(trainer, LINKS, plain_capacity, NULL, NULL));
+    ok(pa_trainer_run(trainer, 1000));
+    ok(pa_trainer_mean_rewards(trainer, mean[k], LINKS));
+    ok(pa_trainer_link_weights(trainer, weights, LINKS));
+    close_to(weights[4], k == 1 ? 8 / 2.4 : 1, 1e-12);
+    pa_trainer_free(trainer);
+    pa_regnn_free(model);
+    pa_states_free(states);
+    close_bench(&b);
+  }
+  ck_assert_msg(mean[1][4] > 1.2 * mean[0][4], "%g and %g", mean[0][4], mean[1][4]);
+}
+END_TEST
+
+/* A minimum of 0 asks for nothing. */
+START_TEST(no_minimum_has_no_dual) {
+  struct bench b;
+  const double least_of[LINKS] = {0, 0, 0, 0, .3};
+  double dual[LINKS];
+  open_bench(&b);
+  ok(pa_trainer_add_constraint(b.trainer, PA_CONSTRAINT_MIN_REWARD, least_of, LINKS));
+  ck_assert_int_ge(pa_trainer_run(b.trainer, 100), 0);
+  ok(pa_trainer_constraints(b.trainer, dual, NULL, LINKS));
+  ck_assert(dual[0] == 0 && dual[3] == 0);
+  close_bench(&b);
+}
+END_TEST
+
 START_TEST(constraints_are_met_or_said_not_to_be) {
   struct bench b;
   double dual[LINKS], violation[LINKS], weights[LINKS];
@@ -867,6 +911,8 @@ int main(void) {
                                                      utilities_have_their_slopes,
                                                      users_utilities_and_constraints_are_like_the_built_in_ones,
                                                      training_improves_and_keeps_the_budget,
+                                                     weights_of_states_are_the_utilitys,
+                                                     no_minimum_has_no_dual,
                                                      constraints_are_met_or_said_not_to_be,
                                                      budgets_per_link,
                                                      uwmmse_learns_model_free_too,

@@ -184,7 +184,8 @@ PA_API pa_status pa_trainer_set_reward_gradient(pa_trainer *trainer, pa_reward_g
  * @brief Sets the utility.
  * @param trainer the trainer, with a reward
  * @param utility one of the above
- * @param weights [n] w, finite (negative for costs); NULL if n is 0: all 1
+ * @param weights [n] w, finite (negative for costs); NULL if n is 0: those of the states that it is trained on if there
+ * is a reward for each link (pa_states_set_weights()), 1 on a network
  * @param n       0, or the rewards of a sample
  * @since 0.1
  */
@@ -206,7 +207,7 @@ PA_API pa_status pa_trainer_set_utility_callback(pa_trainer *trainer, pa_utility
                                                  pa_free_fn free_user);
 
 #define PA_CONSTRAINT_MEAN_POWER 1 /**< Mean total power <= bound (n = 1), or of each link (n = links), in W. */
-#define PA_CONSTRAINT_MIN_REWARD 2 /**< r_k >= bound > 0: minimum rates. n = 1 or the rewards of a sample. */
+#define PA_CONSTRAINT_MIN_REWARD 2 /**< r_k >= bound >= 0: minimum rates. n = 1 or the rewards of a sample. */
 #define PA_CONSTRAINT_MAX_REWARD 3 /**< r_k <= bound > 0: costs. n = 1 or the rewards of a sample. */
 #define PA_CONSTRAINT_DEMAND 4     /**< r_i >= the mean of the node state's first feature, for each link; n = 0. */
 

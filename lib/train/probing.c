@@ -723,6 +723,10 @@ static pa_status begin(pa__run *r) {
   own->actions = t->problem.reward_gradient ? 1 : (size_t)pa__trainer_value(t, PA_TRAINER_ACTIONS);
   pa_status status = pa__channel_size(r->batch * own->actions, n, &elements);
   if (status != PA_OK) return status;
+  if (!pa__multiply(own->problem->rewards, r->batch * own->actions + own->problem->duals, &elements) ||
+      elements > PTRDIFF_MAX / 64)
+    return pa__fail(PA_ERROR_MEMORY, "%zu rewards of %zu samples overflow the address space", own->problem->rewards,
+                    r->batch * own->actions);
   if (!(own->memory = pa__allocate(allocator, numbers_of(r, own), sizeof(double))) ||
       !(own->states.noise = pa__allocate(allocator, n, 3 * sizeof(double))) ||
       !(own->y_held_out = pa__allocate(allocator, r->held_out * n, own->outputs * sizeof(double))))

@@ -42,7 +42,9 @@ pa_status pa__callback_status(int32_t code, const char *name, double step) {
 
 /* ---- utilities ---- */
 
-static double weight(const pa__problem *p, size_t k) { return p->weights ? p->weights[k] : 1; }
+static double weight(const pa__problem *p, size_t k) {
+  return p->weights ? p->weights[k] : p->link_weights ? p->link_weights[k] : 1;
+}
 
 /* Utilities of positive rewards: those at 0 are lifted, so that a silent link has a slope, if a large one. */
 static pa_status positive(const pa__problem *p, const double *r, double *least) {
@@ -163,7 +165,7 @@ pa_status pa__problem_judge(const pa__problem *p, const pa__means *m, pa__judgem
       bool above = c->kind == PA_CONSTRAINT_MIN_REWARD || c->kind == PA_CONSTRAINT_DEMAND;
       double bound, value = subject(p, c, k, m, &bound), excess = above ? bound - value : value - bound;
       j->violation[at + k] = excess / fmax(bound, DBL_MIN);
-      if (bound == 0) j->violation[at + k] = excess > 0 ? 1 : 0;
+      if (bound == 0) j->violation[at + k] = excess > 0 ? 1 : -1;
     }
   }
   return status;

@@ -21,9 +21,10 @@ typedef struct pa__problem {
   pa_reward_gradient_fn reward_gradient;
   void *user;
   pa_free_fn free_user;
-  int32_t utility;  /* PA_UTILITY_*, 0: the user's */
-  double *weights;  /* [rewards]; NULL: all 1 */
-  double sharpness; /* of the soft minimum */
+  int32_t utility;            /* PA_UTILITY_*, 0: the user's */
+  double *weights;            /* [rewards]; NULL: */
+  const double *link_weights; /* those of the states, if rewards are of links; NULL: all 1 */
+  double sharpness;           /* of the soft minimum */
   pa_utility_fn utility_fn;
   void *utility_user;
   pa_free_fn free_utility_user;

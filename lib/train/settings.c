@@ -124,8 +124,9 @@ pa_status pa_trainer_add_constraint(pa_trainer *t, int32_t kind, const double *b
   if ((status = elements(t, kind, n, &c.count)) != PA_OK) return status;
   if (n > 0 && !bound) return pa__fail(PA_ERROR_ARGUMENT, "bound is NULL");
   for (size_t k = 0; k < n; k++)
-    if (!(bound[k] > 0 && isfinite(bound[k])))
-      return pa__fail(PA_ERROR_ARGUMENT, "bound[%zu] is %g, must be finite and > 0", k, bound[k]);
+    if (!(kind == PA_CONSTRAINT_MIN_REWARD ? bound[k] >= 0 : bound[k] > 0) || !isfinite(bound[k]))
+      return pa__fail(PA_ERROR_ARGUMENT, "bound[%zu] is %g, must be finite and %s 0", k, bound[k],
+                      kind == PA_CONSTRAINT_MIN_REWARD ? ">=" : ">");
   if (n > 0 && !(c.bound = pa__allocate(&t->allocator, c.count, sizeof(double)))) return PA_ERROR_MEMORY;
   for (size_t k = 0; n > 0 && k < c.count; k++) c.bound[k] = bound[n == 1 ? 0 : k];
   if ((status = add(t, c)) != PA_OK) pa__release(&t->allocator, c.bound);
@@ -183,6 +184,8 @@ pa_status pa_trainer_link_weights(const pa_trainer *t, double *weights, size_t n
 pa_status pa__estimates_create(pa_trainer *t) {
   pa__estimates *e = &t->estimates;
   const pa__problem *p = &t->problem;
+  const pa_states *states = t->source.states;
+  t->problem.link_weights = states && p->rewards == p->links ? states->weights : NULL;
   t->problem.sharpness = t->value[PA_TRAINER_SHARPNESS - PA__TRAINER_FIRST_KEY];
   if (t->progress.step > 0 || !p->reward) return PA_OK;
   size_t count = 4 * p->duals + 3 * p->rewards + 2 * p->links;
