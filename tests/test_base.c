@@ -413,18 +413,32 @@ static int32_t everyone_at_half(void *user, const pa_states *states, double *pow
   return PA_CALLBACK_OK;
 }
 
+static int32_t constant_states(void *user, uint64_t stream, uint64_t first, size_t batch, double *h, double *x) {
+  (void)user, (void)stream, (void)first;
+  for (size_t k = 0; k < batch * 4; k++) h[k] = k % 3 ? .3 : 1;
+  for (size_t k = 0; k < batch * 2; k++) x[k] = .1;
+  return PA_CALLBACK_OK;
+}
+
+static int32_t unbounded(void *user, const double *mean, size_t rewards, double *value, double *jacobian, size_t n) {
+  (void)user, (void)mean;
+  for (size_t k = 0; k < n; k++) value[k] = 1;
+  for (size_t k = 0; k < n * rewards; k++) jacobian[k] = 0;
+  return PA_CALLBACK_OK;
+}
+
 static char untouched;
 #define UNTOUCHED ((void *)&untouched)
 
 /* Everything that takes an allocator, or works with the one of its handle, one job after the other; stops at the first
  * that fails, sees that it left its output alone, and frees what there is. */
 static pa_status whole_life(const pa_allocator *allocator) {
-  pa_network *network = NULL, *cells = NULL, *family = NULL, *placed = NULL, *given = NULL;
-  pa_states *states = NULL, *view = NULL;
+  pa_network *network = NULL, *cells = NULL, *family = NULL, *placed = NULL, *given = NULL, *asked = NULL;
+  pa_states *states = NULL, *view = NULL, *told = NULL;
   pa_policy *policy = NULL, *loaded = NULL, *own = NULL;
   pa_uwmmse *model = NULL, *again = NULL;
   pa_regnn *graph = NULL, *graph_again = NULL;
-  pa_trainer *trainer = NULL, *resumed = NULL, *drawing = NULL;
+  pa_trainer *trainer = NULL, *resumed = NULL, *drawing = NULL, *probing = NULL;
   pa_array *array = NULL;
   pa_model_file *file = NULL;
   static const double at[4] = {0, 0, 3, 3}, receiver[2] = {1, 1}, gain[4] = {1, 0.1, 0.2, 1};
@@ -518,6 +532,28 @@ static pa_status whole_life(const pa_allocator *allocator) {
   STEP(pa_trainer_set(drawing, PA_TRAINER_HELD_OUT, 2));
   STEP(pa_trainer_set(drawing, PA_TRAINER_BATCH, 2));
   STEP(pa_trainer_run(drawing, 1));
+  CREATE(asked, pa_network_create_callback(&asked, 2, 1, constant_states, NULL, NULL, allocator));
+  FILL(h, pa_network_draw(asked, 0, 0, 1, h));
+  CREATE(told, pa_network_draw_states(asked, 0, 0, 2, &told, allocator));
+  const int32_t features = PA_REGNN_STATE_FEATURES;
+  const double one = 1, ones[2] = {1, 1};
+  pa_regnn_free(graph_again);
+  graph_again = NULL;
+  CREATE(graph_again, pa_regnn_create(&graph_again, &features, &one, 1, 1, allocator));
+  CREATE(probing, pa_trainer_create(&probing, pa_regnn_policy(graph_again), asked, 1, allocator));
+  STEP(pa_trainer_set_reward(probing, 2, pa_reward_capacity, NULL, NULL));
+  STEP(pa_trainer_set_utility(probing, PA_UTILITY_SUM, ones, 2));
+  STEP(pa_trainer_add_constraint(probing, PA_CONSTRAINT_DEMAND, NULL, 0));
+  STEP(pa_trainer_add_constraint(probing, PA_CONSTRAINT_MEAN_POWER, &one, 1));
+  STEP(pa_trainer_add_constraint_callback(probing, 2, unbounded, NULL, NULL));
+  STEP(pa_trainer_set(probing, PA_TRAINER_HELD_OUT, 4));
+  status = pa_trainer_run(probing, 2);
+  if (status < 0) goto end;
+  STEP(pa_trainer_save(probing, scratch_file()));
+  pa_trainer_free(probing);
+  probing = NULL;
+  CREATE(probing, pa_trainer_create(&probing, pa_regnn_policy(graph_again), asked, 1, allocator));
+  ck_assert_uint_eq(pa_trainer_constraint_count(probing), 0);
   STEP(pa_array_save(scratch_file(), 1, (size_t[]){3}, power));
   CREATE(array, pa_array_load(&array, scratch_file(), allocator));
 #undef STEP
@@ -527,6 +563,7 @@ end:
   pa_trainer_free(trainer);
   pa_trainer_free(resumed);
   pa_trainer_free(drawing);
+  pa_trainer_free(probing);
   pa_array_free(array);
   pa_model_file_free(file);
   pa_policy_free(loaded);
@@ -538,6 +575,8 @@ end:
   pa_regnn_free(graph_again);
   pa_states_free(states);
   pa_states_free(view);
+  pa_states_free(told);
+  pa_network_free(asked);
   pa_network_free(network);
   pa_network_free(cells);
   pa_network_free(family);

@@ -571,7 +571,7 @@ class Allocate(CommandTest):
 
     def test_unknown_policy(self):
         self.refused(USAGE, ["allocate", "--policy", "wmse", "--channel", "h.npy", *NETWORK, "--out", "p.npy"], '"wmse"',
-                     "full-power, equal, random, wmmse,")
+                     "full-power, equal, random, threshold, wmmse,")
 
 
 def paper_model(layers, hidden, seed, scalars=None):
