@@ -50,9 +50,10 @@ static void measure_time(outcome *o, const pa_policy *policy, const pa_states *s
 outcome outcome_of(const char *name, const pa_policy *policy, const pa_states *states, double cap) {
   size_t batch = pa_states_batch(states), links = pa_states_links(states), kept = 0;
   const double *limit = pa_states_power_limit(states), *weights = pa_states_weights(states);
-  outcome o = {.name = name, .samples = batch};
+  outcome o = {.name = name, .samples = batch, .links = links};
   o.sum_rate = need(batch, sizeof *o.sum_rate);
   o.total_power = need(batch, sizeof *o.total_power);
+  o.link_rate = need(links, sizeof *o.link_rate);
   double *power = need(batch * links, sizeof *power), *rate = need(batch * links, sizeof *rate);
   source_must(pa_policy_allocate(policy, states, power, NULL, 0));
   must(pa_rates(states, power, rate));
@@ -63,6 +64,7 @@ outcome outcome_of(const char *name, const pa_policy *policy, const pa_states *s
       within &= p >= 0 && p <= limit[i];
       o.total_power[b] += p;
       o.sum_rate[b] += weights[i] * rate[b * links + i];
+      o.link_rate[i] += rate[b * links + i] / (double)batch;
     }
     kept += (size_t)(within && !(o.total_power[b] > cap * (1 + SLACK)));
   }
@@ -76,4 +78,5 @@ outcome outcome_of(const char *name, const pa_policy *policy, const pa_states *s
 void outcome_free(outcome *o) {
   free(o->sum_rate);
   free(o->total_power);
+  free(o->link_rate);
 }

@@ -8,9 +8,10 @@
 
 typedef struct outcome {
   const char *name;
-  size_t samples;
+  size_t samples, links;
   double *sum_rate;    /* [samples] weighted, bit/s/Hz */
   double *total_power; /* [samples] W */
+  double *link_rate;   /* [links] mean, bit/s/Hz */
   double within;       /* part of the samples whose powers respect their limits and the cap */
   double median, p99;  /* seconds of one allocation, one sample a call */
 } outcome;

@@ -113,6 +113,7 @@ static void one_topology(const setting *s, result *r) {
   for (size_t k = 0; k < METHODS; k++) {
     r->rates[k] = outcomes[k].sum_rate;
     free(outcomes[k].total_power);
+    free(outcomes[k].link_rate);
   }
   pa_states_free(tests);
   pa_uwmmse_free(model);

@@ -4,6 +4,7 @@
 
 #include <cjson/cJSON.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 source_options source = {.network = "adhoc",
@@ -135,6 +136,20 @@ pa_array *source_channels(const char *path, size_t *batch, size_t *links) {
   *batch = rank == 3 ? pa_array_extent(h, 0) : 1;
   *links = pa_array_extent(h, rank - 1);
   return h;
+}
+
+double *rate_or_array(const char *text, const char *option_name, pa_array **array) {
+  char *end;
+  double number = strtod(text, &end);
+  *array = NULL;
+  if (*end)
+    must(pa_array_load(array, text, NULL));
+  else if (!(number >= 0 && isfinite(number)))
+    fail(EXIT_USAGE, "%s: \"%s\" must be finite and >= 0", option_name, text);
+  size_t count = *array ? pa_array_size(*array) : 1;
+  double *numbers = need(count, sizeof *numbers);
+  for (size_t k = 0; k < count; k++) numbers[k] = *array ? pa_array_data(*array)[k] : number;
+  return numbers;
 }
 
 void source_weigh(pa_states *states) {

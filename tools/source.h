@@ -32,6 +32,9 @@ pa_network *source_network(bool with_physics);
 
 /* Channels of --channel, checked to be [M,M] or [B,M,M]. */
 pa_array *source_channels(const char *path, size_t *batch, size_t *links);
+/* A number, or the numbers of a file: a new array of them; *array is the file's, NULL for a number. */
+double *rate_or_array(const char *text, const char *option, pa_array **array);
+
 /* Gives states the weights of --weights, if it was given. */
 void source_weigh(pa_states *states);
 /* States of these channels with noise, limits, --weights and --state. */

@@ -67,18 +67,13 @@ static void set_utility(pa_trainer *trainer) {
 }
 
 static void add_min_rate(pa_trainer *trainer) {
-  char *end;
-  double rate = strtod(wanted.min_rate, &end);
-  if (!*end) {
-    if (pa_trainer_add_constraint(trainer, PA_CONSTRAINT_MIN_REWARD, &rate, 1) != PA_OK)
-      fail(EXIT_USAGE, "--min-rate: %s", pa_last_error());
-    return;
-  }
-  pa_array *rates;
-  must(pa_array_load(&rates, wanted.min_rate, NULL));
-  if (pa_trainer_add_constraint(trainer, PA_CONSTRAINT_MIN_REWARD, pa_array_data(rates), pa_array_size(rates)) != PA_OK)
-    fail(EXIT_FAILED, "%s: %s", wanted.min_rate, pa_last_error());
-  pa_array_free(rates);
+  pa_array *array;
+  double *rates = rate_or_array(wanted.min_rate, "--min-rate", &array);
+  size_t count = array ? pa_array_size(array) : 1;
+  if (pa_trainer_add_constraint(trainer, PA_CONSTRAINT_MIN_REWARD, rates, count) != PA_OK)
+    fail(EXIT_FAILED, "%s: %s", array ? wanted.min_rate : "--min-rate", pa_last_error());
+  pa_array_free(array);
+  free(rates);
 }
 
 static void set_problem(pa_trainer *trainer, size_t links) {
