@@ -65,8 +65,8 @@ typedef struct pa_trainer pa_trainer;
  * Default 0. */
 #define PA_TRAINER_ENTROPY 315
 /** Model-free: pull on outputs (logits) beyond 2 and -2, in the same units, falling to 0 over the schedule: keeps links
- * from being shut off for good before their constraints are felt; -1: the recipe (0.01 under constraints on rewards,
- * else 0). Default -1. */
+ * from being shut off for good before their worth is known; -1: the recipe (0.01 under constraints on rewards, else 0
+ * for continuous powers and 0.003 for others). Default -1. */
 #define PA_TRAINER_BARRIER 316
 /** Sharpness s of PA_UTILITY_SOFT_MIN. Default 10. */
 #define PA_TRAINER_SHARPNESS 317

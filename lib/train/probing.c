@@ -604,17 +604,21 @@ static pa_status look(pa__run *r, pa__look *look) {
 
 /* ---- a run ---- */
 
-/* Constraints on rewards want time before links are shut off for good. */
+/* Links want time before they are shut off for good, more of it under constraints on rewards; continuous powers are not
+ * shut off so soon. */
 static pa__recipe recipe(const pa_trainer *t) {
   size_t first;
   const pa__constraint *power = pa__problem_power(&t->problem, &first);
   bool constrained = t->problem.duals > (power ? power->count : 0);
+  bool continuous = t->policy->class->learner->output(t->policy)->kind == PA_REGNN_OUTPUT_CONTINUOUS;
   return (pa__recipe){.learning_rate = constrained ? 3e-3 : 5e-3,
                       .final_rate = .01,
                       .batch = 16,
                       .held_out = 4000,
                       .held_out_every = 2500,
-                      .barrier = constrained ? .01 : 0};
+                      .barrier = constrained  ? .01
+                                 : continuous ? 0
+                                              : .003};
 }
 
 static pa_status start(pa__run *r) {
