@@ -84,7 +84,8 @@ static void run(uint64_t topology, double scale, uint64_t steps, uint64_t seed, 
   pa_states *test, *small;
   must(pa_network_draw_states(network, 999, 0, TEST, &test, NULL));
   must(pa_network_draw_states(network, 998, 0, SEARCH, &small, NULL));
-  size_t alone = 0;
+  size_t alone = 0, end = 0;
+  char names[LINKS * 4] = "";
   for (size_t i = 0; i < LINKS; i++) {
     const double *h = pa_states_channel(test);
     double rate = 0;
@@ -93,6 +94,7 @@ static void run(uint64_t topology, double scale, uint64_t steps, uint64_t seed, 
       rate += log2(1 + own * own * limit) / TEST;
     }
     alone += rate >= demand[i];
+    if (rate < demand[i]) end += (size_t)snprintf(names + end, sizeof names - end, " %zu", i);
   }
   pa_regnn *model;
   pa_trainer *trainer;
@@ -111,9 +113,9 @@ static void run(uint64_t topology, double scale, uint64_t steps, uint64_t seed, 
   must(pa_states_set_weights(test, weight, LINKS));
   sum = rates_of(pa_regnn_policy(model), test, mean);
   size_t trained = met(mean, demand);
-  printf("network %u: feasible alone %zu, dual search %zu (%.3f nat/s/Hz), regnn %zu (%.3f), %.1f s%s%s\n",
-         (unsigned)topology, alone, searched, found, trained, sum, seconds, status == PA_INFEASIBLE ? "; " : "",
-         status == PA_INFEASIBLE ? pa_last_error() : "");
+  printf("network %u: feasible alone %zu (%s%s), dual search %zu (%.3f nat/s/Hz), regnn %zu (%.3f), %.1f s%s%s\n",
+         (unsigned)topology, alone, end > 0 ? "not" : "all", names, searched, found, trained, sum, seconds,
+         status == PA_INFEASIBLE ? "; " : "", status == PA_INFEASIBLE ? pa_last_error() : "");
   const double row[5] = {(double)alone, (double)searched, (double)trained, found, sum};
   for (size_t k = 0; k < 5; k++) sums[k] += row[k];
   pa_trainer_free(trainer);
