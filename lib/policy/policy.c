@@ -1,9 +1,5 @@
 #include "policy.h"
 
-#include "../io/io.h"
-#include "regnn.h"
-#include "uwmmse.h"
-
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -49,28 +45,14 @@ pa_status pa_policy_create(pa_policy **out, const char *name, const pa_allocator
   return PA_OK;
 }
 
-pa_status pa_policy_load(pa_policy **out, const char *path, const pa_allocator *allocator) {
-  if (!out) return pa__fail(PA_ERROR_ARGUMENT, "out is NULL");
-  pa_model_file *file = NULL;
-  pa_status status = pa_model_file_load(&file, path, allocator);
-  if (status != PA_OK) return status;
-  const char *kind = pa_model_file_metadata(file, "kind");
-  if (kind && strcmp(kind, "uwmmse") == 0)
-    status = pa__uwmmse_policy_from(out, file, allocator);
-  else if (kind && strcmp(kind, "regnn") == 0)
-    status = pa__regnn_policy_from(out, file, allocator);
-  else
-    status = pa__fail(PA_ERROR_FORMAT, "%s: a model of kind \"%.60s\", this version runs \"uwmmse\" and \"regnn\"",
-                      path, kind ? kind : "");
-  pa_model_file_free(file);
-  return status;
-}
-
-void pa_policy_free(pa_policy *policy) {
-  if (!policy || policy->class->borrowed) return;
+void pa__policy_destroy(pa_policy *policy) {
   if (policy->class->free) policy->class->free(policy);
   pa_allocator allocator = policy->allocator;
   pa__release(&allocator, policy);
+}
+
+void pa_policy_free(pa_policy *policy) {
+  if (policy && !policy->borrowed) pa__policy_destroy(policy);
 }
 
 const char *pa_policy_name(const pa_policy *policy) { return policy ? policy->class->name : ""; }

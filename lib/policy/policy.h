@@ -6,6 +6,7 @@
 #include "../net/states.h"
 #include "output.h"
 
+#include <powalloc/model_file.h>
 #include <powalloc/policy.h>
 
 enum { PA__POLICY_FIRST_KEY = PA_POLICY_ITERATIONS, PA__POLICY_KEYS = 10 };
@@ -63,23 +64,27 @@ typedef struct pa__policy_class {
   const int32_t *keys; /* ends with 0 */
   int32_t budget_key;  /* the key that pa_policy_meet_budget() sets, 0: none */
   void (*key_changed)(pa_policy *policy, int32_t key, double value); /* may be NULL */
-  bool borrowed;                                                     /* lives inside a model that frees it */
-  void (*free)(pa_policy *policy);
+  void (*free)(pa_policy *policy);                                   /* what it holds, not itself; may be NULL */
   /* Takes from an arena what allocate needs, in the same order. */
   void (*workspace)(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena);
   /* Fills power; states were checked, work is large enough. */
   pa_status (*allocate)(const pa_policy *policy, const pa_states *states, double *power, void *work);
   const pa__learner_class *learner; /* NULL: nothing to learn */
+  /* Models: the policy of a file whose kind is the class's name, still borrowed. */
+  pa_status (*read)(pa_policy **out, const pa_model_file *file, const pa_allocator *allocator);
 } pa__policy_class;
 
 struct pa_policy {
   pa_allocator allocator;
   const pa__policy_class *class;
+  bool borrowed; /* it stands first in a model that the user frees */
   double value[PA__POLICY_KEYS];
 };
 
 /* Starts a policy inside its own handle's memory: class and default keys. */
 void pa__policy_init(pa_policy *policy, const pa__policy_class *class);
+/* Frees a policy, borrowed or not, and what it holds. */
+void pa__policy_destroy(pa_policy *policy);
 double pa__policy_value(const pa_policy *policy, int32_t key);
 /* Bytes of the workspace that a function above takes; SIZE_MAX if they overflow. */
 size_t pa__policy_measure(void (*workspace)(const pa_policy *, size_t, size_t, pa__arena *), const pa_policy *policy,

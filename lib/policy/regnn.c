@@ -1,11 +1,11 @@
-#include "regnn.h"
-
 #include "../base/random.h"
 #include "../io/io.h"
+#include "model.h"
 #include "output.h"
 #include "regnn_pass.h"
 
 #include <math.h>
+#include <powalloc/regnn.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -265,24 +265,6 @@ static void key_changed(pa_policy *policy, int32_t key, double value) {
   if (key == PA_POLICY_OFFSET) ((pa_regnn *)policy)->view.offset = value;
 }
 
-/* The policy inside a model, and the one that owns its model. */
-static const pa__policy_class borrowed_class = {.name = "regnn",
-                                                .keys = keys,
-                                                .budget_key = PA_POLICY_OFFSET,
-                                                .key_changed = key_changed,
-                                                .borrowed = true,
-                                                .workspace = workspace,
-                                                .allocate = allocate,
-                                                .learner = &learner};
-static const pa__policy_class owning_class = {.name = "regnn",
-                                              .keys = keys,
-                                              .budget_key = PA_POLICY_OFFSET,
-                                              .key_changed = key_changed,
-                                              .free = release,
-                                              .workspace = workspace,
-                                              .allocate = allocate,
-                                              .learner = &learner};
-
 /* ---- the handle ---- */
 
 static size_t bits(int kinds) {
@@ -297,7 +279,8 @@ static pa_status create(pa_regnn **out, const double options[OPTIONS], const pa_
   pa_regnn *m = NULL;
   pa_status status = pa__handle_create(out ? (void *)&m : NULL, sizeof *m, allocator);
   if (status != PA_OK) return status;
-  pa__policy_init(&m->policy, &borrowed_class);
+  pa__policy_init(&m->policy, &pa__regnn_class);
+  m->policy.borrowed = true;
   memcpy(m->option, options, sizeof m->option);
   int kind = (int)option(options, PA_REGNN_OUTPUT);
   m->output = (pa__output){.kind = kind, .count = 1, .deviation = .3};
@@ -390,10 +373,7 @@ pa_status pa_regnn_create(pa_regnn **out, const int32_t *option_keys, const doub
 }
 
 void pa_regnn_free(pa_regnn *model) {
-  if (!model) return;
-  pa_allocator allocator = model->policy.allocator;
-  release(&model->policy);
-  pa__release(&allocator, model);
+  if (model) pa__policy_destroy(&model->policy);
 }
 
 pa_regnn *pa_policy_regnn(pa_policy *policy) {
@@ -549,10 +529,8 @@ static pa_status read_options(const pa_model_file *file, double options[OPTIONS]
   return status;
 }
 
-static pa_status read_model(pa_regnn **out, const pa_model_file *file, const pa_allocator *allocator) {
-  const char *path = pa__model_path(file), *kind = pa_model_file_metadata(file, "kind");
-  if (!kind || strcmp(kind, "regnn") != 0)
-    return pa__fail(PA_ERROR_FORMAT, "%s: a model of kind \"%.60s\", not \"regnn\"", path, kind ? kind : "");
+static pa_status read_model(pa_policy **out, const pa_model_file *file, const pa_allocator *allocator) {
+  const char *path = pa__model_path(file);
   double options[OPTIONS];
   pa_status status = read_options(file, options);
   if (status != PA_OK) return status;
@@ -573,27 +551,26 @@ static pa_status read_model(pa_regnn **out, const pa_model_file *file, const pa_
   m->prepared = 1;
   m->option[PA_REGNN_SCALE - FIRST_OPTION] = m->view.scale;
   repack(m);
-  *out = m;
-  return PA_OK;
-}
-
-pa_status pa_regnn_load(pa_regnn **out, const char *path, const pa_allocator *allocator) {
-  if (!out) return pa__fail(PA_ERROR_ARGUMENT, "out is NULL");
-  pa_model_file *file = NULL;
-  pa_status status = pa_model_file_load(&file, path, allocator);
-  if (status != PA_OK) return status;
-  status = read_model(out, file, allocator);
-  pa_model_file_free(file);
-  return status;
-}
-
-pa_status pa__regnn_policy_from(pa_policy **out, const pa_model_file *file, const pa_allocator *allocator) {
-  pa_regnn *m = NULL;
-  pa_status status = read_model(&m, file, allocator);
-  if (status != PA_OK) return status;
-  m->policy.class = &owning_class;
   *out = &m->policy;
   return PA_OK;
+}
+
+const pa__policy_class pa__regnn_class = {.name = "regnn",
+                                          .keys = keys,
+                                          .budget_key = PA_POLICY_OFFSET,
+                                          .key_changed = key_changed,
+                                          .free = release,
+                                          .workspace = workspace,
+                                          .allocate = allocate,
+                                          .learner = &learner,
+                                          .read = read_model};
+
+pa_status pa_regnn_load(pa_regnn **out, const char *path, const pa_allocator *allocator) {
+  static const pa__policy_class *const classes[] = {&pa__regnn_class, NULL};
+  pa_policy *policy = NULL;
+  pa_status status = pa__model_load(out ? &policy : NULL, path, classes, allocator);
+  if (status == PA_OK) *out = (pa_regnn *)policy;
+  return status;
 }
 
 pa_status pa_regnn_save(const pa_regnn *model, const char *path, const char *note) {

@@ -1,11 +1,11 @@
-#include "uwmmse.h"
-
 #include "../base/random.h"
 #include "../io/io.h"
+#include "model.h"
 #include "uwmmse_pass.h"
 
 #include <math.h>
 #include <powalloc/regnn.h>
+#include <powalloc/uwmmse.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -376,12 +376,6 @@ static void release(pa_policy *policy) {
   pa__release(&policy->allocator, m->sharers);
 }
 
-/* The policy inside a model, and the one that owns its model. */
-static const pa__policy_class borrowed_class = {
-    .name = "uwmmse", .borrowed = true, .workspace = workspace, .allocate = allocate, .learner = &learner};
-static const pa__policy_class owning_class = {
-    .name = "uwmmse", .free = release, .workspace = workspace, .allocate = allocate, .learner = &learner};
-
 /* ---- the handle ---- */
 
 static pa_status create(pa_uwmmse **out, bool extended, size_t layers, size_t hidden, const pa_allocator *allocator) {
@@ -392,7 +386,8 @@ static pa_status create(pa_uwmmse **out, bool extended, size_t layers, size_t hi
   pa_uwmmse *m = NULL;
   pa_status status = pa__handle_create(out ? (void *)&m : NULL, sizeof *m, allocator);
   if (status != PA_OK) return status;
-  pa__policy_init(&m->policy, &borrowed_class);
+  pa__policy_init(&m->policy, &pa__uwmmse_class);
+  m->policy.borrowed = true;
   m->shape = (pa__uwmmse_shape){.extended = extended,
                                 .layers = layers,
                                 .hidden = hidden,
@@ -492,12 +487,9 @@ static pa_status check_scalars(const pa_uwmmse *m, const char *where) {
   return PA_OK;
 }
 
-static pa_status read_model(pa_uwmmse **out, const pa_model_file *file, const pa_allocator *allocator) {
-  const char *path = pa__model_path(file), *kind = pa_model_file_metadata(file, "kind"),
-             *architecture = pa_model_file_metadata(file, "architecture");
+static pa_status read_model(pa_policy **out, const pa_model_file *file, const pa_allocator *allocator) {
+  const char *path = pa__model_path(file), *architecture = pa_model_file_metadata(file, "architecture");
   size_t layers, hidden;
-  if (!kind || strcmp(kind, "uwmmse") != 0)
-    return pa__fail(PA_ERROR_FORMAT, "%s: a model of kind \"%.60s\", not \"uwmmse\"", path, kind ? kind : "");
   bool extended = architecture && strcmp(architecture, "extended") == 0;
   if (architecture && !extended && strcmp(architecture, "paper") != 0)
     return pa__fail(PA_ERROR_FORMAT, "%s: architecture \"%.60s\" is neither \"paper\" nor \"extended\"", path,
@@ -516,27 +508,23 @@ static pa_status read_model(pa_uwmmse **out, const pa_model_file *file, const pa
     return status;
   }
   repack(m);
-  *out = m;
-  return PA_OK;
-}
-
-pa_status pa_uwmmse_load(pa_uwmmse **out, const char *path, const pa_allocator *allocator) {
-  if (!out) return pa__fail(PA_ERROR_ARGUMENT, "out is NULL");
-  pa_model_file *file = NULL;
-  pa_status status = pa_model_file_load(&file, path, allocator);
-  if (status != PA_OK) return status;
-  status = read_model(out, file, allocator);
-  pa_model_file_free(file);
-  return status;
-}
-
-pa_status pa__uwmmse_policy_from(pa_policy **out, const pa_model_file *file, const pa_allocator *allocator) {
-  pa_uwmmse *m = NULL;
-  pa_status status = read_model(&m, file, allocator);
-  if (status != PA_OK) return status;
-  m->policy.class = &owning_class;
   *out = &m->policy;
   return PA_OK;
+}
+
+const pa__policy_class pa__uwmmse_class = {.name = "uwmmse",
+                                           .free = release,
+                                           .workspace = workspace,
+                                           .allocate = allocate,
+                                           .learner = &learner,
+                                           .read = read_model};
+
+pa_status pa_uwmmse_load(pa_uwmmse **out, const char *path, const pa_allocator *allocator) {
+  static const pa__policy_class *const classes[] = {&pa__uwmmse_class, NULL};
+  pa_policy *policy = NULL;
+  pa_status status = pa__model_load(out ? &policy : NULL, path, classes, allocator);
+  if (status == PA_OK) *out = (pa_uwmmse *)policy;
+  return status;
 }
 
 pa_status pa_uwmmse_save(const pa_uwmmse *model, const char *path, const char *note) {
@@ -560,10 +548,7 @@ pa_status pa_uwmmse_save(const pa_uwmmse *model, const char *path, const char *n
 }
 
 void pa_uwmmse_free(pa_uwmmse *model) {
-  if (!model) return;
-  pa_allocator allocator = model->policy.allocator;
-  release(&model->policy);
-  pa__release(&allocator, model);
+  if (model) pa__policy_destroy(&model->policy);
 }
 
 pa_uwmmse *pa_policy_uwmmse(pa_policy *policy) {
