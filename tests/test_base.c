@@ -495,7 +495,7 @@ static pa_status whole_life(const pa_allocator *allocator) {
   if (status != PA_OK) goto end;
   CREATE(graph, pa_regnn_create(&graph, NULL, NULL, 0, 1, allocator));
   FILL(power, pa_policy_allocate(pa_regnn_policy(graph), states, power, NULL, 0));
-  FILL(power, pa_regnn_probabilities(graph, states, power));
+  FILL(power, pa_policy_probabilities(pa_regnn_policy(graph), states, power));
   STEP(pa_regnn_save(graph, scratch_file(), "x"));
   CREATE(graph_again, pa_regnn_load(&graph_again, scratch_file(), allocator));
   CREATE(loaded, pa_policy_load(&loaded, scratch_file(), allocator));

@@ -454,7 +454,7 @@ START_TEST(the_gradient_is_that_of_the_mean_lagrangian) {
       double p[3], power[3], rate[3];
       weights[k] = at + (side ? step : -step);
       ok(pa_regnn_set_weights(model, weights, n));
-      ok(pa_regnn_probabilities(model, states, p));
+      ok(pa_policy_probabilities(pa_regnn_policy(model), states, p));
       value[side] = 0;
       for (int action = 0; action < 8; action++) {
         double chance = 1, gain = 0;

@@ -123,7 +123,7 @@ START_TEST(fixtures) {
     learner_of(policy)->forward(policy, v.states, y, tape);
     free(tape);
     for (size_t k = 0; k < n; k++) close_to(y[k], logits[k], 1e-11 * fmax(1, fabs(logits[k])));
-    ok(pa_regnn_probabilities(v.model, v.states, y));
+    ok(pa_policy_probabilities(pa_regnn_policy(v.model), v.states, y));
     for (size_t k = 0; k < n; k++) close_to(y[k], pi[k], 1e-11);
     ok(pa_policy_allocate(policy, v.states, power, NULL, 0));
     for (size_t k = 0; k < n; k++) ck_assert(power[k] == (pi[k] >= 0.5 ? fixture_scalar(v.f, "p0") : 0));
@@ -225,7 +225,8 @@ START_TEST(central_differences) {
       pa_states *states = states_of(a, links[s], 3, &x);
       pa_regnn *model = model_of(a, s);
       pa_policy *policy = pa_regnn_policy(model);
-      size_t n = pa_regnn_weight_count(model), count = 3 * links[s] * pa_regnn_output_count(model), kinks = 0;
+      size_t n = pa_regnn_weight_count(model), count = 3 * links[s] * pa_policy_output_count(pa_regnn_policy(model)),
+             kinks = 0;
       double *dy = calloc(count, sizeof *dy), *weights = calloc(n, sizeof *weights);
       for (size_t k = 0; k < count; k++) dy[k] = cos((double)k);
       ok(pa_regnn_get_weights(model, weights, n));
@@ -268,7 +269,7 @@ END_TEST
 START_TEST(permuting_links_permutes_outputs) {
   for (size_t a = 0; a < ARCHITECTURES; a++) {
     pa_regnn *model = model_of(a, 3);
-    size_t count = pa_regnn_output_count(model);
+    size_t count = pa_policy_output_count(pa_regnn_policy(model));
     for (size_t n = 1; n <= 200; n = n < 10 ? n + 3 : n * 2 + 1) {
       double *x, *values = calloc(2 * n, sizeof *values);
       pa_states *states = states_of(a, n, 2, &x), *other;
@@ -290,8 +291,8 @@ START_TEST(permuting_links_permutes_outputs) {
       ok(pa_states_set_weights(other, values + n, n));
       if (features) ok(pa_states_set_node_state(other, z, features));
       double *p = calloc(4 * n * count, sizeof *p), *q = p + 2 * n * count;
-      ok(pa_regnn_probabilities(model, states, p));
-      ok(pa_regnn_probabilities(model, other, q));
+      ok(pa_policy_probabilities(pa_regnn_policy(model), states, p));
+      ok(pa_policy_probabilities(pa_regnn_policy(model), other, q));
       for (size_t b = 0; b < 2; b++)
         for (size_t i = 0; i < n; i++)
           for (size_t k = 0; k < count; k++)
@@ -324,10 +325,10 @@ START_TEST(shares_are_free_of_units) {
     ok(pa_states_set_weights(far, pa_states_weights(states), N));
     if (pa_states_node_features(states)) ok(pa_states_set_node_state(far, x, pa_states_node_features(states)));
     pa_regnn *model = model_of(a, 1);
-    size_t count = B * N * pa_regnn_output_count(model);
+    size_t count = B * N * pa_policy_output_count(pa_regnn_policy(model));
     double *p = calloc(2 * count, sizeof *p);
-    ok(pa_regnn_probabilities(model, states, p));
-    ok(pa_regnn_probabilities(model, far, p + count));
+    ok(pa_policy_probabilities(pa_regnn_policy(model), states, p));
+    ok(pa_policy_probabilities(pa_regnn_policy(model), far, p + count));
     for (size_t k = 0; k < count; k++) close_to(p[k], p[count + k], 1e-12);
     free(p);
     free(x);
@@ -356,9 +357,9 @@ START_TEST(draws_follow_the_probabilities) {
     if (features) ok(pa_states_set_node_state(states, z, features));
     pa_regnn *model = model_of(a, 2);
     pa_policy *policy = pa_regnn_policy(model);
-    size_t levels = pa_regnn_output_count(model);
+    size_t levels = pa_policy_output_count(pa_regnn_policy(model));
     double *p = calloc(B * N * levels, sizeof *p), *power = calloc(3 * B * N, sizeof *power), *again = power + B * N;
-    ok(pa_regnn_probabilities(model, states, p));
+    ok(pa_policy_probabilities(pa_regnn_policy(model), states, p));
     ok(pa_policy_allocate(policy, states, power, NULL, 0));
     for (size_t i = 0; i < N; i++) {
       if (a == 0) ck_assert(power[i] == (p[i] >= 0.5 ? 2 : 0));
@@ -496,14 +497,15 @@ START_TEST(bad_input_is_named_and_changes_nothing) {
   pa_states *states;
   ok(pa_states_create(&states, 1, 2, h, 1, 1, NULL));
   ok(pa_states_set_node_state(states, x, 3));
-  fails(pa_regnn_probabilities(model, states, p), PA_ERROR_ARGUMENT, "node state of 3 features, the model takes 0");
+  fails(pa_policy_probabilities(pa_regnn_policy(model), states, p), PA_ERROR_ARGUMENT,
+        "node state of 3 features, the model takes 0");
   fails(pa_policy_allocate(pa_regnn_policy(model), states, p, NULL, 0), PA_ERROR_ARGUMENT, "node state of 3 features");
-  fails(pa_regnn_probabilities(model, NULL, p), PA_ERROR_ARGUMENT, "states is NULL");
-  fails(pa_regnn_probabilities(model, states, NULL), PA_ERROR_ARGUMENT, "probabilities is NULL");
+  fails(pa_policy_probabilities(pa_regnn_policy(model), NULL, p), PA_ERROR_ARGUMENT, "states is NULL");
+  fails(pa_policy_probabilities(pa_regnn_policy(model), states, NULL), PA_ERROR_ARGUMENT, "probabilities is NULL");
   ck_assert(p[0] == -7 && value == 7);
   pa_regnn_free(NULL);
   ck_assert_ptr_null(pa_regnn_policy(NULL));
-  ck_assert_uint_eq(pa_regnn_weight_count(NULL) + pa_regnn_output_count(NULL), 0);
+  ck_assert_uint_eq(pa_regnn_weight_count(NULL) + pa_policy_output_count(pa_regnn_policy(NULL)), 0);
   pa_states_free(states);
   pa_regnn_free(model);
 }

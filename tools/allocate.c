@@ -38,11 +38,10 @@ static named_policy the_policy(void) {
 }
 
 static void save_probabilities(pa_policy *policy, const pa_states *states) {
-  const pa_regnn *model = pa_policy_regnn(policy);
-  size_t outputs = pa_regnn_output_count(model);
+  size_t outputs = pa_policy_output_count(policy);
   size_t extents[] = {pa_states_batch(states), pa_states_links(states), outputs};
   double *probabilities = need(extents[0] * extents[1] * outputs, sizeof *probabilities);
-  source_must(pa_regnn_probabilities(model, states, probabilities));
+  source_must(pa_policy_probabilities(policy, states, probabilities));
   must(pa_array_save(wanted.probabilities, outputs > 1 ? 3 : 2, extents, probabilities));
   free(probabilities);
 }

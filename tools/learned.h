@@ -1,4 +1,4 @@
-/* The models that can be trained: made by options, saved as files. */
+/* The models that can be trained, made by options. */
 #ifndef POWALLOC_TOOLS_LEARNED_H
 #define POWALLOC_TOOLS_LEARNED_H
 
@@ -8,17 +8,13 @@
 
 extern const option learned_table[]; /* --model, --from, --layers, --set, ... */
 
-typedef struct learned {
-  pa_uwmmse *uwmmse; /* one of the two */
-  pa_regnn *regnn;
-  pa_policy *policy; /* borrowed from it */
-} learned;
+/* The model by the options, as its policy; for states of so many links; constrained: it is to learn under constraints
+ * on its rewards. Ends the command if the options do not make one. */
+pa_policy *learned_model(size_t links, bool constrained);
+void learned_free(pa_policy *policy);
 
-/* The model by the options; constrained: it is to learn under constraints on its rewards. Ends the command if the
- * options do not make one. */
-learned learned_model(bool constrained);
-void learned_save(const learned *model, const char *path, const char *note);
-void learned_free(learned *model);
+/* Whether it is of a kind that learns by probing a reward: REGNN, FCNN. */
+bool learned_by_probing(const pa_policy *policy);
 
 /* Sets the keys of --set that are a trainer's. */
 void learned_set_trainer(pa_trainer *trainer);

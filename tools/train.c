@@ -13,19 +13,22 @@
 #include <string.h>
 
 static struct {
-  const char *utility, *min_rate, *out, *checkpoint, *link_weights;
+  const char *utility, *min_rate, *out, *checkpoint, *link_weights, *teacher;
   uint64_t iterations, batch, threads, checkpoint_every;
   bool resume;
   double budget;
 } wanted = {.iterations = NOT_GIVEN, .batch = NOT_GIVEN, .threads = NOT_GIVEN, .checkpoint_every = 1000, .budget = NAN};
 
 static const option own[] = {
-    {"--power-budget", POWER, &wanted.budget, "W", "REGNN: mean over the states of the sum of the powers"},
-    {"--min-rate", TEXT, &wanted.min_rate, "R|r.npy", "REGNN: least mean rate of each link in bit/s/Hz, one or [M]"},
+    {"--power-budget", POWER, &wanted.budget, "W", "REGNN, FCNN: mean over the states of the sum of the powers"},
+    {"--min-rate", TEXT, &wanted.min_rate, "R|r.npy",
+     "REGNN, FCNN: least mean rate of each link in bit/s/Hz, one or [M]"},
     {"--utility", TEXT, &wanted.utility, "sum|proportional-fair|harmonic|min|soft-min",
-     "REGNN: of the mean rates (default sum)"},
-    {"--iterations", COUNT, &wanted.iterations, "N", "steps (default: UWMMSE 20000, REGNN 10000)"},
-    {"--batch", COUNT, &wanted.batch, "B", "states per step (default: UWMMSE 64, REGNN 16)"},
+     "REGNN, FCNN: of the mean rates (default sum)"},
+    {"--teacher", TEXT, &wanted.teacher, "NAME|none",
+     "policy whose powers are imitated (default: MLP wmmse, others none: they learn the sum-rate)"},
+    {"--iterations", COUNT, &wanted.iterations, "N", "steps (default: REGNN and FCNN 10000, others 20000)"},
+    {"--batch", COUNT, &wanted.batch, "B", "states per step (default: REGNN and FCNN 16, others 64)"},
     {"--threads", COUNT, &wanted.threads, "N", "threads (default: one a processor); the weights do not depend on it"},
     {"--out", OUTPUT, &wanted.out, "FILE", "where the model goes"},
     {"--link-weights", OUTPUT, &wanted.link_weights, "w.npy",
@@ -35,26 +38,39 @@ static const option own[] = {
     {"--resume", FLAG, &wanted.resume, "", "go on from --checkpoint, bit for bit as if never interrupted"},
     {NULL, FLAG, NULL, NULL, NULL}};
 
-static void check_wanted(const learned *model) {
+static void check_wanted(const pa_policy *policy) {
+  bool probing = learned_by_probing(policy);
   if (!wanted.out) fail(EXIT_USAGE, "--out is missing: the file for the model");
   if (wanted.batch == 0) fail(EXIT_USAGE, "--batch must be at least 1");
   if (wanted.batch == NOT_GIVEN) wanted.batch = 0; /* the recipe's */
   if (wanted.iterations == 0) fail(EXIT_USAGE, "--iterations must be at least 1");
-  if (wanted.iterations == NOT_GIVEN) wanted.iterations = model->uwmmse ? 20000 : 10000;
+  if (wanted.iterations == NOT_GIVEN) wanted.iterations = probing ? 10000 : 20000;
   if (wanted.resume && !wanted.checkpoint) fail(EXIT_USAGE, "--resume needs --checkpoint: the file to go on from");
   const struct {
     const char *name;
     bool given;
-  } of_regnn[] = {{"--power-budget", !isnan(wanted.budget)},
-                  {"--min-rate", wanted.min_rate != NULL},
-                  {"--utility", wanted.utility != NULL},
-                  {"--link-weights", wanted.link_weights != NULL}};
-  for (size_t k = 0; k < 4 && model->uwmmse; k++)
-    if (of_regnn[k].given)
-      fail(EXIT_USAGE, "%s: uwmmse learns the sum-rate under --pmax and knows no such problem", of_regnn[k].name);
+  } of_probing[] = {{"--power-budget", !isnan(wanted.budget)},
+                    {"--min-rate", wanted.min_rate != NULL},
+                    {"--utility", wanted.utility != NULL},
+                    {"--link-weights", wanted.link_weights != NULL}};
+  for (size_t k = 0; k < 4 && !probing; k++)
+    if (of_probing[k].given)
+      fail(EXIT_USAGE, "%s: %s learns the sum-rate under --pmax and knows no such problem", of_probing[k].name,
+           pa_policy_name(policy));
+  if (wanted.teacher && probing)
+    fail(EXIT_USAGE, "--teacher: %s learns from rewards, not from a teacher", pa_policy_name(policy));
 }
 
-/* ---- the problem of REGNN ---- */
+/* The teacher lasts as long as the command: the trainer borrows it. */
+static void set_teacher(pa_trainer *trainer, const pa_policy *policy) {
+  const char *name = wanted.teacher ? wanted.teacher : strcmp(pa_policy_name(policy), "mlp") == 0 ? "wmmse" : "none";
+  pa_policy *teacher;
+  if (strcmp(name, "none") == 0) return;
+  if (pa_policy_create(&teacher, name, NULL) != PA_OK) fail(EXIT_USAGE, "--teacher: %s", pa_last_error());
+  must(pa_trainer_set_teacher(trainer, teacher));
+}
+
+/* ---- the problem of model-free training ---- */
 
 static void set_utility(pa_trainer *trainer) {
   static const char *const names[] = {"sum", "proportional-fair", "harmonic", "min", "soft-min"};
@@ -179,15 +195,15 @@ static void say_how_to_go_on(const training *t) {
 }
 
 int train(int count, char **words) {
-  parse_options("train --model uwmmse|regnn --noise-power W --pmax W --out FILE [network options | --channel H.npy]",
+  parse_options("train --model NAME --noise-power W --pmax W --out FILE [network options | --channel H.npy]",
                 "Trains a policy on fresh draws of a network, or on the states of a file (the last fifth held out): "
-                "UWMMSE on the\n"
-                "sum-rate, REGNN model-free on a utility of the mean rates under constraints.",
+                "UWMMSE and\n"
+                "IGCNet on the sum-rate, MLP by imitation of WMMSE, REGNN and FCNN model-free on a utility of the mean "
+                "rates under\nconstraints.",
                 (const option *const[]){learned_table, own, network_options, channel_options, physics_options,
                                         progress_table, json_table, NULL},
                 count, words, NULL);
-  learned model = learned_model(wanted.min_rate != NULL);
-  check_wanted(&model);
+  pa_policy *policy;
   pa_trainer *trainer;
   pa_network *network = NULL;
   pa_array *channels = NULL;
@@ -197,14 +213,22 @@ int train(int count, char **words) {
     size_t batch;
     channels = source_channels(source.channel, &batch, &links);
     states = source_states(batch, links, pa_array_data(channels));
-    source_must(pa_trainer_create_on_states(&trainer, model.policy, states, source.seed, NULL));
   } else {
     if (source.weights) fail(EXIT_USAGE, "--weights: training on a network counts all links alike; give --channel");
     network = source_network(true);
     links = pa_network_links(network);
-    must(pa_trainer_create(&trainer, model.policy, network, source.seed, NULL));
   }
-  if (model.regnn) set_problem(trainer, links);
+  policy = learned_model(links, wanted.min_rate != NULL);
+  check_wanted(policy);
+  bool probing = learned_by_probing(policy);
+  if (states)
+    source_must(pa_trainer_create_on_states(&trainer, policy, states, source.seed, NULL));
+  else
+    must(pa_trainer_create(&trainer, policy, network, source.seed, NULL));
+  if (probing)
+    set_problem(trainer, links);
+  else
+    set_teacher(trainer, policy);
   must(pa_trainer_set(trainer, PA_TRAINER_SCHEDULE, (double)wanted.iterations));
   if (pa_trainer_set(trainer, PA_TRAINER_BATCH, (double)wanted.batch) != PA_OK)
     fail(EXIT_USAGE, "--batch: %s", pa_last_error());
@@ -218,16 +242,16 @@ int train(int count, char **words) {
                 .checkpoint_every = wanted.checkpoint_every,
                 .steps = wanted.iterations};
   run_training(&t, trainer);
-  learned_save(&model, wanted.out, note(&t, count, words));
+  must(pa_policy_save(policy, wanted.out, note(&t, count, words)));
   if (wanted.link_weights) save_link_weights(trainer, links);
-  if (model.regnn)
+  if (probing)
     report_model_free(&t, trainer, links);
   else
     report_model_based(&t);
   say_how_to_go_on(&t);
   if (t.infeasible) fprintf(stderr, "%s\n", t.infeasible);
   pa_trainer_free(trainer);
-  learned_free(&model);
+  learned_free(policy);
   pa_states_free(states);
   pa_array_free(channels);
   pa_network_free(network);

@@ -37,15 +37,22 @@ typedef struct pa_policy pa_policy;
 #define PA_POLICY_PRICE 205
 /** Random selection: part of the links that transmit, rounded; used if no cap on the sum is set. Default 0.5. */
 #define PA_POLICY_ACTIVE_SHARE 206
-/** Random selection, and REGNN with PA_POLICY_SAMPLE: seed of the draw. Default 0. */
+/** Random selection, and policies with PA_POLICY_SAMPLE: seed of the draw. Default 0. */
 #define PA_POLICY_SEED 207
-/** REGNN: 1 draws powers from the policy's distribution, the same ones for the same sample number and seed; 0 takes the
- * likeliest. Default 0. */
+/** REGNN, MLP, IGCNet: 1 draws powers from the policy's distribution, the same ones for the same sample number and
+ * seed; 0 takes the likeliest. Default 0. */
 #define PA_POLICY_SAMPLE 208
-/** REGNN: added to every output, raising (> 0) or lowering (< 0) all powers; kept in the model's file. Default 0. */
+/** REGNN, MLP, IGCNet: added to every output, raising (> 0) or lowering (< 0) all powers; kept in the model's file.
+ * Default 0. */
 #define PA_POLICY_OFFSET 209
 /** Threshold: least SNR h_ii^2 pmax_i / noise_i of a link that transmits, linear. Default 0. */
 #define PA_POLICY_THRESHOLD 210
+/** @} */
+
+/** @name Channel inputs of models that work on the channel as it is (MLP, IGCNet)
+ * @{ */
+#define PA_INPUT_AMPLITUDE 1 /**< h_ij: the papers'. */
+#define PA_INPUT_LOG 2       /**< log(1 + h_ij^2 pmax_i / noise_j): unit-free, for channels that span many decades. */
 /** @} */
 
 /**
@@ -106,6 +113,15 @@ PA_API pa_status pa_policy_create_callback(pa_policy **out, pa_allocate_fn alloc
 PA_API pa_status pa_policy_load(pa_policy **out, const char *path, const pa_allocator *allocator);
 
 /**
+ * @brief Writes the file of a learned policy, atomically: the file is the old one or the whole new one.
+ * @param policy of a model; others have nothing to save
+ * @param path   the file
+ * @param note   how it was made, kept as metadata "trained"; may be NULL
+ * @since 0.1
+ */
+PA_API pa_status pa_policy_save(const pa_policy *policy, const char *path, const char *note);
+
+/**
  * @brief Frees a policy made by a call of this header. NULL is fine.
  *
  * A policy borrowed from its model (pa_uwmmse_policy()) goes with the model; freeing it here before that does nothing.
@@ -154,6 +170,21 @@ PA_API pa_status pa_policy_workspace(const pa_policy *policy, size_t batch, size
  */
 PA_API pa_status pa_policy_allocate(const pa_policy *policy, const pa_states *states, double *power, void *work,
                                     size_t bytes);
+
+/** @brief Outputs of a link of a learned policy: 1, or its number of power levels; 0 for other policies. @since 0.1 */
+PA_API size_t pa_policy_output_count(const pa_policy *policy);
+
+/**
+ * @brief What a learned policy's powers are drawn from.
+ *
+ * On or off: probability of transmitting; levels: probability of each level; continuous: the median power as a part of
+ * pmax. Allocates a workspace for the call.
+ * @param policy             the policy
+ * @param states             the states
+ * @param[out] probabilities [batch][links][pa_policy_output_count()]
+ * @since 0.1
+ */
+PA_API pa_status pa_policy_probabilities(const pa_policy *policy, const pa_states *states, double *probabilities);
 
 /**
  * @brief Sets the policy's price (PA_POLICY_PRICE) or offset (PA_POLICY_OFFSET) so that its mean total power meets an

@@ -7,6 +7,8 @@
 
 #include <powalloc/array.h>
 #include <powalloc/base.h>
+#include <powalloc/igcnet.h>
+#include <powalloc/mlp.h>
 #include <powalloc/model_file.h>
 #include <powalloc/network.h>
 #include <powalloc/policy.h>

@@ -161,21 +161,6 @@ PA_API pa_status pa_regnn_get_weights(const pa_regnn *model, double *weights, si
  */
 PA_API pa_status pa_regnn_set_weights(pa_regnn *model, const double *weights, size_t n);
 
-/** @brief Outputs of a link: 1, or the number of levels; 0 for NULL. @since 0.1 */
-PA_API size_t pa_regnn_output_count(const pa_regnn *model);
-
-/**
- * @brief What the policy's powers are drawn from.
- *
- * Bernoulli: probability of transmitting; levels: probability of each level; continuous: the median power as a part of
- * pmax. Allocates a workspace for the call.
- * @param model              the model
- * @param states             the states
- * @param[out] probabilities [batch][links][pa_regnn_output_count()]
- * @since 0.1
- */
-PA_API pa_status pa_regnn_probabilities(const pa_regnn *model, const pa_states *states, double *probabilities);
-
 #ifdef __cplusplus
 }
 #endif

@@ -17,10 +17,11 @@ extern "C" {
  * @brief A trainer.
  *
  * Trains with Adam on fresh states in every step, and keeps the weights that were best on held-out states, in one of
- * two ways. Model-based: maximises the mean weighted sum-rate (UWMMSE paper, eq. (9)); for policies that know its
- * gradient (UWMMSE). Model-free: maximises a utility of the mean rewards of a system under constraints by trying powers
- * on it (REGNN paper, algorithm 1); for any learned policy, once pa_trainer_set_reward() was called. The result depends
- * on the seed and the keys, not on the number of threads. One thread at a time, but for pa_trainer_request_stop().
+ * two ways. Model-based: maximises the mean weighted sum-rate (UWMMSE paper, eq. (9)), or imitates a teacher; for
+ * policies that know its gradient (UWMMSE, IGCNet, MLP of powers). Model-free: maximises a utility of the mean rewards
+ * of a system under constraints by trying powers on it (REGNN paper, algorithm 1); for any learned policy, once
+ * pa_trainer_set_reward() was called. The result depends on the seed and the keys, not on the number of threads. One
+ * thread at a time, but for pa_trainer_request_stop().
  */
 typedef struct pa_trainer pa_trainer;
 
@@ -142,6 +143,19 @@ PA_API pa_status pa_trainer_set(pa_trainer *trainer, int32_t key, double value);
 
 /** @brief Value of a key. @since 0.1 */
 PA_API pa_status pa_trainer_get(const pa_trainer *trainer, int32_t key, double *value);
+
+/**
+ * @brief Trains by imitation: the policy learns to give the teacher's powers (the UWMMSE paper's supervised baseline:
+ * an MLP taught by WMMSE).
+ *
+ * The teacher labels fresh states in every step. Minimises the cross-entropy between the teacher's and the policy's
+ * powers as parts of the limits; looks at the held-out states keep the weights of the best sum-rate, as always. For
+ * policies with a model-based gradient. Before the first step only.
+ * @param trainer the trainer, without a reward
+ * @param teacher any policy; borrowed, must outlive the trainer; NULL: none again
+ * @since 0.1
+ */
+PA_API pa_status pa_trainer_set_teacher(pa_trainer *trainer, const pa_policy *teacher);
 
 /**
  * @name The problem of model-free training

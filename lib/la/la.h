@@ -78,6 +78,10 @@ extern const pa__la pa__la_ref;   /* plain C, the truth */
  * for training, not for the calls that must not allocate. */
 pa__la pa__la_training(size_t links);
 
+/* C [m][n] += op(A) op(B), op(A) [m][k], row-major without gaps; by BLIS, for training as above. */
+void pa__la_product(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, const double *a, const double *b,
+                    double *c);
+
 /* Layout for a block of at most `samples` samples. */
 pa__layout pa__layout_choose(const pa__la *la, size_t links, size_t samples);
 pa__layout pa__layout_interleaved(const pa__la *la, size_t links);

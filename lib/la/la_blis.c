@@ -43,3 +43,14 @@ pa__la pa__la_training(size_t links) {
   }
   return la;
 }
+
+void pa__la_product(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, const double *a, const double *b,
+                    double *c) {
+  rntm_t one;
+  bli_rntm_init(&one);
+  bli_rntm_set_num_threads(1, &one);
+  double unit = 1;
+  bli_dgemm_ex(transpose_a ? BLIS_TRANSPOSE : BLIS_NO_TRANSPOSE, transpose_b ? BLIS_TRANSPOSE : BLIS_NO_TRANSPOSE,
+               (dim_t)m, (dim_t)n, (dim_t)k, &unit, (double *)a, (inc_t)(transpose_a ? m : k), 1, (double *)b,
+               (inc_t)(transpose_b ? k : n), 1, &unit, c, (inc_t)n, 1, NULL, &one);
+}

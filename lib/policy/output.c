@@ -1,4 +1,4 @@
-#include "output.h"
+#include "policy.h"
 
 #include "../base/random.h"
 #include "../la/la.h"
@@ -83,6 +83,22 @@ void pa__output_draw_many(const pa__output *o, uint64_t key, uint64_t counter, s
         power[k] = draw_continuous(o, y + k, u, score + k);
       }
     }
+  }
+}
+
+const int32_t pa__output_keys[] = {PA_POLICY_SAMPLE, PA_POLICY_SEED, PA_POLICY_OFFSET, 0};
+
+void pa__output_powers(const pa_policy *policy, const pa__output *o, const pa_states *states, const double *y,
+                       double *power) {
+  double offset = pa__policy_value(policy, PA_POLICY_OFFSET);
+  bool draws = pa__policy_value(policy, PA_POLICY_SAMPLE) != 0;
+  uint64_t key = pa__random_key((uint64_t)pa__policy_value(policy, PA_POLICY_SEED), PA__STREAM_ACTIONS, 0);
+  for (size_t k = 0; k < states->batch * states->links; k++) {
+    size_t i = k % states->links;
+    double raised = y[k] + offset;
+    power[k] =
+        states->limit[i] * (draws ? pa__output_draw(o, &raised, key, states->first + k / states->links, 2 * i, NULL)
+                                  : pa__output_power(o, y + k, offset));
   }
 }
 

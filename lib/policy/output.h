@@ -3,7 +3,9 @@
 #ifndef POWALLOC_LIB_OUTPUT_H
 #define POWALLOC_LIB_OUTPUT_H
 
-#include "../base/base.h"
+#include "../net/states.h"
+
+#include <powalloc/policy.h>
 
 typedef struct pa__output {
   int kind;         /* PA_REGNN_OUTPUT_BERNOULLI, ... */
@@ -25,6 +27,11 @@ double pa__output_draw(const pa__output *output, const double *y, uint64_t key, 
                        double *score);
 /* Mean power and its derivative slope [count]; the median in place of the mean if continuous. */
 double pa__output_mean(const pa__output *output, const double *y, double *slope);
+/* Keys of the policies whose outputs these are; for outputs y [batch][links] (without the offset, one a link) their
+ * powers, drawn if PA_POLICY_SAMPLE says so. */
+extern const int32_t pa__output_keys[];
+void pa__output_powers(const pa_policy *policy, const pa__output *output, const pa_states *states, const double *y,
+                       double *power);
 /* Entropy in nats and its derivative; 0 if continuous. */
 double pa__output_entropy(const pa__output *output, const double *y, double *slope);
 /* Probabilities [count]; the median power if continuous. */

@@ -25,6 +25,17 @@ typedef struct pa__learner_class {
   void (*set_weights)(pa_policy *policy, const double *weights);
   /* Moves weights to the nearest ones allowed; NULL if all are. */
   void (*project)(const pa_policy *policy, double *weights);
+  /* Links that the policy is made for; NULL if any number will do. */
+  size_t (*links)(const pa_policy *policy);
+  /* Before the first training: fits the constants to the states, and starts at `share` of the power limits if that is
+   * > 0. NULL: there is nothing to fit. */
+  pa_status (*prepare)(pa_policy *policy, const pa_states *states, double share);
+  /* What is neither weight nor shape. The first is the deviation of continuous powers, which training anneals. */
+  size_t (*constant_count)(const pa_policy *policy);
+  void (*get_constants)(const pa_policy *policy, double *constants);
+  void (*set_constants)(pa_policy *policy, const double *constants);
+  /* Whether constants from a file, all finite, are such as a policy can have. */
+  bool (*allows)(const pa_policy *policy, const double *constants);
   /* Architecture and sizes as one line: equal lines have weights of the same meaning. */
   void (*describe)(const pa_policy *policy, char text[PA__DESCRIPTION]);
 
@@ -45,12 +56,6 @@ typedef struct pa__learner_class {
   const pa__output *(*output)(const pa_policy *policy);
   /* Fails if the policy cannot run on such states. */
   pa_status (*check)(const pa_policy *policy, const pa_states *states);
-  /* Before the first training: fits what depends on the states; starts at `share` of the power limits if that is > 0.
-   */
-  void (*prepare)(pa_policy *policy, const pa_states *states, double share);
-  /* What is neither weight nor shape: the divisor of the log SNR and the deviation of continuous powers. */
-  void (*get_scales)(const pa_policy *policy, double *snr, double *deviation);
-  void (*set_scales)(pa_policy *policy, double snr, double deviation);
   /* Memory of both calls below, for `samples` samples of `links` links. */
   void (*tape_workspace)(const pa_policy *policy, size_t samples, size_t links, pa__arena *arena);
   /* Outputs y [batch][links][count]; leaves in work what backward needs. */
@@ -70,6 +75,7 @@ typedef struct pa__policy_class {
   /* Fills power; states were checked, work is large enough. */
   pa_status (*allocate)(const pa_policy *policy, const pa_states *states, double *power, void *work);
   const pa__learner_class *learner; /* NULL: nothing to learn */
+  pa_status (*save)(const pa_policy *policy, const char *path, const char *note);
   /* Models: the policy of a file whose kind is the class's name, still borrowed. */
   pa_status (*read)(pa_policy **out, const pa_model_file *file, const pa_allocator *allocator);
 } pa__policy_class;

@@ -120,11 +120,6 @@ static void take_draw(const pa_regnn *m, const pa_states *states, size_t sample,
       states->limit[link] * pa__output_draw(&m->output, y, key, states->first + sample, 2 * link, NULL);
 }
 
-static void take_probabilities(const pa_regnn *m, const pa_states *states, size_t sample, size_t link, const double *y,
-                               double *probability) {
-  pa__output_probabilities(&m->output, y, probability + (sample * states->links + link) * m->output.count);
-}
-
 static pa_status allocate(const pa_policy *policy, const pa_states *states, double *power, void *work) {
   const pa_regnn *m = model_of(policy);
   pa_status status = check_node_state(m, states);
@@ -200,10 +195,10 @@ static void backward(const pa_policy *policy, const pa_states *states, const dou
 }
 
 /* Before the first training: the root mean square of the log SNR, and a last layer that starts at `share` of pmax. */
-static void prepare(pa_policy *policy, const pa_states *states, double share) {
+static pa_status prepare(pa_policy *policy, const pa_states *states, double share) {
   pa_regnn *m = (pa_regnn *)policy;
   size_t n = states->links, last = m->shape.layers - 1, in = pa__regnn_width_in(&m->shape, last);
-  if (m->prepared != 0) return;
+  if (m->prepared != 0) return PA_OK;
   double square = 0;
   for (size_t b = 0; b < states->batch; b++)
     for (size_t i = 0; i < n; i++) {
@@ -212,25 +207,36 @@ static void prepare(pa_policy *policy, const pa_states *states, double share) {
     }
   m->prepared = 1;
   m->view.snr = square > 0 ? sqrt(square) : 1;
-  if (m->output.kind == PA_REGNN_OUTPUT_LEVELS || share == 0) return;
+  if (m->output.kind == PA_REGNN_OUTPUT_LEVELS || share == 0) return PA_OK;
   double start = m->option[PA_REGNN_START - FIRST_OPTION];
   share = fmin(fmax(share, 1e-3), 1 - 1e-3);
   double change = log(share / (1 - share)) - log(start / (1 - start));
   double *tap = m->weights + m->weight_count - layer_size(&m->shape, last);
   for (size_t f = 0; f < in; f++) tap[f] += change / (double)in;
   repack(m);
+  return PA_OK;
 }
 
-static void get_scales(const pa_policy *policy, double *snr, double *deviation) {
-  *snr = model_of(policy)->view.snr;
-  *deviation = model_of(policy)->output.deviation;
+static size_t constant_count(const pa_policy *policy) {
+  (void)policy;
+  return 2;
 }
 
-static void set_scales(pa_policy *policy, double snr, double deviation) {
+static void get_constants(const pa_policy *policy, double *constants) {
+  constants[0] = model_of(policy)->output.deviation;
+  constants[1] = model_of(policy)->view.snr;
+}
+
+static void set_constants(pa_policy *policy, const double *constants) {
   pa_regnn *m = (pa_regnn *)policy;
   m->prepared = 1;
-  m->view.snr = snr;
-  m->output.deviation = deviation;
+  m->output.deviation = constants[0];
+  m->view.snr = constants[1];
+}
+
+static bool allows(const pa_policy *policy, const double *constants) {
+  (void)policy;
+  return constants[0] > 0 && constants[1] > 0;
 }
 
 static void describe(const pa_policy *policy, char text[PA__DESCRIPTION]) {
@@ -246,8 +252,10 @@ static const pa__learner_class learner = {.weight_count = learner_weight_count,
                                           .output = output,
                                           .check = check,
                                           .prepare = prepare,
-                                          .get_scales = get_scales,
-                                          .set_scales = set_scales,
+                                          .constant_count = constant_count,
+                                          .get_constants = get_constants,
+                                          .set_constants = set_constants,
+                                          .allows = allows,
                                           .tape_workspace = tape_workspace,
                                           .forward = forward,
                                           .backward = backward};
@@ -392,43 +400,12 @@ pa_status pa_regnn_option(const pa_regnn *model, int32_t key, double *value) {
 
 size_t pa_regnn_weight_count(const pa_regnn *model) { return model ? model->weight_count : 0; }
 
-size_t pa_regnn_output_count(const pa_regnn *model) { return model ? model->output.count : 0; }
-
-static pa_status check_weights(const pa_regnn *model, const double *weights, size_t n) {
-  if (!model || !weights) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", model ? "weights" : "model");
-  if (n != model->weight_count)
-    return pa__fail(PA_ERROR_ARGUMENT, "weights has %zu elements, the model has %zu weights", n, model->weight_count);
-  return PA_OK;
-}
-
 pa_status pa_regnn_get_weights(const pa_regnn *model, double *weights, size_t n) {
-  pa_status status = check_weights(model, weights, n);
-  if (status == PA_OK) learner_get(&model->policy, weights);
-  return status;
+  return pa__model_get_weights(model ? &model->policy : NULL, weights, n);
 }
 
 pa_status pa_regnn_set_weights(pa_regnn *model, const double *weights, size_t n) {
-  pa_status status = check_weights(model, weights, n);
-  for (size_t k = 0; k < n && status == PA_OK; k++)
-    if (!isfinite(weights[k])) status = pa__fail(PA_ERROR_ARGUMENT, "weights[%zu] is not finite", k);
-  if (status == PA_OK) learner_set(&model->policy, weights);
-  return status;
-}
-
-pa_status pa_regnn_probabilities(const pa_regnn *model, const pa_states *states, double *probabilities) {
-  if (!model || !probabilities) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", model ? "probabilities" : "model");
-  pa_status status = pa__states_check(states);
-  if (status == PA_OK) status = check_node_state(model, states);
-  size_t bytes;
-  if (status == PA_OK) status = pa_policy_workspace(&model->policy, states->batch, states->links, &bytes);
-  if (status != PA_OK) return status;
-  void *work = pa__allocate(&model->policy.allocator, bytes, 1);
-  if (!work) return PA_ERROR_MEMORY;
-  pa__flush saved = pa__flush_begin();
-  run(model, states, take_probabilities, probabilities, work);
-  pa__flush_end(saved);
-  pa__release(&model->policy.allocator, work);
-  return PA_OK;
+  return pa__model_set_weights(model ? &model->policy : NULL, weights, n);
 }
 
 /* ---- files ---- */
@@ -555,16 +532,6 @@ static pa_status read_model(pa_policy **out, const pa_model_file *file, const pa
   return PA_OK;
 }
 
-const pa__policy_class pa__regnn_class = {.name = "regnn",
-                                          .keys = keys,
-                                          .budget_key = PA_POLICY_OFFSET,
-                                          .key_changed = key_changed,
-                                          .free = release,
-                                          .workspace = workspace,
-                                          .allocate = allocate,
-                                          .learner = &learner,
-                                          .read = read_model};
-
 pa_status pa_regnn_load(pa_regnn **out, const char *path, const pa_allocator *allocator) {
   static const pa__policy_class *const classes[] = {&pa__regnn_class, NULL};
   pa_policy *policy = NULL;
@@ -573,8 +540,8 @@ pa_status pa_regnn_load(pa_regnn **out, const char *path, const pa_allocator *al
   return status;
 }
 
-pa_status pa_regnn_save(const pa_regnn *model, const char *path, const char *note) {
-  if (!model || !path) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", model ? "path" : "model");
+static pa_status save(const pa_policy *policy, const char *path, const char *note) {
+  const pa_regnn *model = model_of(policy);
   pa__metadata metadata[NUMBERS + 6] = {{"kind", "regnn"}, {"powalloc", pa_version_text()}};
   char text[NUMBERS][24];
   size_t count = 2;
@@ -592,4 +559,20 @@ pa_status pa_regnn_save(const pa_regnn *model, const char *path, const char *not
   pa_status status = pa__model_write(path, metadata, count, tensors, tensors_of(&view, tensors));
   pa__release(&model->policy.allocator, tensors);
   return status;
+}
+
+const pa__policy_class pa__regnn_class = {.name = "regnn",
+                                          .keys = keys,
+                                          .budget_key = PA_POLICY_OFFSET,
+                                          .key_changed = key_changed,
+                                          .free = release,
+                                          .workspace = workspace,
+                                          .allocate = allocate,
+                                          .learner = &learner,
+                                          .save = save,
+                                          .read = read_model};
+
+pa_status pa_regnn_save(const pa_regnn *model, const char *path, const char *note) {
+  if (!model) return pa__fail(PA_ERROR_ARGUMENT, "model is NULL");
+  return pa_policy_save(&model->policy, path, note);
 }

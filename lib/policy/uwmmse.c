@@ -280,21 +280,22 @@ static pa_status check(const pa_policy *policy, const pa_states *states) {
   return PA_OK;
 }
 
-/* The initial weights are WMMSE's, a good start as it is. */
-static void prepare(pa_policy *policy, const pa_states *states, double share) {
+static size_t constant_count(const pa_policy *policy) {
   (void)policy;
-  (void)states;
-  (void)share;
+  return 1;
 }
 
-static void get_scales(const pa_policy *policy, double *snr, double *deviation) {
-  *snr = 1;
-  *deviation = model_of(policy)->output.deviation;
+static void get_constants(const pa_policy *policy, double *constants) {
+  constants[0] = model_of(policy)->output.deviation;
 }
 
-static void set_scales(pa_policy *policy, double snr, double deviation) {
-  (void)snr;
-  ((pa_uwmmse *)policy)->output.deviation = deviation;
+static void set_constants(pa_policy *policy, const double *constants) {
+  ((pa_uwmmse *)policy)->output.deviation = constants[0];
+}
+
+static bool allows(const pa_policy *policy, const double *constants) {
+  (void)policy;
+  return constants[0] > 0;
 }
 
 /* One tape a block, and the gradient of a block's samples. */
@@ -361,9 +362,10 @@ static const pa__learner_class learner = {.weight_count = learner_weight_count,
                                           .rates = rates,
                                           .output = output,
                                           .check = check,
-                                          .prepare = prepare,
-                                          .get_scales = get_scales,
-                                          .set_scales = set_scales,
+                                          .constant_count = constant_count,
+                                          .get_constants = get_constants,
+                                          .set_constants = set_constants,
+                                          .allows = allows,
                                           .tape_workspace = tape_workspace,
                                           .forward = learner_forward,
                                           .backward = learner_backward};
@@ -512,13 +514,6 @@ static pa_status read_model(pa_policy **out, const pa_model_file *file, const pa
   return PA_OK;
 }
 
-const pa__policy_class pa__uwmmse_class = {.name = "uwmmse",
-                                           .free = release,
-                                           .workspace = workspace,
-                                           .allocate = allocate,
-                                           .learner = &learner,
-                                           .read = read_model};
-
 pa_status pa_uwmmse_load(pa_uwmmse **out, const char *path, const pa_allocator *allocator) {
   static const pa__policy_class *const classes[] = {&pa__uwmmse_class, NULL};
   pa_policy *policy = NULL;
@@ -527,8 +522,8 @@ pa_status pa_uwmmse_load(pa_uwmmse **out, const char *path, const pa_allocator *
   return status;
 }
 
-pa_status pa_uwmmse_save(const pa_uwmmse *model, const char *path, const char *note) {
-  if (!model || !path) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", model ? "path" : "model");
+static pa_status save(const pa_policy *policy, const char *path, const char *note) {
+  const pa_uwmmse *model = model_of(policy);
   const pa__uwmmse_shape *s = &model->shape;
   char layers[24], hidden[24];
   snprintf(layers, sizeof layers, "%zu", s->layers);
@@ -615,4 +610,17 @@ pa_status pa_uwmmse_gradient(const pa_uwmmse *model, const pa_states *states, do
   pa__release(allocator, work);
   pa__release(allocator, sum);
   return status;
+}
+
+const pa__policy_class pa__uwmmse_class = {.name = "uwmmse",
+                                           .free = release,
+                                           .workspace = workspace,
+                                           .allocate = allocate,
+                                           .learner = &learner,
+                                           .save = save,
+                                           .read = read_model};
+
+pa_status pa_uwmmse_save(const pa_uwmmse *model, const char *path, const char *note) {
+  if (!model) return pa__fail(PA_ERROR_ARGUMENT, "model is NULL");
+  return pa_policy_save(&model->policy, path, note);
 }

@@ -1,11 +1,15 @@
 /* Model-based training: fresh states in every step, the sum-rate's gradient from the policy's own backward pass. */
 #include "run.h"
 
+#include "../policy/sum_rate.h"
+
 #include <math.h>
 #include <string.h>
 
 /* Weight of a step in the running mean of the rate. */
 #define RATE_MEMORY .01
+/* States that a policy is prepared on. */
+enum { PREPARED = 256 };
 
 /* Tasks are chunks of states; each writes to places of its own, which are summed in order afterwards, so that the
  * number of threads does not matter. */
@@ -13,12 +17,25 @@ struct ascent {
   pa_policy *baseline; /* WMMSE */
   pa__chunk *chunks;   /* [threads] */
   void **work;         /* [threads] */
+  double **label;      /* [threads], of the teacher: parts of the power limits */
+  void **teacher_work; /* [threads] */
   pa__range *ranges;
   double *gradients; /* [chunks of a batch][weight_count] */
   double *rates;     /* [most states at once] */
   size_t *dropped;   /* [chunks of a batch] */
   double sample_clip;
 };
+
+/* A teacher that fails has its states left out. */
+static size_t imitate(pa__run *r, size_t worker, const pa_states *states, double *gradient, double *rates) {
+  struct ascent *own = r->own;
+  pa_trainer *t = r->trainer;
+  double *label = own->label[worker];
+  size_t n = states->batch * states->links;
+  if (t->teacher->class->allocate(t->teacher, states, label, own->teacher_work[worker]) != PA_OK) return states->batch;
+  for (size_t k = 0; k < n; k++) label[k] /= states->limit[k % states->links];
+  return pa__imitation_gradient(t->policy, states, label, gradient, rates, own->work[worker]);
+}
 
 static void gradient_task(void *user, size_t worker, size_t task) {
   pa__run *r = user;
@@ -29,9 +46,13 @@ static void gradient_task(void *user, size_t worker, size_t task) {
   pa__flush saved = pa__flush_begin();
   pa__source_fill(&t->source, false, range.first, range.count, &own->chunks[worker]);
   memset(gradient, 0, t->weight_count * sizeof(double));
-  own->dropped[task] =
-      t->policy->class->learner->gradient(t->policy, &own->chunks[worker].states, own->sample_clip, gradient,
-                                          own->rates + (range.first - own->ranges[0].first), own->work[worker]);
+  const pa_states *states = &own->chunks[worker].states;
+  double *rates = own->rates + (range.first - own->ranges[0].first);
+  if (t->teacher)
+    own->dropped[task] = imitate(r, worker, states, gradient, rates);
+  else
+    own->dropped[task] =
+        t->policy->class->learner->gradient(t->policy, states, own->sample_clip, gradient, rates, own->work[worker]);
   pa__flush_end(saved);
 }
 
@@ -74,7 +95,42 @@ static double held_out_mean(pa__run *r, pa__task_fn task) {
   return sum / (double)r->held_out;
 }
 
+/* Fits the policy's constants to held-out states. */
+static pa_status prepare(pa__run *r) {
+  pa_trainer *t = r->trainer;
+  struct ascent *own = r->own;
+  const pa__learner_class *learner = t->policy->class->learner;
+  pa__chunk *chunk = &own->chunks[0];
+  size_t amplitudes = chunk->states.links * chunk->states.links,
+         count = r->held_out < PREPARED ? r->held_out : PREPARED;
+  struct pa_states all = chunk->states;
+  double *h = pa__allocate(&t->allocator, count, amplitudes * sizeof(double));
+  if (!h) return PA_ERROR_MEMORY;
+  size_t tasks = pa__run_cut(&t->source, 0, count, own->ranges);
+  for (size_t k = 0; k < tasks; k++) {
+    pa__source_fill(&t->source, true, own->ranges[k].first, own->ranges[k].count, chunk);
+    memcpy(h + own->ranges[k].first * amplitudes, chunk->h, own->ranges[k].count * amplitudes * sizeof(double));
+  }
+  all.h = h;
+  all.batch = count;
+  pa_status status = learner->prepare(t->policy, &all, 0);
+  learner->get_weights(t->policy, t->weights);
+  learner->get_constants(t->policy, t->constants);
+  pa__release(&t->allocator, h);
+  return status;
+}
+
+/* A teacher that cannot run on such states says so here, on the caller's thread. */
+static pa_status try_teacher(pa__run *r) {
+  struct ascent *own = r->own;
+  pa__source_fill(&r->trainer->source, true, 0, 1, &own->chunks[0]);
+  return pa_policy_allocate(r->trainer->teacher, &own->chunks[0].states, own->label[0], NULL, 0);
+}
+
 static pa_status start(pa__run *r) {
+  pa_status status = r->trainer->policy->class->learner->prepare ? prepare(r) : PA_OK;
+  if (status == PA_OK && r->trainer->teacher) status = try_teacher(r);
+  if (status != PA_OK) return status;
   r->trainer->progress.baseline_rate = held_out_mean(r, baseline_task);
   return PA_OK;
 }
@@ -115,6 +171,18 @@ static pa_status gradient(pa__run *r, bool *skip) {
 
 static size_t largest(size_t a, size_t b) { return a > b ? a : b; }
 
+static pa_status teacher_memory(pa__run *r, size_t worker, size_t links) {
+  pa_trainer *t = r->trainer;
+  struct ascent *own = r->own;
+  size_t bytes = largest(pa__policy_measure(t->teacher->class->workspace, t->teacher, PA__CHUNK, links),
+                         pa__policy_measure(t->teacher->class->workspace, t->teacher, 1, links));
+  if (bytes == SIZE_MAX)
+    return pa__fail(PA_ERROR_MEMORY, "the teacher's workspace for %zu links overflows the address space", links);
+  own->label[worker] = pa__allocate(&t->allocator, PA__CHUNK * links, sizeof(double));
+  own->teacher_work[worker] = own->label[worker] ? pa__allocate(&t->allocator, bytes, 1) : NULL;
+  return own->teacher_work[worker] ? PA_OK : PA_ERROR_MEMORY;
+}
+
 static pa_status worker_memory(pa__run *r, size_t worker) {
   pa_trainer *t = r->trainer;
   struct ascent *own = r->own;
@@ -129,7 +197,8 @@ static pa_status worker_memory(pa__run *r, size_t worker) {
   if (bytes == SIZE_MAX || baseline > SIZE_MAX - powers)
     return pa__fail(PA_ERROR_MEMORY, "training on %zu links overflows the address space", links);
   own->work[worker] = pa__allocate(&t->allocator, largest(bytes, baseline + powers), 1);
-  return own->work[worker] ? PA_OK : PA_ERROR_MEMORY;
+  if (!own->work[worker]) return PA_ERROR_MEMORY;
+  return t->teacher ? teacher_memory(r, worker, links) : PA_OK;
 }
 
 static void end(pa__run *r) {
@@ -139,9 +208,13 @@ static void end(pa__run *r) {
   for (size_t k = 0; k < r->threads; k++) {
     if (own->chunks) pa__chunk_free(&own->chunks[k]);
     if (own->work) pa__release(allocator, own->work[k]);
+    if (own->label) pa__release(allocator, own->label[k]);
+    if (own->teacher_work) pa__release(allocator, own->teacher_work[k]);
   }
   pa__release(allocator, own->chunks);
   pa__release(allocator, own->work);
+  pa__release(allocator, own->label);
+  pa__release(allocator, own->teacher_work);
   pa__release(allocator, own->ranges);
   pa__release(allocator, own->gradients);
   pa__release(allocator, own->rates);
@@ -161,6 +234,8 @@ static pa_status begin(pa__run *r) {
   if (status != PA_OK) return status;
   if (!(own->chunks = pa__allocate(allocator, r->threads, sizeof *own->chunks)) ||
       !(own->work = pa__allocate(allocator, r->threads, sizeof *own->work)) ||
+      !(own->label = pa__allocate(allocator, r->threads, sizeof *own->label)) ||
+      !(own->teacher_work = pa__allocate(allocator, r->threads, sizeof *own->teacher_work)) ||
       !(own->ranges = pa__allocate(allocator, pa__source_most_chunks(&t->source, states), sizeof *own->ranges)) ||
       !(own->gradients = pa__allocate(allocator, tasks, t->weight_count * sizeof(double))) ||
       !(own->rates = pa__allocate(allocator, states, sizeof(double))) ||

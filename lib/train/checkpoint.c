@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { TENSORS = 8, SHAPES = 6 };
+enum { TENSORS = 9, SHAPES = 6 };
 
 /* Whole numbers up to here are exact. */
 #define MOST_STEPS 9007199254740992.0
@@ -28,7 +28,7 @@ static void shape_of(const pa_trainer *t, double numbers[SHAPES]) {
 /* What a checkpoint holds, in the trainer or beside it. */
 struct content {
   double *weights, *best, *mean, *square; /* [weight_count] */
-  double *estimates;
+  double *constants, *estimates;
   double values[PA__TRAINER_KEYS], shape[SHAPES];
   pa__progress progress;
 };
@@ -40,6 +40,7 @@ static void tensors_of(const pa_trainer *t, struct content *c, pa__tensor tensor
       {.name = "best", .rank = 1, .extent = {n}, .data = c->best},
       {.name = "adam.mean", .rank = 1, .extent = {n}, .data = c->mean},
       {.name = "adam.square", .rank = 1, .extent = {n}, .data = c->square},
+      {.name = "constants", .rank = 1, .extent = {t->constant_count}, .data = c->constants},
       {.name = "estimates", .rank = 1, .extent = {t->estimates.count}, .data = c->estimates},
       {.name = "keys", .rank = 1, .extent = {PA__TRAINER_KEYS}, .data = c->values},
       {.name = "progress", .rank = 1, .extent = {PA__PROGRESS_FIELDS}, .data = (double *)&c->progress},
@@ -59,6 +60,7 @@ pa_status pa_trainer_save(const pa_trainer *trainer, const char *path) {
                       .best = trainer->best,
                       .mean = trainer->adam.mean,
                       .square = trainer->adam.square,
+                      .constants = trainer->constants,
                       .estimates = trainer->estimates.dual,
                       .progress = trainer->progress};
   memcpy(c.values, trainer->value, sizeof c.values);
@@ -117,9 +119,11 @@ static pa_status check_training(const pa_trainer *t, const char *path, const str
   for (size_t k = 0; k < 4 * n; k++)
     if (!isfinite(weights[k]) || (k >= 3 * n && weights[k] < 0))
       return pa__fail(PA_ERROR_FORMAT, "%s: a weight or moment is %g", path, weights[k]);
-  if (t->problem.reward && !(progress->snr > 0 && progress->deviation > 0))
-    return pa__fail(PA_ERROR_FORMAT, "%s: the scales of the policy are %g and %g, must be > 0", path, progress->snr,
-                    progress->deviation);
+  for (size_t k = 0; k < t->constant_count; k++)
+    if (!isfinite(c->constants[k]))
+      return pa__fail(PA_ERROR_FORMAT, "%s: constant %zu of the policy is %g", path, k, c->constants[k]);
+  if (!t->policy->class->learner->allows(t->policy, c->constants))
+    return pa__fail(PA_ERROR_FORMAT, "%s: a scale among the policy's constants is not > 0", path);
   if (!t->policy->class->learner->project) return PA_OK;
   double *allowed = pa__allocate(&t->allocator, 2 * n, sizeof(double));
   if (!allowed) return PA_ERROR_MEMORY;
@@ -142,9 +146,15 @@ pa_status pa_trainer_resume(pa_trainer *trainer, const char *path) {
   pa_status status = pa__estimates_create(trainer);
   if (status != PA_OK) return status;
   pa_model_file *file = NULL;
-  double *memory = pa__allocate(&trainer->allocator, 4 * n + trainer->estimates.count, sizeof(double));
+  size_t constants = trainer->constant_count;
+  double *memory = pa__allocate(&trainer->allocator, 4 * n + constants + trainer->estimates.count, sizeof(double));
   if (!memory) return PA_ERROR_MEMORY;
-  struct content c = {memory, memory + n, memory + 2 * n, memory + 3 * n, memory + 4 * n, {0}, {0}, {.step = 0}};
+  struct content c = {.weights = memory,
+                      .best = memory + n,
+                      .mean = memory + 2 * n,
+                      .square = memory + 3 * n,
+                      .constants = memory + 4 * n,
+                      .estimates = memory + 4 * n + constants};
   pa__tensor tensors[TENSORS];
   tensors_of(trainer, &c, tensors);
   status = pa_model_file_load(&file, path, &trainer->allocator);
@@ -156,11 +166,10 @@ pa_status pa_trainer_resume(pa_trainer *trainer, const char *path) {
     double threads = trainer->value[PA_TRAINER_THREADS - PA__TRAINER_FIRST_KEY];
     memcpy(trainer->value, c.values, sizeof c.values);
     trainer->value[PA_TRAINER_THREADS - PA__TRAINER_FIRST_KEY] = threads;
-    memcpy(trainer->weights, memory, 4 * n * sizeof(double));
+    memcpy(trainer->weights, memory, (4 * n + constants) * sizeof(double));
     for (size_t k = 0; k < trainer->estimates.count; k++) trainer->estimates.dual[k] = c.estimates[k];
     trainer->progress = c.progress;
-    if (trainer->problem.reward)
-      trainer->policy->class->learner->set_scales(trainer->policy, c.progress.snr, c.progress.deviation);
+    trainer->policy->class->learner->set_constants(trainer->policy, trainer->constants);
     pa__trainer_keep(trainer, trainer->best, trainer->progress.best.offset);
   }
   pa_model_file_free(file);

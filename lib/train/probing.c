@@ -445,8 +445,8 @@ static pa_status check_policy(pa__run *r) {
 static void set_deviation(pa__run *r) {
   pa_trainer *t = r->trainer;
   double part = fmin(t->progress.step / t->progress.steps_of_schedule, 1);
-  t->progress.deviation = FIRST_DEVIATION * pow(LAST_DEVIATION / FIRST_DEVIATION, part);
-  learner_of(r)->set_scales(t->policy, t->progress.snr, t->progress.deviation);
+  t->constants[0] = FIRST_DEVIATION * pow(LAST_DEVIATION / FIRST_DEVIATION, part);
+  learner_of(r)->set_constants(t->policy, t->constants);
 }
 
 static pa_status gradient(pa__run *r, bool *skip) {
@@ -635,9 +635,10 @@ static pa_status start(pa__run *r) {
   pa_status status = take_batch(r, true, 0, r->held_out < r->batch ? r->held_out : r->batch, fill_task);
   if (status == PA_OK) status = learner_of(r)->check(t->policy, &own->states);
   if (status != PA_OK) return status;
-  learner_of(r)->prepare(t->policy, &own->states, power ? budget / limit : 0);
+  if (learner_of(r)->prepare) status = learner_of(r)->prepare(t->policy, &own->states, power ? budget / limit : 0);
+  if (status != PA_OK) return status;
   learner_of(r)->get_weights(t->policy, t->weights);
-  learner_of(r)->get_scales(t->policy, &t->progress.snr, &t->progress.deviation);
+  learner_of(r)->get_constants(t->policy, t->constants);
   for (size_t i = 0; i < n; i++) t->estimates.link_weight[i] = 1;
   return PA_OK;
 }
@@ -742,7 +743,7 @@ static pa_status begin(pa__run *r) {
   own->states.limit = own->states.noise + n;
   own->states.weights = own->states.limit + n;
   memcpy(own->states.noise, own->chunks[0].states.noise, 3 * n * sizeof(double));
-  if (t->progress.step > 0) learner_of(r)->set_scales(t->policy, t->progress.snr, t->progress.deviation);
+  if (t->progress.step > 0) learner_of(r)->set_constants(t->policy, t->constants);
   return PA_OK;
 }
 

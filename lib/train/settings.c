@@ -18,13 +18,23 @@ static pa_status check_problem(const pa_trainer *t) {
   return status;
 }
 
+pa_status pa_trainer_set_teacher(pa_trainer *t, const pa_policy *teacher) {
+  pa_status status = check_settable(t);
+  if (status != PA_OK) return status;
+  if (!t->policy->class->learner->gradient || t->problem.reward)
+    return pa__fail(PA_ERROR_ARGUMENT, "policy %s learns from rewards here, not from a teacher",
+                    t->policy->class->name);
+  if (teacher == t->policy) return pa__fail(PA_ERROR_ARGUMENT, "teacher is the trained policy itself");
+  t->teacher = teacher;
+  return PA_OK;
+}
+
 pa_status pa_trainer_set_reward(pa_trainer *t, size_t rewards, pa_reward_fn reward, void *user, pa_free_fn free_user) {
   pa_status status = check_settable(t);
   if (status != PA_OK) return status;
   if (!reward || rewards == 0)
     return pa__fail(PA_ERROR_ARGUMENT, reward ? "rewards is 0, must be at least 1" : "reward is NULL");
-  if (!t->policy->class->learner->forward)
-    return pa__fail(PA_ERROR_ARGUMENT, "policy %s cannot be trained model-free", t->policy->class->name);
+  if (t->teacher) return pa__fail(PA_ERROR_STATE, "the trainer has a teacher: it cannot learn from rewards as well");
   if ((status = pa__source_check_shape(&t->source)) != PA_OK) return status;
   if (t->problem.reward && rewards != t->problem.rewards && (t->problem.constraint_count > 0 || t->problem.weights))
     return pa__fail(PA_ERROR_STATE, "utility weights or constraints for %zu rewards were set already",

@@ -17,6 +17,10 @@ static pa_status create(pa_trainer **out, pa_policy *policy, pa__source source, 
   if (!policy) return pa__fail(PA_ERROR_ARGUMENT, "policy is NULL");
   const pa__learner_class *learner = policy->class->learner;
   if (!learner) return pa__fail(PA_ERROR_ARGUMENT, "policy %s has nothing to learn", policy->class->name);
+  size_t links = learner->links ? learner->links(policy) : 0;
+  if (links > 0 && (links != pa__source_links(&source) || pa__source_check_shape(&source) != PA_OK))
+    return pa__fail(PA_ERROR_ARGUMENT, "the states have %zu links%s, the %s model is of %zu", pa__source_links(&source),
+                    pa__source_check_shape(&source) != PA_OK ? " and fewer" : "", policy->class->name, links);
   pa_trainer *t = NULL;
   pa_status status = learner->gradient ? PA_OK : pa__source_check_shape(&source);
   if (status != PA_OK) return status;
@@ -27,14 +31,17 @@ static pa_status create(pa_trainer **out, pa_policy *policy, pa__source source, 
   t->seed = seed;
   t->weight_count = learner->weight_count(policy);
   for (int32_t k = 0; k < PA__TRAINER_KEYS; k++) t->value[k] = pa__key_default(PA__TRAINER_FIRST_KEY + k);
-  t->weights = pa__allocate(&t->allocator, t->weight_count, 4 * sizeof(double));
+  t->constant_count = learner->constant_count(policy);
+  t->weights = pa__allocate(&t->allocator, 4 * t->weight_count + t->constant_count, sizeof(double));
   if (!t->weights) {
     pa_trainer_free(t);
     return PA_ERROR_MEMORY;
   }
   t->best = t->weights + t->weight_count;
   t->adam = (pa__adam){t->best + t->weight_count, t->best + 2 * t->weight_count};
+  t->constants = t->best + 3 * t->weight_count;
   learner->get_weights(policy, t->weights);
+  learner->get_constants(policy, t->constants);
   const pa__look none = {NAN, NAN, NAN, NAN};
   t->progress =
       (pa__progress){.rate = NAN, .gradient_norm = NAN, .step_rate = NAN, .best_step = NAN, .last = none, .best = none};

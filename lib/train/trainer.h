@@ -22,9 +22,8 @@ typedef struct pa__look {
 typedef struct pa__progress {
   double step, steps_of_schedule, rate, gradient_norm, dropped, step_rate, baseline_rate, best_step;
   pa__look last, best;
-  double offset;         /* of the outputs while training */
-  double scale;          /* running mean of the size of a sample's Lagrangian */
-  double deviation, snr; /* of the policy, see pa__learner_class */
+  double offset; /* of the outputs while training */
+  double scale;  /* running mean of the size of a sample's Lagrangian */
 } pa__progress;
 
 enum { PA__PROGRESS_FIELDS = sizeof(pa__progress) / sizeof(double) };
@@ -48,6 +47,9 @@ struct pa_trainer {
   double value[PA__TRAINER_KEYS];
   size_t weight_count;
   double *weights, *best; /* [weight_count] */
+  size_t constant_count;
+  double *constants;        /* of the policy, see pa__learner_class */
+  const pa_policy *teacher; /* whose powers are imitated; NULL: the reward is what counts */
   pa__adam adam;
   pa__estimates estimates;
   pa__progress progress;
