@@ -23,7 +23,8 @@ const option learned_table[] = {
     {"--taps", COUNT, &wanted.taps, "K", "of REGNN: taps of a filter (default 5)"},
     {"--output", TEXT, &wanted.output, "bernoulli|levels|continuous",
      "of REGNN: powers (default bernoulli: on or off)"},
-    {"--units", TEXTS, &wanted.units, "N", "of FCNN and MLP: units of a hidden layer, once for each (default 64, 32)"},
+    {"--units", TEXTS, &wanted.units, "N",
+     "of FCNN and MLP: units of a hidden layer, once for each (default: FCNN 64, 32; MLP 200, 80, 80)"},
     {"--message", COUNT, &wanted.message, "N", "of IGCNet: components of a message (default 32)"},
     {"--input", TEXT, &wanted.input, "log|amplitude", "of FCNN, MLP, IGCNet: the channel that they see (default log)"},
     {"--set", TEXTS, &wanted.keys, "KEY=VALUE", "a key, such as trainer.learning_rate=3e-3 or regnn.bias=1"},
@@ -99,8 +100,10 @@ static int32_t input_kind(void) {
 }
 
 static pa_policy *new_mlp(int32_t kind, size_t links) {
-  size_t units[LIST_MOST] = {64, 32}, count = wanted.units.count ? wanted.units.count : 2;
+  size_t units[LIST_MOST] = {64, 32}, count = 2;
   pa_mlp *model;
+  if (kind == PA_MLP_POWERS) units[0] = 200, units[1] = units[2] = 80, count = 3;
+  if (wanted.units.count > 0) count = wanted.units.count;
   for (size_t k = 0; k < wanted.units.count; k++) {
     char *end;
     units[k] = strtoul(wanted.units.items[k], &end, 10);

@@ -29,9 +29,8 @@ typedef struct pa_trainer pa_trainer;
  * @{ */
 /** States per step; 0: the recipe (model-based 64, model-free 16). Default 0. */
 #define PA_TRAINER_BATCH 301
-/** Peak learning rate of Adam; 0: the recipe (paper 1e-3, extended 1e-2, extended on a family 5e-3, model-free 5e-3, or
- * 3e-3 under constraints on rewards).
- * Default 0. */
+/** Peak learning rate of Adam; 0: the recipe (UWMMSE paper 1e-3, extended 1e-2, on a family 5e-3; MLP and IGCNet 3e-3;
+ * model-free 5e-3, or 3e-3 under constraints on rewards). Default 0. */
 #define PA_TRAINER_LEARNING_RATE 302
 /** Learning rate at the end as a part of the peak, reached along a cosine; 0: the recipe (paper 1, constant; others
  * 0.01). Default 0. */

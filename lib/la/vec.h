@@ -32,7 +32,8 @@ INLINE vec load(const double *p) {
 
 INLINE void store(double *p, vec v) { memcpy(p, &v, sizeof v); }
 
-INLINE vec splat(double x) { return (vec){0} + x; }
+/* x - 0 is x; x + 0 is not for x = -0, and would cost an addition. */
+INLINE vec splat(double x) { return x - (vec){0}; }
 
 INLINE uvec usplat(uint64_t x) { return (uvec){0} + x; }
 

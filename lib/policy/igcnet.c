@@ -66,12 +66,13 @@ static pa__igcnet_weights view_of(const pa__igcnet_shape *s, double *memory) {
 static pa__igcnet_tape take_tape(pa__arena *arena, const pa__igcnet_shape *s, const pa__layout *l, bool backward) {
   size_t node = l->length * sizeof(double), edge = l->links * node;
   size_t largest = 0;
-  pa__igcnet_tape t = {.features = pa__arena_take(arena, PA__IGCNET_EDGE, edge)};
-  t.messages = pa__arena_take(arena, s->message, edge);
+  pa__igcnet_tape t = {.channel = pa__arena_take(arena, 1, edge), .hidden_step = backward ? s->hidden * l->length : 0};
+  t.features = pa__arena_take(arena, PA__IGCNET_EDGE, edge);
+  t.messages = pa__arena_take(arena, s->message, node);
   t.mask = pa__arena_take(arena, 1, node);
   for (size_t r = 0; r < s->rounds; r++) {
     bool own = backward || r == 0;
-    t.hidden[r] = own ? pa__arena_take(arena, s->hidden, edge) : t.hidden[0];
+    t.hidden[r] = own ? pa__arena_take(arena, s->hidden, backward ? edge : node) : t.hidden[0];
     t.inputs[r] = own ? pa__arena_take(arena, PA__IGCNET_OWN + s->message, node) : t.inputs[0];
     t.sender[r] = own ? pa__arena_take(arena, s->message, node) : t.sender[0];
     t.unit[r] = own ? pa__arena_take(arena, s->hidden, node) : t.unit[0];

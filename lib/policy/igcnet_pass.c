@@ -16,55 +16,67 @@ static void fill(double *restrict x, size_t n, double value, const double *restr
 /* What does not change from round to round: f_jj, w_j, f_ji, f_ij of every edge, and of every node f_ii, w_i. */
 static void features(const pa__la *la, const pa__igcnet_shape *shape, const pa_states *states, size_t sample,
                      const pa__layout *l, const pa__igcnet_tape *t) {
-  size_t n = l->links, padded = l->length, edges = n * padded;
-  double *direct = t->features, *weight = direct + edges, *f = direct + 3 * edges, *back = direct + 4 * edges;
-  double total = 0, *own = t->inputs[0];
+  size_t n = l->links, padded = l->length, of_sender = PA__IGCNET_EDGE * padded;
+  double total = 0, *own = t->inputs[0], *f = t->channel;
   for (size_t i = 0; i < n; i++) total += states->weights[i];
   for (size_t k = 0; k < padded; k++) t->mask[k] = k < n;
   pa__channel_input(la, states, shape->input, sample, padded, f);
-  for (size_t k = 0; shape->input == PA_INPUT_LOG && k < edges; k++) f[k] *= LOG_SCALE;
-  memset(back, 0, edges * sizeof(double));
-  for (size_t j = 0; j < n; j++)
-    for (size_t i = 0; i < n; i++) back[i * padded + j] = f[j * padded + i];
+  for (size_t k = 0; shape->input == PA_INPUT_LOG && k < n * padded; k++) f[k] *= LOG_SCALE;
   memset(own, 0, 2 * padded * sizeof(double));
   for (size_t j = 0; j < n; j++) {
+    double *edges = t->features + j * of_sender;
     own[j] = f[j * padded + j];
     own[padded + j] = total > 0 ? states->weights[j] * (double)n / total : 1;
-    fill(direct + j * padded, padded, own[j], t->mask);
-    fill(weight + j * padded, padded, own[padded + j], t->mask);
+    fill(edges, padded, own[j], t->mask);
+    fill(edges + padded, padded, own[padded + j], t->mask);
+    memcpy(edges + 3 * padded, f + j * padded, padded * sizeof(double));
+    for (size_t i = 0; i < padded; i++) edges[4 * padded + i] = i < n ? f[i * padded + j] : 0;
   }
   for (size_t r = 1; r < shape->rounds; r++)
     if (t->inputs[r] != own) memcpy(t->inputs[r], own, 2 * padded * sizeof(double));
 }
 
-/* Largest of each component over the senders but the receiver itself: messages are not negative. */
-static void gather(const pa__layout *l, size_t components, const double *messages, double *maximum, double *sender) {
-  size_t n = l->links, padded = l->length;
+/* The power of a sender is a feature of its edges, different in each round. */
+static void put_power(const pa__layout *l, const pa__igcnet_tape *t, size_t sender, const double *power) {
+  size_t padded = l->length;
+  fill(t->features + (sender * PA__IGCNET_EDGE + 2) * padded, padded, power[sender], t->mask);
+}
+
+/* Takes what a sender sent wherever it is more than all before it; its own link gets nothing from it. */
+static void take_larger(const pa__layout *l, size_t components, size_t sender, const double *messages, double *maximum,
+                        double *senders) {
+  size_t padded = l->length;
+  double id = (double)sender;
   for (size_t c = 0; c < components; c++) {
-    double *restrict most = maximum + c * padded, *restrict who = sender + c * padded;
-    for (size_t i = 0; i < padded; i++) most[i] = 0, who[i] = -1;
-    for (size_t j = 0; j < n; j++) {
-      const double *restrict sent = messages + (c * n + j) * padded;
-      double own_most = most[j], own_who = who[j], id = (double)j;
-      for (size_t i = 0; i < padded; i++) {
-        who[i] = sent[i] > most[i] ? id : who[i];
-        most[i] = sent[i] > most[i] ? sent[i] : most[i];
-      }
-      most[j] = own_most;
-      who[j] = own_who;
+    const double *restrict sent = messages + c * padded;
+    double *restrict most = maximum + c * padded, *restrict who = senders + c * padded;
+    double own_most = most[sender], own_who = who[sender];
+    for (size_t i = 0; i < padded; i++) {
+      who[i] = sent[i] > most[i] ? id : who[i];
+      most[i] = sent[i] > most[i] ? sent[i] : most[i];
     }
+    most[sender] = own_most;
+    who[sender] = own_who;
   }
 }
 
 static void one_round(const pa__la *la, const pa__igcnet_shape *shape, const pa__igcnet_weights *w, const pa__layout *l,
                       const pa__igcnet_tape *t, size_t round, const double *power) {
-  size_t n = l->links, padded = l->length, edges = n * padded;
-  double *inputs = t->inputs[round];
+  size_t padded = l->length;
+  double *inputs = t->inputs[round], *maximum = inputs + PA__IGCNET_OWN * padded;
   memcpy(inputs + 2 * padded, power, padded * sizeof(double));
-  for (size_t j = 0; j < n; j++) fill(t->features + 2 * edges + j * padded, padded, power[j], t->mask);
-  la->dense(edges, PA__IGCNET_EDGE, shape->hidden, t->features, w->first, w->first_bias, true, t->hidden[round]);
-  la->dense(edges, shape->hidden, shape->message, t->hidden[round], w->second, w->second_bias, true, t->messages);
-  gather(l, shape->message, t->messages, inputs + PA__IGCNET_OWN * padded, t->sender[round]);
+  for (size_t k = 0; k < shape->message * padded; k++) {
+    maximum[k] = 0; /* messages are not negative */
+    t->sender[round][k] = -1;
+  }
+  for (size_t j = 0; j < l->links; j++) {
+    double *hidden = t->hidden[round] + j * t->hidden_step;
+    put_power(l, t, j, power);
+    la->dense(padded, PA__IGCNET_EDGE, shape->hidden, t->features + j * PA__IGCNET_EDGE * padded, w->first,
+              w->first_bias, true, hidden);
+    la->dense(padded, shape->hidden, shape->message, hidden, w->second, w->second_bias, true, t->messages);
+    take_larger(l, shape->message, j, t->messages, maximum, t->sender[round]);
+  }
   la->dense(padded, PA__IGCNET_OWN + shape->message, shape->hidden, inputs, w->update, w->update_bias, true,
             t->unit[round]);
   la->dense(padded, shape->hidden, 1, t->unit[round], w->last, w->last_bias, false, t->output);
@@ -111,60 +123,63 @@ static void relu_back(size_t n, const double *restrict activated, double *restri
 }
 
 /* From the maxima's slopes through the one message that each came from: adds to the gradients of the second layer and
- * leaves d_hidden, 0 on edges that no maximum came from. */
+ * leaves the slopes of the hidden layers of all edges, 0 where no maximum came from. */
 static void messages_back(const pa__igcnet_shape *shape, const pa__igcnet_weights *w, const pa__layout *l,
                           const pa__igcnet_tape *t, size_t round, const double *d_maximum,
                           const pa__igcnet_weights *gradient) {
-  size_t padded = l->length, edges = l->links * padded;
-  memset(t->d_hidden, 0, shape->hidden * edges * sizeof(double));
+  size_t padded = l->length, step = shape->hidden * padded;
+  memset(t->d_hidden, 0, l->links * step * sizeof(double));
   for (size_t c = 0; c < shape->message; c++)
     for (size_t i = 0; i < l->links; i++) {
       double who = t->sender[round][c * padded + i], slope = d_maximum[c * padded + i];
       if (who < 0 || slope == 0) continue;
-      size_t edge = (size_t)who * padded + i;
+      const double *hidden = t->hidden[round] + (size_t)who * step + i;
+      double *d_hidden = t->d_hidden + (size_t)who * step + i;
       gradient->second_bias[c] += slope;
       for (size_t u = 0; u < shape->hidden; u++) {
-        gradient->second[u * shape->message + c] += t->hidden[round][u * edges + edge] * slope;
-        t->d_hidden[u * edges + edge] += w->second[u * shape->message + c] * slope;
+        gradient->second[u * shape->message + c] += hidden[u * padded] * slope;
+        d_hidden[u * padded] += w->second[u * shape->message + c] * slope;
       }
     }
-  relu_back(shape->hidden * edges, t->hidden[round], t->d_hidden);
+  relu_back(l->links * step, t->hidden[round], t->d_hidden);
 }
 
-/* Adds to d_power, of the powers before the round, what they did through the messages. */
-static void senders_back(const pa__igcnet_shape *shape, const pa__igcnet_weights *w, const pa__layout *l,
-                         const pa__igcnet_tape *t) {
-  size_t padded = l->length, edges = l->links * padded;
-  const double *factor = w->first + 2 * shape->hidden;
-  for (size_t u = 0; u < shape->hidden; u++)
-    for (size_t j = 0; j < l->links; j++) {
-      double sum = 0;
-      for (size_t i = 0; i < padded; i++) sum += t->d_hidden[u * edges + j * padded + i];
-      t->d_power[j] += factor[u] * sum;
-    }
+/* Through the first layer of a sender's messages: its gradient, and what the sender's power did. */
+static double sender_back(const pa__la *la, const pa__igcnet_shape *shape, const pa__igcnet_weights *w,
+                          const pa__layout *l, const pa__igcnet_tape *t, size_t sender,
+                          const pa__igcnet_weights *gradient) {
+  size_t padded = l->length;
+  const double *d_hidden = t->d_hidden + sender * shape->hidden * padded, *factor = w->first + 2 * shape->hidden;
+  double d_power = 0;
+  add_outer(la, padded, PA__IGCNET_EDGE, shape->hidden, t->features + sender * PA__IGCNET_EDGE * padded, d_hidden, t,
+            gradient->first, gradient->first_bias);
+  for (size_t u = 0; u < shape->hidden; u++) {
+    double sum = 0;
+    for (size_t i = 0; i < padded; i++) sum += d_hidden[u * padded + i];
+    d_power += factor[u] * sum;
+  }
+  return d_power;
 }
 
 extern pa__igcnet_backward_fn KERNEL(igcnet_backward);
 void KERNEL(igcnet_backward)(const pa__la *la, const pa__igcnet_shape *shape, const pa__igcnet_weights *w,
                              const pa__layout *l, const pa__igcnet_tape *t, const double *d_output,
                              const pa__igcnet_weights *gradient) {
-  size_t n = l->links, padded = l->length, edges = n * padded, inputs = PA__IGCNET_OWN + shape->message;
+  size_t padded = l->length, inputs = PA__IGCNET_OWN + shape->message;
   double *slope = t->d_power; /* of the round's output, then of the powers before it */
   memcpy(slope, d_output, padded * sizeof(double));
   for (size_t r = shape->rounds; r-- > 0;) {
-    for (size_t j = 0; j < n; j++) /* the feature p of the messages, which the next round has overwritten */
-      fill(t->features + 2 * edges + j * padded, padded, t->inputs[r][2 * padded + j], t->mask);
     add_outer(la, padded, shape->hidden, 1, t->unit[r], slope, t, gradient->last, gradient->last_bias);
     back(padded, shape->hidden, 1, w->last, slope, t->d_unit);
     relu_back(shape->hidden * padded, t->unit[r], t->d_unit);
     add_outer(la, padded, inputs, shape->hidden, t->inputs[r], t->d_unit, t, gradient->update, gradient->update_bias);
     back(padded, inputs, shape->hidden, w->update, t->d_unit, t->d_input);
     messages_back(shape, w, l, t, r, t->d_input + PA__IGCNET_OWN * padded, gradient);
-    add_outer(la, edges, PA__IGCNET_EDGE, shape->hidden, t->features, t->d_hidden, t, gradient->first,
-              gradient->first_bias);
-    if (r == 0) break;
     memcpy(slope, t->d_input + 2 * padded, padded * sizeof(double));
-    senders_back(shape, w, l, t);
-    for (size_t k = 0; k < padded; k++) slope[k] *= t->power[r - 1][k] * (1 - t->power[r - 1][k]);
+    for (size_t j = 0; j < l->links; j++) {
+      put_power(l, t, j, t->inputs[r] + 2 * padded);
+      slope[j] += sender_back(la, shape, w, l, t, j, gradient);
+    }
+    for (size_t k = 0; r > 0 && k < padded; k++) slope[k] *= t->power[r - 1][k] * (1 - t->power[r - 1][k]);
   }
 }

@@ -1,7 +1,7 @@
 /* IGCNet on one sample, forward and backward, once per instruction set.
  *
- * Edges are laid out receiver fastest: what link j sends to link i stands at j * padded + i of an edge vector of
- * links * padded numbers, so that the maximum over senders is one over whole node vectors. */
+ * What a sender sends is a block of node vectors, one a component, so that the maximum over senders is one over whole
+ * vectors and a sender's work stays in the first-level cache. */
 #ifndef POWALLOC_LIB_IGCNET_PASS_H
 #define POWALLOC_LIB_IGCNET_PASS_H
 
@@ -23,21 +23,22 @@ typedef struct pa__igcnet_weights {
   double *last, *last_bias;     /* [hidden][1] */
 } pa__igcnet_weights;
 
-/* Edge vectors [.][links * padded] and node vectors [.][padded]. What differs from round to round is kept for the
- * backward pass if there is to be one. */
+/* Node vectors. What differs from round to round is kept for the backward pass if there is to be one. */
 typedef struct pa__igcnet_tape {
-  double *features;                   /* edges [5]; [3] is the channel input f itself */
-  double *messages;                   /* edges [message] */
-  double *mask;                       /* node: 1, 0 in the padding */
-  double *hidden[PA__IGCNET_ROUNDS];  /* edges [hidden] */
-  double *inputs[PA__IGCNET_ROUNDS];  /* nodes [3 + message]: f_ii, w_i, p_i, maximum */
-  double *sender[PA__IGCNET_ROUNDS];  /* nodes [message]: whose message is the maximum, -1: none's */
-  double *unit[PA__IGCNET_ROUNDS];    /* nodes [hidden] */
-  double *power[PA__IGCNET_ROUNDS];   /* node: after the round */
-  double *output;                     /* node: y of the last round */
-  double *d_power, *d_unit, *d_input; /* backward only: node; [hidden]; [3 + message] */
-  double *d_hidden;                   /* edges [hidden] */
-  double *products;                   /* gradient of one matrix */
+  double *channel;                    /* [sender]: the input f */
+  double *features;                   /* [sender][5] */
+  double *messages;                   /* [message], of one sender */
+  double *mask;                       /* 1, 0 in the padding */
+  size_t hidden_step;                 /* numbers from sender to sender: 0 if one's place is enough */
+  double *hidden[PA__IGCNET_ROUNDS];  /* [sender][hidden] */
+  double *inputs[PA__IGCNET_ROUNDS];  /* [3 + message]: f_ii, w_i, p_i, maximum */
+  double *sender[PA__IGCNET_ROUNDS];  /* [message]: whose message is the maximum, -1: none's */
+  double *unit[PA__IGCNET_ROUNDS];    /* [hidden] */
+  double *power[PA__IGCNET_ROUNDS];   /* after the round */
+  double *output;                     /* y of the last round */
+  double *d_power, *d_unit, *d_input; /* backward only: [1], [hidden], [3 + message] */
+  double *d_hidden;                   /* backward only: [sender][hidden] */
+  double *products;                   /* backward only: gradient of one matrix */
 } pa__igcnet_tape;
 
 /* tape->output of a sample; layout is single. */

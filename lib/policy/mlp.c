@@ -206,7 +206,7 @@ static pa__recipe recipe(const pa_policy *policy, bool family) {
   (void)policy;
   (void)family;
   return (pa__recipe){
-      .learning_rate = 1e-3, .final_rate = .01, .clip = 5, .batch = 64, .held_out = 2000, .held_out_every = 500};
+      .learning_rate = 3e-3, .final_rate = .01, .clip = 5, .batch = 64, .held_out = 2000, .held_out_every = 500};
 }
 
 static const pa__output *output(const pa_policy *policy) { return &model_of(policy)->output; }
