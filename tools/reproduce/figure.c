@@ -1,0 +1,178 @@
+#include "figure.h"
+
+#include "../command.h"
+#include "../plot.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const colours[] = {"#d62728", "#2ca02c", "#1f77b4", "#9467bd", "#ff7f0e",
+                                      "#17becf", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22"};
+enum { COLOURS = sizeof colours / sizeof colours[0] };
+
+static const char *colour(size_t k) { return colours[k % COLOURS]; }
+
+static const char *data_file(const study *s) { return gnuplot_text(study_file(s, ".dat")); }
+
+static void begin(const study *s, text *script, size_t height) {
+  text_add(script,
+           "if (svg) set terminal svg size 860,%zu font 'Helvetica,14' background 'white'; "
+           "else set terminal pngcairo size 1720,%zu font 'Helvetica,26' background 'white' linewidth 2\n"
+           "set output output\nset title %s\nset border 3\nset xtics nomirror\nset ytics nomirror\n"
+           "set grid ytics linecolor '#dddddd'\nset key outside bottom center maxcols 2 spacing 1.2\n",
+           height, 2 * height, gnuplot_text(s->title));
+}
+
+static void end(const study *s, text *script, text *data) {
+  if (data->bytes) write_text(study_file(s, ".dat"), data->bytes);
+  plot(text_of("%s/%s", s->o->out, s->name), script->bytes);
+  free(script->bytes);
+  free(data->bytes);
+}
+
+static double unit(const study *s) { return strcmp(s->unit, "nat/s/Hz") == 0 ? NATS : 1; }
+
+void figure_curves(const study *s, const char *const *labels, const curve *curves, size_t count,
+                   const char *const *baselines, size_t baseline_count) {
+  text script = {0}, data = {0};
+  double last = 0;
+  for (size_t c = 0; c < count; c++) {
+    text_add(&data, "%s# iteration, %s: %s\n", c ? "\n\n" : "", s->unit, labels[c]);
+    for (size_t k = 0; k < curves[c].count; k++)
+      text_add(&data, "%.0f %.6g\n", curves[c].step[k], curves[c].value[k] * unit(s));
+    if (curves[c].count > 0) last = fmax(last, curves[c].step[curves[c].count - 1]);
+  }
+  begin(s, &script, 640);
+  text_add(&script,
+           "set xlabel 'training iteration'\nset ylabel 'sum-rate, %s'\nset xrange [0:%g]\nset yrange [0:*]\nplot ",
+           s->unit, last);
+  for (size_t b = 0; b < baseline_count; b++)
+    text_add(&script, "%g with lines dashtype 2 linecolor '%s' title %s, ", study_mean(s, 0, baselines[b], RATE).value,
+             colour(count + b), gnuplot_text(baselines[b]));
+  for (size_t c = 0; c < count; c++)
+    text_add(&script, "%s index %zu with lines linewidth 2 linecolor '%s' title %s%s", data_file(s), c, colour(c),
+             gnuplot_text(labels[c]), c + 1 < count ? ", " : "\n");
+  end(s, &script, &data);
+}
+
+static const char *what_text(const study *s, field what) {
+  return what == RATE    ? text_of("sum-rate, %s", s->unit)
+         : what == RATIO ? text_of("sum-rate, of %s", s->reference)
+                         : "total power, W";
+}
+
+void figure_lines(const study *s, const char *x_label, field what, bool log_x, const char *const *labels,
+                  size_t count) {
+  text script = {0}, data = {0};
+  double lowest = INFINITY, highest = -INFINITY;
+  for (size_t c = 0; c < count; c++) {
+    text_add(&data, "%s# %s, mean, 95 %%: %s\n", c ? "\n\n" : "", x_label, labels[c]);
+    double before = NAN;
+    for (size_t k = 0; k < s->count; k++) {
+      double x = s->cells[k].x;
+      if (strcmp(s->labels[s->cells[k].method], labels[c]) != 0 || x == before) continue;
+      interval mean = study_mean(s, x, labels[c], what);
+      text_add(&data, "%g %.6g %.6g\n", x, mean.value, isnan(mean.half_width) ? 0 : mean.half_width);
+      lowest = fmin(lowest, x), highest = fmax(highest, x), before = x;
+    }
+  }
+  begin(s, &script, 560);
+  double margin = log_x ? pow(highest / lowest, .04) : (highest - lowest) * .04;
+  text_add(&script, "set xlabel %s\nset ylabel %s\nset xrange [%g:%g]\nset yrange [%s:*]\n%splot ",
+           gnuplot_text(x_label), gnuplot_text(what_text(s, what)), log_x ? lowest / margin : lowest - margin,
+           log_x ? highest * margin : highest + margin, what == RATE ? "0" : "*", log_x ? "set logscale x\n" : "");
+  for (size_t c = 0; c < count; c++)
+    text_add(&script,
+             "%s index %zu using 1:2 with lines linewidth 2 linecolor '%s' title %s, "
+             "'' index %zu using 1:2:3 with yerrorbars linewidth 2 pointtype 7 pointsize 0.6 linecolor '%s' notitle%s",
+             data_file(s), c, colour(c), gnuplot_text(labels[c]), c, colour(c), c + 1 < count ? ", " : "\n");
+  end(s, &script, &data);
+}
+
+void figure_histograms(const study *s, const char *x_label, const series *all, size_t count) {
+  enum { BINS = 30 };
+  text script = {0}, data = {0};
+  double lowest = INFINITY, highest = -INFINITY;
+  for (size_t c = 0; c < count; c++)
+    for (size_t k = 0; k < all[c].count; k++) {
+      lowest = fmin(lowest, all[c].values[k]);
+      highest = fmax(highest, all[c].values[k]);
+    }
+  double width = highest > lowest ? (highest - lowest) / BINS : 1;
+  for (size_t c = 0; c < count; c++) {
+    double bins[BINS] = {0};
+    for (size_t k = 0; k < all[c].count; k++) {
+      size_t bin = (size_t)((all[c].values[k] - lowest) / width);
+      bins[bin < BINS ? bin : BINS - 1]++;
+    }
+    text_add(&data, "%s# middle of the bin, part: %s\n", c ? "\n\n" : "", all[c].label);
+    for (size_t k = 0; k < BINS; k++)
+      text_add(&data, "%.6g %.6g\n", lowest + ((double)k + .5) * width, bins[k] / (double)all[c].count);
+  }
+  begin(s, &script, 200 + 150 * count);
+  text_add(&script,
+           "unset title\nset multiplot layout %zu,1 title %s\nset style fill solid 0.6 noborder\nset boxwidth %g\nset "
+           "xrange "
+           "[%g:%g]\nset yrange [0:*]\nset key inside top right\nset ylabel 'part'\nset ytics 0.05\n",
+           count, gnuplot_text(s->title), width, lowest - width, highest + width);
+  for (size_t c = 0; c < count; c++) {
+    double sum = 0;
+    for (size_t k = 0; k < all[c].count; k++) sum += all[c].values[k] / (double)all[c].count;
+    if (c + 1 == count) text_add(&script, "set xlabel %s\n", gnuplot_text(x_label));
+    text_add(&script, "set arrow 1 from %g, graph 0 to %g, graph 1 nohead dashtype 2 linewidth 2\n", sum, sum);
+    text_add(&script, "plot %s index %zu using 1:2 with boxes linecolor '%s' title %s\n", data_file(s), c, colour(c),
+             gnuplot_text(text_of("%s, mean %.3g", all[c].label, sum)));
+  }
+  text_add(&script, "unset multiplot\n");
+  end(s, &script, &data);
+}
+
+void figure_boxes(const study *s, const char *y_label, const series *all, size_t count) {
+  text script = {0}, data = {0};
+  text_add(&data, "# place, 5 %%, quartile, median, quartile, 95 %%\n");
+  begin(s, &script, 560);
+  text_add(
+      &script,
+      "set ylabel %s\nset xrange [0.4:%zu.6]\nset yrange [0:*]\nunset key\nset boxwidth 0.5\nset style fill solid 0.35 "
+      "border linecolor 'black'\nset xtics scale 0 rotate by 20 right\nset xtics (",
+      gnuplot_text(y_label), count);
+  for (size_t c = 0; c < count; c++) {
+    double *sorted = need(all[c].count, sizeof *sorted);
+    memcpy(sorted, all[c].values, all[c].count * sizeof *sorted);
+    text_add(&data, "%zu", c + 1);
+    for (size_t q = 0; q < 5; q++) {
+      static const double quantiles[] = {.05, .25, .5, .75, .95};
+      text_add(&data, " %.6g", quantile_of(sorted, all[c].count, quantiles[q]));
+    }
+    text_add(&data, "\n");
+    free(sorted);
+    text_add(&script, "%s%s %zu", c ? ", " : "", gnuplot_text(all[c].label), c + 1);
+  }
+  text_add(&script,
+           ")\nset label 'box: quartiles and median; whiskers: 5th and 95th percentile' at graph 0.01, 0.04 font svg ? "
+           "',11' : ',19'\nplot %s using 1:3:2:6:5 with candlesticks linecolor '#1f77b4' whiskerbars 0.5, '' using "
+           "1:4:4:4:4 with candlesticks linewidth 2 linecolor 'black'\n",
+           data_file(s));
+  end(s, &script, &data);
+}
+
+void figure_traces(const study *s, const char *y_label, const curve *curves, size_t count) {
+  text script = {0}, data = {0};
+  double last = 0;
+  for (size_t c = 0; c < count; c++) {
+    text_add(&data, "%s# iteration, %s %zu\n", c ? "\n\n" : "", y_label, c + 1);
+    for (size_t k = 0; k < curves[c].count; k++) text_add(&data, "%.0f %.6g\n", curves[c].step[k], curves[c].value[k]);
+    if (curves[c].count > 0) last = fmax(last, curves[c].step[curves[c].count - 1]);
+  }
+  begin(s, &script, 560);
+  text_add(
+      &script,
+      "set xlabel 'training iteration'\nset ylabel %s\nset xrange [0:%g]\nunset key\nplot 0 with lines linewidth 2 "
+      "dashtype 2 linecolor 'black'",
+      gnuplot_text(y_label), last);
+  for (size_t c = 0; c < count; c++)
+    text_add(&script, ", %s index %zu with lines linecolor '%s'", data_file(s), c, colour(c));
+  text_add(&script, "\n");
+  end(s, &script, &data);
+}

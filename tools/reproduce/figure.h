@@ -1,0 +1,27 @@
+/* Pictures of the studies: NAME.svg and NAME.png by gnuplot, whose script and data stay beside them. */
+#ifndef POWALLOC_TOOLS_FIGURE_H
+#define POWALLOC_TOOLS_FIGURE_H
+
+#include "../training.h"
+#include "study.h"
+
+/* What is drawn of a method. */
+typedef struct series {
+  const char *label;
+  const double *values; /* [count] */
+  size_t count;
+} series;
+
+/* Learning curves by iteration, in the study's unit; baselines as dashed lines at their means. */
+void figure_curves(const study *s, const char *const *labels, const curve *curves, size_t count,
+                   const char *const *baselines, size_t baseline_count);
+/* Means over networks with their intervals against x. log_x: a logarithmic axis. */
+void figure_lines(const study *s, const char *x_label, field what, bool log_x, const char *const *labels, size_t count);
+/* Histograms over each other, one a series, with their means; caption tells what was counted. */
+void figure_histograms(const study *s, const char *x_label, const series *all, size_t count);
+/* Boxes: quartiles and median, whiskers at the 5th and 95th percentile. */
+void figure_boxes(const study *s, const char *y_label, const series *all, size_t count);
+/* A line for each of several values by iteration, and a line at 0. */
+void figure_traces(const study *s, const char *y_label, const curve *curves, size_t count);
+
+#endif

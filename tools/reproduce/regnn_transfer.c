@@ -1,0 +1,244 @@
+/* REGNN paper, figures 6 to 10 and 13: a model on networks that it was not trained on. */
+#include "figure.h"
+#include "regnn.h"
+#include "studies.h"
+
+#include "../command.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define TRANSFERRED "REGNN from 50 links"
+#define AS_TRAINED "REGNN from 50 links, not re-priced"
+
+static char setting_of(const reproduction_options *o) { return o->setting && o->setting[0] == 't' ? 'A' : 'B'; }
+
+/* Trained at 50 links, or 50 users in 5 cells, as in figures 4 and 12. */
+static trained at_fifty(const reproduction_options *o, size_t cells, uint64_t seed) {
+  regnn_place place = {.setting = setting_of(o), .cells = cells, .links = 50, .density = 1, .noise = 1, .seed = seed};
+  return regnn_trained(o, &place, ON_OFF);
+}
+
+/* Networks that nothing was trained on. */
+static uint64_t unseen(const reproduction_options *o, uint64_t k) { return o->seed + 1000 + k; }
+
+static void add_transferred(regnn_match *m, pa_policy *policy) {
+  must(pa_policy_set(policy, PA_POLICY_OFFSET, 0));
+  measured found = regnn_match_add(m, TRANSFERRED, policy, true);
+  measured_free(&found);
+}
+
+/* The offset with which training left the model. */
+static double trained_offset(const pa_policy *policy) {
+  double offset;
+  must(pa_policy_get(policy, PA_POLICY_OFFSET, &offset));
+  return offset;
+}
+
+static void add_as_trained(regnn_match *m, pa_policy *policy, double offset) {
+  must(pa_policy_set(policy, PA_POLICY_OFFSET, offset));
+  measured found = regnn_match_add(m, AS_TRAINED, policy, false);
+  measured_free(&found);
+}
+
+int reproduce_regnn_fig6(const reproduction_options *o) {
+  char setting = setting_of(o);
+  study s =
+      study_begin(o, "regnn-fig6", text_of("REGNN paper, figure 6: another network of 50 links (setting %c)", setting),
+                  "nat/s/Hz", NULL, REGNN_PRICED);
+  size_t tests = o->quick ? 1000 : 10000, pricing = o->quick ? 300 : 2000;
+  study_parameter(&s, "tests", (double)tests);
+  regnn_place place = {.setting = setting, .links = 50, .density = 1, .noise = 1, .seed = unseen(o, 0)};
+  regnn_match m = regnn_match_begin(&s, 0, &place, tests, pricing);
+  trained t = at_fifty(o, 0, o->seed);
+  measured as_trained = regnn_match_add(&m, AS_TRAINED, t.policy, false);
+  measured found = regnn_match_add(&m, TRANSFERRED, t.policy, true);
+  const series all[] = {{TRANSFERRED, found.rate, found.samples}, {REGNN_PRICED, m.priced.rate, m.priced.samples}};
+  figure_histograms(&s, "sum-rate of a fading draw, nat/s/Hz", all, 2);
+  double capped = study_mean(&s, 0, REGNN_CAPPED, RATE).value, own = study_mean(&s, 0, TRANSFERRED, RATE).value,
+         priced = study_mean(&s, 0, REGNN_PRICED, RATE).value;
+  study_verdict(&s, "a model of one network does as well on another of the same size, above all heuristics",
+                "histogram",
+                text_of("%.2f times WMMSE with budget / M each, %.3f of WMMSE at a price", own / capped, own / priced),
+                NAN, own > capped, "nothing in the model belongs to a network");
+  study_remark(&s, "Re-priced: one offset on the outputs, set on other draws of the network, brings the mean power to "
+                   "the budget. " REGNN_SETTINGS);
+  study_finish(&s);
+  measured_free(&as_trained);
+  measured_free(&found);
+  regnn_match_end(&m);
+  trained_free(&t);
+  return EXIT_SUCCESS;
+}
+
+/* ---- figures 7 and 8: against a model trained at that size ---- */
+
+static int size_study(const reproduction_options *o, const char *name, const char *title, size_t links) {
+  char setting = setting_of(o);
+  const char *there = text_of("REGNN trained at %zu links", links);
+  study s = study_begin(o, name, text_of("%s (setting %c)", title, setting), "nat/s/Hz", NULL, REGNN_PRICED);
+  size_t networks = o->quick ? 5 : 50, tests = 100, pricing = o->quick ? 50 : 100;
+  double *small_rates = need(networks, sizeof *small_rates), *large_rates = need(networks, sizeof *large_rates);
+  study_parameter(&s, "links", (double)links);
+  study_parameter(&s, "tests", (double)tests);
+  study_parameter(&s, "pricing", (double)pricing);
+  study_parameter(&s, "steps", (double)regnn_steps(o, ON_OFF));
+  regnn_place home = {
+      .setting = setting, .links = links, .reference_links = 50, .density = 1, .noise = 1, .seed = o->seed};
+  trained small = at_fifty(o, 0, o->seed), large = regnn_trained(o, &home, ON_OFF);
+  double offset = trained_offset(small.policy);
+  for (size_t k = 0; k < networks; k++) {
+    regnn_place place = home;
+    place.seed = unseen(o, k);
+    regnn_match m = regnn_match_begin(&s, 0, &place, tests, pricing);
+    add_as_trained(&m, small.policy, offset);
+    add_transferred(&m, small.policy);
+    measured found = regnn_match_add(&m, there, large.policy, true);
+    measured_free(&found);
+    regnn_match_end(&m);
+  }
+  size_t own = study_method(&s, TRANSFERRED), other = study_method(&s, there), a = 0, b = 0;
+  for (size_t k = 0; k < s.count; k++) {
+    if (s.cells[k].method == own) small_rates[a++] = s.cells[k].rate.value;
+    if (s.cells[k].method == other) large_rates[b++] = s.cells[k].rate.value;
+  }
+  const series all[] = {{TRANSFERRED, small_rates, a}, {there, large_rates, b}};
+  figure_histograms(&s, "sum-rate of a network, nat/s/Hz", all, 2);
+  interval ratio = ratio_of(small_rates, large_rates, networks);
+  study_verdict(&s, text_of("a model of 50 links almost matches one trained at %zu", links), "histograms",
+                text_of("%s of it", interval_text(ratio, 4)), NAN, ratio.value >= .95,
+                text_of("mean power before re-pricing %.2f of the budget, after it %.2f",
+                        study_mean(&s, 0, AS_TRAINED, MEAN_POWER).value / (double)links,
+                        study_mean(&s, 0, TRANSFERRED, MEAN_POWER).value / (double)links));
+  study_remark(
+      &s,
+      "Each of the networks has draws of its own to test on, and others to set prices and offsets on. " REGNN_SETTINGS);
+  study_finish(&s);
+  trained_free(&small);
+  trained_free(&large);
+  free(small_rates);
+  free(large_rates);
+  return EXIT_SUCCESS;
+}
+
+int reproduce_regnn_fig7(const reproduction_options *o) {
+  return size_study(o, "regnn-fig7", "REGNN paper, figure 7: from 50 to 75 links", 75);
+}
+
+int reproduce_regnn_fig8(const reproduction_options *o) {
+  return size_study(o, "regnn-fig8", "REGNN paper, figure 8: from 50 to 100 links", 100);
+}
+
+/* ---- figures 9, 10 and 13: sweeps ---- */
+
+typedef struct sweep {
+  const char *name, *title, *x_name, *x_label;
+  const double *x;
+  size_t count, quick_count, cells;
+  bool log_x;
+} sweep;
+
+/* Draws fall with the links so that the work stays the same: WMMSE at a price takes the time. */
+static size_t draws(double work, size_t links, size_t least, size_t most) {
+  double count = work / ((double)links * (double)links);
+  return count < (double)least ? least : count > (double)most ? most : (size_t)count;
+}
+
+static study sweep_study(const reproduction_options *o, const sweep *w,
+                         void (*place_at)(regnn_place *place, double x)) {
+  char setting = setting_of(o);
+  study s = study_begin(o, w->name, text_of("%s (setting %c)", w->title, setting), "nat/s/Hz", w->x_name, REGNN_PRICED);
+  size_t networks = o->quick ? 2 : 10, count = o->quick ? w->quick_count : w->count;
+  study_parameter(&s, "networks", (double)networks);
+  trained t = at_fifty(o, w->cells, o->seed);
+  double offset = trained_offset(t.policy);
+  for (size_t x = 0; x < count; x++)
+    for (size_t k = 0; k < networks; k++) {
+      regnn_place place = {.setting = setting,
+                           .cells = w->cells,
+                           .links = 50,
+                           .reference_links = w->cells ? 0 : 50,
+                           .density = 1,
+                           .noise = 1,
+                           .seed = unseen(o, k)};
+      place_at(&place, w->x[x]);
+      size_t tests = draws(4e6, place.links, 20, 400), pricing = draws(1e6, place.links, 10, 200);
+      if (k == 0) study_parameter(&s, text_of("tests at %s %g", w->x_name, w->x[x]), (double)tests);
+      if (k == 0) study_parameter(&s, text_of("pricing at %s %g", w->x_name, w->x[x]), (double)pricing);
+      regnn_match m = regnn_match_begin(&s, w->x[x], &place, tests, pricing);
+      add_as_trained(&m, t.policy, offset);
+      add_transferred(&m, t.policy);
+      regnn_match_end(&m);
+    }
+  trained_free(&t);
+  const char *lines[REGNN_BASELINES + 1] = {TRANSFERRED};
+  for (size_t k = 0; k < REGNN_BASELINES; k++) lines[k + 1] = regnn_baselines[k];
+  figure_lines(&s, w->x_label, RATE, w->log_x, lines, REGNN_BASELINES + 1);
+  study_remark(&s, "The model is the one trained on 50 links, its offset set anew for each network. " REGNN_SETTINGS);
+  return s;
+}
+
+static double worst_over(const study *s, const double *x, size_t count, const char *label, const char *reference) {
+  double worst = INFINITY;
+  for (size_t k = 0; k < count; k++) {
+    double ratio = study_mean(s, x[k], label, RATE).value / study_mean(s, x[k], reference, RATE).value;
+    if (!isnan(ratio)) worst = fmin(worst, ratio);
+  }
+  return worst;
+}
+
+static void at_links(regnn_place *place, double x) { place->links = (size_t)x; }
+
+static void at_density(regnn_place *place, double x) { place->density = x; }
+
+static void at_cells(regnn_place *place, double x) {
+  place->cells = (size_t)x;
+  place->links = 10 * (size_t)x;
+}
+
+int reproduce_regnn_fig9(const reproduction_options *o) {
+  static const double x[] = {50, 75, 100, 150, 200, 300, 400, 500};
+  const sweep w = {"regnn-fig9", "REGNN paper, figure 9: sizes", "links", "links", x, 8, 3, 0, false};
+  study s = sweep_study(o, &w, at_links);
+  double capped = worst_over(&s, x, 8, TRANSFERRED, REGNN_CAPPED),
+         priced = worst_over(&s, x, 8, TRANSFERRED, REGNN_PRICED);
+  study_verdict(&s, "from 50 to 500 links the model of 50 outperforms the heuristics", "curves",
+                text_of("at least %.2f times WMMSE with budget / M each, %.3f of WMMSE at a price", capped, priced),
+                NAN, capped > 1, "WMMSE at a price, which the paper does not show, stays a little ahead");
+  study_finish(&s);
+  return EXIT_SUCCESS;
+}
+
+int reproduce_regnn_fig10(const reproduction_options *o) {
+  static const double x[] = {.1, .2, .5, 1, 2, 5, 10};
+  const sweep w = {"regnn-fig10", "REGNN paper, figure 10: densities", "density", "density factor", x, 7, 7, 0, true};
+  study s = sweep_study(o, &w, at_density);
+  double sparse = worst_over(&s, x, 4, TRANSFERRED, REGNN_PRICED),
+         dense = worst_over(&s, x + 4, 3, TRANSFERRED, REGNN_PRICED),
+         against_capped = worst_over(&s, x + 4, 3, TRANSFERRED, REGNN_CAPPED);
+  study_verdict(&s, "at densities up to 1 the model does well", "curves",
+                text_of("at least %.3f of WMMSE at a price", sparse), NAN, sparse >= .95,
+                "the statistics are those that it was trained on, or easier");
+  study_verdict(
+      &s, "at higher densities it falls behind WMMSE", "curves",
+      text_of("at least %.3f of WMMSE at a price, %.2f times WMMSE with budget / M each", dense, against_capped), NAN,
+      dense < sparse, "its shift is made of shares of what a receiver hears, so it degrades slowly");
+  study_finish(&s);
+  return EXIT_SUCCESS;
+}
+
+int reproduce_regnn_fig13(const reproduction_options *o) {
+  static const double x[] = {5, 10, 15, 20, 30, 40, 50};
+  const sweep w = {"regnn-fig13", "REGNN paper, figure 13: cells, 10 users each", "cells", "cells", x, 7, 3, 5, false};
+  study s = sweep_study(o, &w, at_cells);
+  double best = INFINITY;
+  for (size_t b = 0; b < REGNN_BASELINES; b++)
+    if (regnn_baselines[b] != regnn_baselines[3] && regnn_baselines[b] != regnn_baselines[4])
+      best = fmin(best, worst_over(&s, x, 7, TRANSFERRED, regnn_baselines[b]));
+  study_verdict(&s, "from 5 to 50 cells the model of 5 matches the best heuristic", "curves",
+                text_of("at least %.2f times the paper's heuristics, %.3f of WMMSE at a price", best,
+                        worst_over(&s, x, 7, TRANSFERRED, REGNN_PRICED)),
+                NAN, best >= 1, "the paper's WMMSE has the budget shared out evenly");
+  study_finish(&s);
+  return EXIT_SUCCESS;
+}

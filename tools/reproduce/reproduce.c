@@ -1,0 +1,122 @@
+#define _GNU_SOURCE
+#include "../command.h"
+#include "../progress.h"
+#include "../training.h"
+#include "studies.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const struct reproduction {
+  const char *name, *what;
+  int (*run)(const reproduction_options *o);
+} reproductions[] = {
+    {"uwmmse-table1", "UWMMSE paper, table 1: sum-rate and time of all methods", reproduce_uwmmse_table1},
+    {"uwmmse-fig2a", "UWMMSE paper, figure 2(a): distribution of the sum-rate", reproduce_uwmmse_fig2a},
+    {"uwmmse-fig2b", "UWMMSE paper, figure 2(b): denser networks", reproduce_uwmmse_fig2b},
+    {"uwmmse-fig2c", "UWMMSE paper, figure 2(c): networks of other sizes", reproduce_uwmmse_fig2c},
+    {"regnn-fig3", "REGNN paper, figure 3: training, 20 links", reproduce_regnn_fig3},
+    {"regnn-fig4", "REGNN paper, figure 4: training, 50 links", reproduce_regnn_fig4},
+    {"regnn-fig5", "REGNN paper, figure 5: over the SNR", reproduce_regnn_fig5},
+    {"regnn-fig6", "REGNN paper, figure 6: another network of 50 links", reproduce_regnn_fig6},
+    {"regnn-fig7", "REGNN paper, figure 7: from 50 to 75 links", reproduce_regnn_fig7},
+    {"regnn-fig8", "REGNN paper, figure 8: from 50 to 100 links", reproduce_regnn_fig8},
+    {"regnn-fig9", "REGNN paper, figure 9: sizes 50 to 500", reproduce_regnn_fig9},
+    {"regnn-fig10", "REGNN paper, figure 10: densities 0.1 to 10", reproduce_regnn_fig10},
+    {"regnn-fig11", "REGNN paper, figure 11: user demand, constraints met", reproduce_regnn_fig11},
+    {"regnn-fig12", "REGNN paper, figure 12: training, 5 cells", reproduce_regnn_fig12},
+    {"regnn-fig13", "REGNN paper, figure 13: 5 to 50 cells", reproduce_regnn_fig13},
+};
+
+enum { REPRODUCTIONS = sizeof reproductions / sizeof reproductions[0], PAGE_MOST = 1 << 20 };
+
+static void list_all(void) {
+  for (size_t k = 0; k < REPRODUCTIONS; k++) printf("%-14s %s\n", reproductions[k].name, reproductions[k].what);
+  printf("%-14s all of these, and results.md: the page of all\n", "all");
+}
+
+static void make_folder(const char *path) {
+  struct stat s;
+  if (mkdir(path, 0777) != 0 && errno != EEXIST) fail(EXIT_FAILED, "%s cannot be made: %s", path, strerror(errno));
+  if (stat(path, &s) != 0 || !S_ISDIR(s.st_mode)) fail(EXIT_FAILED, "%s is not a folder", path);
+}
+
+/* The page is the studies' own pages one after the other. */
+static void write_page(const reproduction_options *o) {
+  text page = {0};
+  char *bytes = need(PAGE_MOST, 1);
+  text_add(
+      &page,
+      "# Results against the papers\n\nMade by `powalloc reproduce all --out DIR%s` (powalloc %s, %s kernels); nothing "
+      "here is typed by hand.\n\n",
+      o->quick ? " --quick" : "", pa_version_text(), pa_instruction_set());
+  for (size_t k = 0; k < REPRODUCTIONS; k++) {
+    const char *path = text_of("%s/%s.md", o->out, reproductions[k].name);
+    FILE *file = fopen(path, "r");
+    size_t length = file ? fread(bytes, 1, PAGE_MOST - 1, file) : 0;
+    if (!file || length == 0) fail(EXIT_FAILED, "%s cannot be read", path);
+    fclose(file);
+    bytes[length] = '\0';
+    text_add(&page, "%s\n", bytes);
+  }
+  write_text(text_of("%s/results.md", o->out), page.bytes);
+  printf("Page: %s/results.md\n", o->out);
+  free(page.bytes);
+  free(bytes);
+}
+
+static int reproduce_all(const reproduction_options *o) {
+  for (size_t k = 0; k < REPRODUCTIONS; k++) {
+    if (study_is_complete(o, reproductions[k].name)) {
+      printf("%s: complete in %s\n", reproductions[k].name, o->out);
+      continue;
+    }
+    reproductions[k].run(o);
+    fflush(stdout);
+  }
+  write_page(o);
+  return EXIT_SUCCESS;
+}
+
+int reproduce(int count, char **words) {
+  reproduction_options o = {.architecture = "extended", .topologies = NOT_GIVEN, .threads = NOT_GIVEN};
+  bool catalogue = false;
+  list names = {0};
+  const option own[] = {
+      {"--out", TEXT, &o.out, "DIR", "folder for data, pictures, pages and models"},
+      {"--quick", FLAG, &o.quick, "", "a look in seconds: fewer topologies, steps and draws"},
+      {"--list", FLAG, &catalogue, "", "what can be reproduced"},
+      {"--architecture", TEXT, &o.architecture, "paper|extended", "of UWMMSE (default extended)"},
+      {"--setting", TEXT, &o.setting, "text|code",
+       "of REGNN: as its paper's text says or its authors' code does (default: text for training, code for transfer)"},
+      {"--topologies", COUNT, &o.topologies, "N", "networks to train on, of seeds S to S + N - 1 (default 4; quick 1)"},
+      {"--seed", COUNT, &o.seed, "S", "first seed (default 0)"},
+      {"--threads", COUNT, &o.threads, "N", "threads (default: one a processor); the numbers do not depend on it"},
+      {NULL, FLAG, NULL, NULL, NULL}};
+  parse_options("reproduce NAME|all --out DIR [--quick]", "Reproduces a table or figure of the papers.",
+                (const option *const[]){own, progress_table, NULL}, count, words, &names);
+  if (catalogue) {
+    list_all();
+    return EXIT_SUCCESS;
+  }
+  if (names.count != 1) fail(EXIT_USAGE, "give one name; see --list");
+  if (!o.out) fail(EXIT_USAGE, "--out is missing: the folder for the results");
+  if (o.topologies == NOT_GIVEN) o.topologies = o.quick ? 1 : 4;
+  if (o.topologies == 0 || o.topologies > 1000) fail(EXIT_USAGE, "--topologies must be 1 to 1000");
+  if (strcmp(o.architecture, "paper") != 0 && strcmp(o.architecture, "extended") != 0)
+    fail(EXIT_USAGE, "--architecture: \"%s\" is neither paper nor extended", o.architecture);
+  if (o.setting && strcmp(o.setting, "text") != 0 && strcmp(o.setting, "code") != 0)
+    fail(EXIT_USAGE, "--setting: \"%s\" is neither text nor code", o.setting);
+  if (o.threads == 0) fail(EXIT_USAGE, "--threads must be at least 1");
+  if (o.threads == NOT_GIVEN) o.threads = online_processors();
+  bool all = strcmp(names.items[0], "all") == 0;
+  for (size_t k = 0; k < REPRODUCTIONS; k++)
+    if (all || strcmp(reproductions[k].name, names.items[0]) == 0) {
+      make_folder(o.out);
+      return all ? reproduce_all(&o) : reproductions[k].run(&o);
+    }
+  fail(EXIT_USAGE, "\"%s\" is not a table or figure known here; see --list", names.items[0]);
+}

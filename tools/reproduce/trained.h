@@ -1,0 +1,30 @@
+/* Trained models of the studies: kept as files, so that studies share them and interrupted work goes on. */
+#ifndef POWALLOC_TOOLS_TRAINED_H
+#define POWALLOC_TOOLS_TRAINED_H
+
+#include "../training.h"
+#include "study.h"
+
+typedef struct plan {
+  const char *name; /* of the file in OUT/models */
+  const char *what; /* all that the result depends on, but version, seed and steps */
+  const pa_network *network;
+  uint64_t seed, steps;
+  pa_policy *(*make)(const struct plan *plan);               /* a new model, borrowed */
+  void (*release)(pa_policy *policy);                        /* frees it */
+  void (*set)(const struct plan *plan, pa_trainer *trainer); /* problem and keys */
+  int32_t variant;                                           /* for the functions above */
+  const void *user;
+} plan;
+
+typedef struct trained {
+  pa_policy *policy; /* to be freed with pa_policy_free() */
+  curve curve;       /* while training: sum-rate in bit/s/Hz */
+  double seconds;
+} trained;
+
+/* The model of a file that this very training left, or of a training that ends or goes on now. */
+trained trained_by(const reproduction_options *o, const plan *plan);
+void trained_free(trained *t);
+
+#endif
