@@ -89,8 +89,9 @@ static void add_lines(text *t, const leaderboard *b, const char *const *labels, 
     text_add(t, "EOD\n");
   }
   add_terminal(t, WIDTH, HEIGHT);
-  text_add(t, "set title %s noenhanced\n",
-           gnuplot_text(text_of("%zu networks of %zu sizes, 95 %% intervals", b->scene_count, count)));
+  size_t each = b->scene_count / count;
+  text_add(t, "set title '%zu network%s of %s, 95 %% intervals'\n", b->scenes[0].channel ? b->scene_count : each,
+           each > 1 ? "s" : "", b->scenes[0].channel ? text_of("%zu sizes", count) : "each size");
   add_range(t, "y", reach);
   text_add(t, "set ylabel %s noenhanced\n", gnuplot_text(text_of("sum-rate / sum-rate of %s", labels[b->baseline])));
   text_add(t,
