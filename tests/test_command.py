@@ -1170,6 +1170,8 @@ class Leaderboard(CommandTest):
                             (["--channel", "a.npy", "--links", "2,3"], "--links"),
                             (["--channel", "a.npy", "--networks", "2"], "--networks"),
                             (["--channel", "a.npy", "--channel", "b.npy", "--state", "x.npy"], "--state"),
+                            (["--channel", "a.npy", "--channel", "a.npy"], "a.npy is there twice"),
+                            (["--policy", "threshold", "--power-budget", "0"], "> 0 W"),
                             (["--policy", "threshold"], "--power-budget"), (["--power-budget-per-link", "x"], "per-link"),
                             (["--policy", "threshold", "--power-budget", "1", "--power-budget-per-link", "1"], "not both")]:
             self.refused(USAGE, [*base, *words], part)
@@ -1182,6 +1184,9 @@ class Leaderboard(CommandTest):
                   self.npy("x.npy", [[[1.0, 2.0]] * 3] * 4), "--set", "regnn.state_features=2", "--iterations", "1", "--out", "m")
         self.refused(FAILED, ["evaluate", "--policy", "equal", "--model", "m", "--links", "3,5", *NETWORK, *outputs],
                      "m cannot run on 3 links", "node state")
+        self.done("train", "--model", "fcnn", "--links", "3", *NETWORK, "--iterations", "1", "--out", "f")
+        self.refused(FAILED, ["evaluate", "--policy", "wmmse", "--model", "f", "--links", "3,5", *NETWORK, *outputs],
+                     "f cannot run on 5 links")
         self.npy("w.npy", [1.0] * 3)
         self.npy("r.npy", [.1] * 3)
         for option, name in [("--weights", "w.npy"), ("--min-rate", "r.npy")]:

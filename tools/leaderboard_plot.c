@@ -36,6 +36,15 @@ static void add_range(text *t, const char *axis, const double *reach) {
   text_add(t, "set %srange [%.9g:%.9g]\n", axis, low - margin, high + margin);
 }
 
+/* sizes: of the networks. Of one network a size, the intervals are over its states. */
+static void add_title(text *t, const leaderboard *b, const char *sizes) {
+  size_t *all = need(b->scene_count, sizeof *all);
+  bool one_each = leaderboard_sizes(b, all) == b->scene_count;
+  text_add(t, "set title '%zu network%s of %s, 95 %% intervals over the %s'\n", b->scene_count,
+           b->scene_count > 1 ? "s" : "", sizes, one_each ? "states" : "networks");
+  free(all);
+}
+
 /* Policies in the order of their ratios, the best last. */
 static size_t *ranking(const leaderboard *b, const score *scores) {
   size_t *order = need(b->policy_count, sizeof *order);
@@ -58,10 +67,7 @@ static void add_dots(text *t, const leaderboard *b, const char *const *labels, s
   for (size_t k = 0; k < b->policy_count; k++) add_point(t, (double)k, scores[order[k]].of[TO_BASELINE], reach);
   text_add(t, "EOD\n");
   add_terminal(t, WIDTH, FRAME_HEIGHT + ROW_HEIGHT * b->policy_count);
-  text_add(t, "set title %s noenhanced\n",
-           gnuplot_text(text_of("%zu links, %zu %s, 95 %% intervals", links,
-                                b->scene_count > 1 ? b->scene_count : b->scenes[0].samples,
-                                b->scene_count > 1 ? "networks" : "states")));
+  add_title(t, b, text_of("%zu %s", links, links == 1 ? "link" : "links"));
   add_range(t, "x", reach);
   text_add(t, "set xlabel %s noenhanced\n", gnuplot_text(text_of("sum-rate / sum-rate of %s", labels[b->baseline])));
   text_add(t,
@@ -89,9 +95,7 @@ static void add_lines(text *t, const leaderboard *b, const char *const *labels, 
     text_add(t, "EOD\n");
   }
   add_terminal(t, WIDTH, HEIGHT);
-  size_t each = b->scene_count / count;
-  text_add(t, "set title '%zu network%s of %s, 95 %% intervals'\n", b->scenes[0].channel ? b->scene_count : each,
-           each > 1 ? "s" : "", b->scenes[0].channel ? text_of("%zu sizes", count) : "each size");
+  add_title(t, b, text_of("%zu sizes", count));
   add_range(t, "y", reach);
   text_add(t, "set ylabel %s noenhanced\n", gnuplot_text(text_of("sum-rate / sum-rate of %s", labels[b->baseline])));
   text_add(t,

@@ -68,6 +68,7 @@ bool takes_budget(const pa_policy *policy) {
   bool total = !isnan(policies.budget), per_link = !isnan(policies.budget_per_link);
   bool priced = has(policy, PA_POLICY_PRICE) || has(policy, PA_POLICY_THRESHOLD);
   if (total && per_link) fail(EXIT_USAGE, "give --power-budget or --power-budget-per-link, not both");
+  if (policies.budget <= 0 || policies.budget_per_link <= 0) fail(EXIT_USAGE, "a power budget must be > 0 W");
   if (priced && !total && !per_link) fail(EXIT_USAGE, "policy %s needs --power-budget", pa_policy_name(policy));
   return priced || (has(policy, PA_POLICY_OFFSET) && (total || per_link));
 }

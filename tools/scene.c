@@ -5,6 +5,7 @@
 #include "source.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { CALIBRATION = 1000 };
 
@@ -26,6 +27,10 @@ static scene *of_files(size_t *count) {
   if (wanted.links.count > 1 || wanted.networks > 1)
     fail(EXIT_USAGE, "%s: the networks are those of --channel", wanted.links.count > 1 ? "--links" : "--networks");
   if (wanted.channels.count > 1 && source.state) fail(EXIT_USAGE, "--state goes with one --channel");
+  for (size_t k = 0; k < wanted.channels.count; k++)
+    for (size_t other = 0; other < k; other++)
+      if (strcmp(wanted.channels.items[k], wanted.channels.items[other]) == 0)
+        fail(EXIT_USAGE, "--channel: %s is there twice", wanted.channels.items[k]);
   *count = wanted.channels.count;
   scene *all = need(*count, sizeof *all);
   for (size_t k = 0; k < *count; k++) all[k] = (scene){.channel = wanted.channels.items[k], .seed = source.seed};
