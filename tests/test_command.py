@@ -266,7 +266,8 @@ class Help(CommandTest):
         pinned = {"simulate": network + " --samples --out --layout",
                   "allocate": "--policy --model --channel --noise-power --pmax --out --iterations --state --weights --seed "
                               "--rates --sample --probabilities",
-                  "evaluate": network + " --policy --model --channel --noise-power --pmax --json",
+                  "evaluate": network + " --policy --model --channel --noise-power --pmax --json --networks --baseline "
+                              "--csv --plot --power-budget-per-link --progress",
                   "train": network + " --model --architecture --channel --noise-power --pmax --power-budget --iterations "
                            "--batch --seed --out --checkpoint --resume --progress --json",
                   "reproduce": "--out --quick --list --progress",
@@ -959,6 +960,249 @@ class Evaluate(CommandTest):
         _, found = self.table("--channel", "h.npy", "--noise-power", ".01", "--pmax", "1", "--model", "m")
         expected = [sum(rates_of(one, uwmmse(one, .01, 1, tensors, 3), .01)) for one in h]
         self.close(found["rows"][0]["sum_rate"], sum(expected) / 4, 1e-7)
+
+
+class Leaderboard(CommandTest):
+    """Several sizes and networks in one evaluation."""
+    NOISE = .01
+    NAMES = ["wmmse-truncated", "full-power", "wmmse"]
+    COMMON = ["--noise-power", str(NOISE), "--pmax", "2", *[w for name in NAMES for w in ("--policy", name)]]
+    SEVERAL = ["--links", "3,5", "--networks", "3", "--seed", "4", "--samples", "30", "--noise-power", "-91dB", "--pmax", "1"]
+    STUDENT = {2: 12.706, 3: 4.3027, 6: 2.5706}  # 97.5 % of Student's t by the number of values
+
+    def board(self, *words):
+        text = self.done("evaluate", *words, "--json", "e.json")
+        return text, self.json("e.json")
+
+    def three_files(self):
+        files = {"a.npy": channels(6, 4, 1), "b.npy": channels(6, 4, 2, .1), "c.npy": channels(6, 3, 3)}
+        for name, h in files.items():
+            self.npy(name, h)
+        return files
+
+    def sample_rates(self, name, h):
+        """Rates [sample][link] by allocate's powers."""
+        found = {}
+        for policy in self.NAMES:
+            self.done("allocate", "--policy", policy, "--channel", name, *self.COMMON[:4], "--out", "p.npy")
+            found[policy] = [rates_of(one, p, self.NOISE) for one, p in zip(h, self.array("p.npy"))]
+        return found
+
+    def mean(self, x):
+        return sum(x) / len(x)
+
+    def half_width(self, x):
+        return self.STUDENT[len(x)] * math.sqrt(sum((v - self.mean(x)) ** 2 for v in x) / (len(x) - 1) / len(x))
+
+    def percentile_5(self, x):
+        """Linear between order statistics, as NumPy's default is."""
+        x, place = sorted(x), .05 * (len(x) - 1)
+        below = int(place)
+        return x[below] + (place - below) * (x[min(below + 1, len(x) - 1)] - x[below])
+
+    def expected(self, rates, policy, baseline):
+        sums = {name: [sum(one) for one in rates[name]] for name in rates}
+        of_links = [self.mean(link) for link in zip(*rates[policy])]
+        return {"sum_rate": self.mean(sums[policy]), "sum_rate_95": self.half_width(sums[policy]),
+                "ratio_to_wmmse": self.mean(sums[policy]) / self.mean(sums["wmmse"]),
+                "ratio_to_baseline": self.mean(sums[policy]) / self.mean(sums[baseline]),
+                "difference": self.mean(sums[policy]) - self.mean(sums[baseline]),
+                "difference_95": self.half_width([x - y for x, y in zip(sums[policy], sums[baseline])]),
+                "jain": sum(of_links) ** 2 / len(of_links) / sum(x * x for x in of_links),
+                "link_rate_p5": self.percentile_5(of_links), "rate_p5": self.percentile_5(flatten(rates[policy]))}
+
+    def agree(self, row, expected):
+        for key, value in expected.items():
+            self.assertTrue(math.isclose(row[key], value, rel_tol=1e-4 if key.endswith("_95") else 1e-9, abs_tol=1e-9),
+                            (row["policy"], key, row[key], value))
+        if row["difference_95"]:
+            self.assertEqual(row["significant"], abs(expected["difference"]) > expected["difference_95"])
+
+    def test_numbers(self):
+        files = self.three_files()
+        for baseline in ("wmmse-truncated", "wmmse"):
+            words = [w for name in files for w in ("--channel", name)] + ["--baseline", baseline] * (baseline == "wmmse")
+            text, found = self.board(*words, *self.COMMON)
+            self.assertEqual(found["baseline"], baseline)
+            self.assertEqual([n["channel"] for n in found["networks"]], list(files))
+            self.assertNotIn("source", found)
+            alone = {}
+            for k, (name, h) in enumerate(files.items()):
+                rates = self.sample_rates(name, h)
+                for policy in self.NAMES:
+                    alone[k, policy] = self.expected(rates, policy, baseline)
+            self.assertEqual([(row["network"], row["policy"]) for row in found["rows"]], list(alone))
+            for row in found["rows"]:
+                self.assertEqual(row["links"], len(files[found["networks"][row["network"]]["channel"]][0]))
+                self.agree(row, alone[row["network"], row["policy"]])
+            self.assertEqual([(r["links"], r["networks"], r["interval_over"], r["policy"]) for r in found["over_networks"]],
+                             [(*size, name) for size in ((4, 2, "networks"), (3, 1, "samples")) for name in self.NAMES])
+            for row in found["over_networks"][:3]:
+                pair = [alone[k, row["policy"]] for k in (0, 1)]
+                over = {key: self.mean([one[key] for one in pair]) for key in pair[0] if not key.endswith("_95")}
+                over.update({key + "_95": self.half_width([one[key] for one in pair]) for key in list(over)})
+                self.agree(row, over)
+            for row in found["over_networks"][3:]:
+                self.agree(row, alone[2, row["policy"]])
+
+    def test_a_clear_difference_is_significant_and_none_is_not(self):
+        self.npy("h.npy", [[[1.0 + .1 * k, 0], [0, 1]] for k in range(6)])
+        names = ["equal", "full-power", "threshold"]
+        text, found = self.board("--channel", "h.npy", "--noise-power", "1", "--pmax", "1", "--power-budget", "1", "--baseline",
+                                 "full-power", *[w for name in names for w in ("--policy", name)])
+        self.assertEqual([row["significant"] for row in found["rows"]], [False, False, True])
+        self.assertLess(found["rows"][2]["difference"], 0)
+        lines = {line.split()[0]: line for line in text.splitlines() if line}
+        self.assertIn("0.000 +- 0.000", lines["equal"])
+        self.assertEqual([lines[name].count("*") for name in names], [0, 0, 1])
+
+    def test_a_network_among_several_is_as_alone(self):
+        words = ["--policy", "random", "--policy", "wmmse", "--policy", "wmmse-priced", "--policy", "threshold",
+                 "--power-budget-per-link", ".2"]
+        _, found = self.board(*self.SEVERAL, *words)
+        self.assertEqual([(n["links"], n["seed"], n["samples"]) for n in found["networks"]],
+                         [(m, s, 30) for m in (3, 5) for s in (4, 5, 6)])
+        timeless = lambda row: {k: v for k, v in row.items() if not k.startswith("seconds") and k != "network"}
+        for network, (links, seed) in enumerate([(m, s) for m in (3, 5) for s in (4, 5, 6)]):
+            _, alone = self.board(*self.SEVERAL, "--links", links, "--seed", seed, "--networks", "1", *words[:-2],
+                                  "--power-budget", .2 * links)
+            self.assertEqual([timeless(row) for row in found["rows"] if row["network"] == network],
+                             [timeless(row) for row in alone["rows"]])
+            self.assertEqual(alone["source"]["seed"], seed)
+
+    def test_table(self):
+        words = [*self.SEVERAL, "--policy", "wmmse", "--policy", "equal", "--policy", "wmmse-truncated"]
+        text, found = self.board(*words, "--baseline", "equal")
+        self.assertLessEqual(max(map(len, text.splitlines())), 100)
+        blocks = text.split("\n\n")
+        self.assertEqual(len(blocks), 4)
+        self.assertIn("vs equal", blocks[0])
+        self.assertIn("* differs from equal", blocks[3])
+        for block, links in zip(blocks[1:], (3, 5)):
+            lines = block.splitlines()
+            self.assertTrue(lines[0].startswith("%d links, networks of seeds 4 to 6, 30 states each" % links), lines[0])
+            for line, row in zip(lines[1:], [row for row in found["over_networks"] if row["links"] == links]):
+                cells = re.split(r" {2,}", line.strip())
+                value = lambda name, decimals: "%.*f +- %.*f" % (decimals, row[name], decimals, row[name + "_95"])
+                self.assertEqual(cells[:3], [row["policy"], value("sum_rate", 2), value("ratio_to_wmmse", 3)])
+                if row["policy"] != "equal":
+                    self.assertEqual(cells[3], value("difference", 3) + " *" * row["significant"])
+                self.assertEqual(cells[4:7], ["%.2f" % row["total_power"], "%.2f" % row["jain"],
+                                              "%.1f" % (100 * row["constraints_met"])])
+
+    def test_long_and_equal_names_fit(self):
+        os.makedirs(self.path("one"))
+        os.makedirs(self.path("two"))
+        model = safetensors_bytes(*paper_model(2, 2, 1))
+        names = ["one/a-very-long-name-of-a-model.safetensors", "two/a-very-long-name-of-a-model.safetensors", "one/m.safetensors"]
+        for name in names:
+            self.write(name, model)
+        text, found = self.board(*self.SEVERAL, *[w for name in names for w in ("--model", name)])
+        self.assertLessEqual(max(map(len, text.splitlines())), 100)
+        first = [line.split("  ")[0] for line in text.split("\n\n")[1].splitlines()[1:]]
+        self.assertEqual(len(set(first)), 3)
+        self.assertEqual(first[2], "m")
+        self.assertEqual([row["policy"] for row in found["rows"][:3]], names)
+
+    def test_csv(self):
+        words = [*self.SEVERAL, "--policy", "wmmse", "--policy", "equal"]
+        self.done("evaluate", *words, "--csv", "e.csv", "--json", "e.json")
+        rows = list(csv.DictReader(self.read("e.csv").decode().splitlines()))
+        found = self.json("e.json")
+        self.assertEqual(len(rows), 12)
+        for row, same in zip(rows, found["rows"]):
+            network = found["networks"][same["network"]]
+            self.assertEqual((int(row["network"]), int(row["links"]), int(row["samples"]), row["policy"]),
+                             (network["seed"], network["links"], 30, same["policy"]))
+            self.assertEqual(int(row["significant"]), same["significant"])
+            for key in set(row) - {"network", "links", "samples", "policy", "significant"}:
+                self.close(float(row[key]), same[key], 1e-8)
+        status, out, err = self.run_command("evaluate", *words, "--csv", "-")
+        self.assertEqual((status, err), (DONE, ""))
+        self.assertEqual([row["sum_rate"] for row in csv.DictReader(out.splitlines())], [row["sum_rate"] for row in rows])
+
+    def test_csv_of_odd_names_and_of_what_is_not_there(self):
+        name = 'odd, "name".npy'
+        self.npy(name, [[0.0, 0.0], [0.0, 0.0]])
+        self.done("evaluate", "--channel", name, *self.COMMON, "--csv", "e.csv")
+        row = next(csv.DictReader(self.read("e.csv").decode().splitlines()))
+        self.assertEqual(row["network"], name)
+        self.assertEqual([row[key] for key in ("sum_rate", "sum_rate_95", "ratio_to_wmmse", "jain", "significant")],
+                         ["0", "", "", "", ""])
+
+    @unittest.skipUnless(shutil.which("gnuplot"), "gnuplot is not installed")
+    def test_plot(self):
+        self.three_files()
+        policies = ["--policy", "wmmse", "--policy", "equal", "--policy", "wmmse-truncated"]
+        for words in [[*self.SEVERAL, *policies], [*self.SEVERAL, *policies, "--links", "4"],
+                      [*self.SEVERAL[6:], "--links", "3", "--policy", "wmmse"],
+                      ["--channel", "a.npy", "--channel", "c.npy", *self.COMMON]]:
+            before = self.files()
+            self.done("evaluate", *words, "--plot", "it's a $x.svg")
+            self.done("evaluate", *words, "--plot", "p.PNG")
+            svg = self.read("it's a $x.svg").decode()
+            self.assertTrue(svg.startswith("<?xml") and svg.rstrip().endswith("</svg>"))
+            for name in words[words.index("--policy") + 1::2]:
+                if name in self.NAMES:
+                    self.assertIn(name, svg)
+            self.assertEqual(self.read("p.PNG")[:8], b"\x89PNG\r\n\x1a\n")
+            self.assertEqual(sorted(set(self.files()) - set(before) - {"it's a $x.svg", "p.PNG"}), [])
+
+    def test_a_plot_of_nothing(self):
+        self.npy("h.npy", [[0.0, 0.0], [0.0, 0.0]])
+        found, _, err = self.run_command("evaluate", "--channel", "h.npy", *self.COMMON, "--plot", "p.svg")
+        self.assertEqual(found, FAILED)
+        self.assertIn("nothing to draw", err)
+        self.assertEqual(self.files(), ["h.npy"])
+
+    def test_wrong_usage(self):
+        self.three_files()
+        self.npy("g.npy", [[1.0, .1], [.1, 1.0]])
+        base = ["evaluate", *NETWORK, "--policy", "equal"]
+        for words, part in [(["--links", "3,3"], "3 is there twice"), (["--links", "3,"], "--links"), (["--links", ",3"], "--links"),
+                            (["--links", "3,x"], '"x"'), (["--links", "3,0"], "--links: 0"), (["--links", ""], "--links"),
+                            (["--links", ",".join(map(str, range(1, 80)))], "at most"),
+                            (["--networks", "0"], "--networks"), (["--baseline", "wmmse"], '"wmmse"'),
+                            (["--plot", "p.pdf"], "p.pdf"), (["--plot", "-"], "--plot"),
+                            (["--csv", "-", "--json", "-"], "--csv and --json"),
+                            (["--path-gain", "g.npy", "--links", "2,3"], "--links"),
+                            (["--path-gain", "g.npy", "--networks", "2"], "--networks"),
+                            (["--channel", "a.npy", "--links", "2,3"], "--links"),
+                            (["--channel", "a.npy", "--networks", "2"], "--networks"),
+                            (["--channel", "a.npy", "--channel", "b.npy", "--state", "x.npy"], "--state"),
+                            (["--channel", "a.npy", "--channel", "a.npy"], "a.npy is there twice"),
+                            (["--policy", "threshold", "--power-budget", "0"], "> 0 W"),
+                            (["--policy", "threshold"], "--power-budget"), (["--power-budget-per-link", "x"], "per-link"),
+                            (["--policy", "threshold", "--power-budget", "1", "--power-budget-per-link", "1"], "not both")]:
+            self.refused(USAGE, [*base, *words], part)
+        self.refused(FAILED, [*base, "--plot", "none/p.svg"], "none/p.svg")
+        self.refused(FAILED, [*base, "--csv", "none/e.csv"], "none/e.csv")
+
+    def test_what_cannot_run_is_refused_before_any_work(self):
+        outputs = ["--json", "e.json", "--csv", "e.csv", "--plot", "p.svg"]
+        self.done("train", "--model", "regnn", "--channel", self.npy("h.npy", channels(4, 3)), *NETWORK, "--state",
+                  self.npy("x.npy", [[[1.0, 2.0]] * 3] * 4), "--set", "regnn.state_features=2", "--iterations", "1", "--out", "m")
+        self.refused(FAILED, ["evaluate", "--policy", "equal", "--model", "m", "--links", "3,5", *NETWORK, *outputs],
+                     "m cannot run on 3 links", "node state")
+        self.done("train", "--model", "fcnn", "--links", "3", *NETWORK, "--iterations", "1", "--out", "f")
+        self.refused(FAILED, ["evaluate", "--policy", "wmmse", "--model", "f", "--links", "3,5", *NETWORK, *outputs],
+                     "f cannot run on 5 links")
+        self.npy("w.npy", [1.0] * 3)
+        self.npy("r.npy", [.1] * 3)
+        for option, name in [("--weights", "w.npy"), ("--min-rate", "r.npy")]:
+            self.refused(FAILED, ["evaluate", "--policy", "equal", "--links", "3,5", *NETWORK, option, name, *outputs], name,
+                         "5 links")
+        bad = channels(4, 3)
+        bad[3][1][2] = math.nan
+        self.npy("bad.npy", bad)
+        self.refused(FAILED, ["evaluate", "--policy", "equal", "--channel", "h.npy", "--channel", "bad.npy", *NETWORK, *outputs],
+                     "bad.npy: ", "[3][1][2]")
+
+    def test_progress(self):
+        status, out, err = self.run_command("evaluate", *self.SEVERAL, "--policy", "equal", "--progress", "json")
+        self.assertEqual(status, DONE)
+        last = json.loads(err.splitlines()[-1])
+        self.assertEqual((last["done"], last["total"]), (6, 6))
 
 
 class Train(CommandTest):

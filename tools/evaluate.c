@@ -1,30 +1,38 @@
 #include "command.h"
 #include "comparison.h"
+#include "leaderboard.h"
 #include "options.h"
+#include "plot.h"
 #include "policies.h"
+#include "progress.h"
 #include "report.h"
+#include "scene.h"
 #include "source.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { COLUMNS = 7, CALIBRATION = 1000 };
-
-static uint64_t samples = 1000;
-static const char *min_rate;
+static struct { const char *min_rate, *baseline, *csv, *plot; } wanted;
 
 static const option own[] = {
-    {"--samples", COUNT, &samples, "B", "states to draw from a network (default 1000)"},
-    {"--min-rate", TEXT, &min_rate, "R|r.npy", "count the links that reach this mean rate in bit/s/Hz, one or [M]"},
+    {"--baseline", TEXT, &wanted.baseline, "NAME",
+     "--policy or --model that the others are compared with, paired by sample (default: the first)"},
+    {"--min-rate", TEXT, &wanted.min_rate, "R|r.npy",
+     "count the links that reach this mean rate in bit/s/Hz, one or [M]"},
+    {"--csv", OUTPUT, &wanted.csv, "FILE", "a row for each network, size and policy"},
+    {"--plot", OUTPUT, &wanted.plot, "FILE", "ratios to the baseline with intervals: .svg or .png"},
     {NULL, FLAG, NULL, NULL, NULL}};
 
 /* Least mean rate [links] by --min-rate; NULL if it was not given. */
 static double *minimum_rates(size_t links) {
-  if (!min_rate) return NULL;
+  if (!wanted.min_rate) return NULL;
   pa_array *array;
-  double *rates = rate_or_array(min_rate, "--min-rate", &array);
+  double *rates = rate_or_array(wanted.min_rate, "--min-rate", &array);
   size_t count = array ? pa_array_size(array) : 1;
-  if (count != 1 && count != links) fail(EXIT_FAILED, "%s: %zu minimum rates for %zu links", min_rate, count, links);
+  if (count != 1 && count != links)
+    fail(EXIT_FAILED, "%s: %zu minimum rates for %zu links", wanted.min_rate, count, links);
   double *all = need(links, sizeof *all);
   for (size_t i = 0; i < links; i++) all[i] = rates[count == 1 ? 0 : i];
   free(rates);
@@ -32,95 +40,105 @@ static double *minimum_rates(size_t links) {
   return all;
 }
 
-static double share_met(const outcome *o, const double *least) {
-  size_t met = 0;
-  for (size_t i = 0; i < o->links; i++) met += o->link_rate[i] >= least[i];
-  return (double)met / (double)o->links;
+static size_t baseline_of(const named_policy *all, size_t count) {
+  if (!wanted.baseline) return 0;
+  for (size_t k = 0; k < count; k++)
+    if (strcmp(all[k].name, wanted.baseline) == 0) return k;
+  fail(EXIT_USAGE, "--baseline: \"%s\" is no --policy or --model of this comparison", wanted.baseline);
 }
 
-/* States to compare on, and those to set prices on: other draws of a network, the same channels of a file. */
-static void get_states(pa_states **states, pa_states **calibration, pa_array **channels, pa_network **network) {
-  if (source.channel) {
-    size_t batch, links;
-    *channels = source_channels(source.channel, &batch, &links);
-    *states = *calibration = source_states(batch, links, pa_array_data(*channels));
-    return;
+static void check_outputs(void) {
+  bool csv = wanted.csv && strcmp(wanted.csv, "-") == 0;
+  if (csv && json_path && strcmp(json_path, "-") == 0)
+    fail(EXIT_USAGE, "--csv and --json: only one to standard output");
+  if (wanted.plot && !is_picture(wanted.plot))
+    fail(EXIT_USAGE, "--plot: \"%s\" ends neither in .svg nor in .png", wanted.plot);
+}
+
+/* Ends the command before any work if a policy cannot do a scene, or the scene is no good. */
+static void check(scene *s, const leaderboard *b) {
+  scene_open(s, 1, false);
+  pa_policy *any = policy_named("full-power");
+  double *power = need(s->samples * s->links, sizeof *power);
+  source_must(pa_policy_allocate(any, s->states, power, NULL, 0));
+  for (size_t k = 0; k < b->policy_count; k++)
+    if (!runs_on(b->policies[k].policy, s->states))
+      fail(EXIT_FAILED, "%s cannot run on %s: %s", b->policies[k].name, scene_text(s), pa_last_error());
+  free(minimum_rates(s->links));
+  free(power);
+  pa_policy_free(any);
+  scene_close(s);
+}
+
+/* Scores [policy] on a scene. */
+static void run(scene *s, const leaderboard *b, const pa_policy *wmmse, bool calibrate, score *scores, progress *bar) {
+  outcome *outcomes = need(b->policy_count, sizeof *outcomes);
+  scene_open(s, 0, calibrate);
+  seed_policies(b->policies, b->policy_count);
+  outcome reference = outcome_untimed("wmmse", wmmse, s->states, NAN);
+  double *least = minimum_rates(s->links);
+  for (size_t k = 0; k < b->policy_count; k++) {
+    const named_policy *p = &b->policies[k];
+    meet_budget(p->policy, s->calibration);
+    outcomes[k] = outcome_of(p->name, p->policy, s->states, policies.sum_power);
+    if (bar) progress_at(bar, (double)((size_t)(scores - b->scores) + k + 1), NULL, NAN);
   }
-  *network = source_network(true);
-  if (pa_network_links_min(*network) != pa_network_links(*network))
-    fail(EXIT_USAGE, "--links: evaluation needs one size, not a range");
-  must(pa_network_draw_states(*network, STREAM_EVALUATE, 0, samples, states, NULL));
-  must(pa_network_draw_states(*network, STREAM_CALIBRATE, 0, CALIBRATION, calibration, NULL));
-  source_weigh(*states);
-  source_weigh(*calibration);
+  for (size_t k = 0; k < b->policy_count; k++)
+    scores[k] = score_of(&outcomes[k], &reference, &outcomes[b->baseline], least);
+  for (size_t k = 0; k < b->policy_count; k++) outcome_free(&outcomes[k]);
+  outcome_free(&reference);
+  scene_close(s);
+  free(outcomes);
+  free(least);
 }
 
-static void add_row(const char **row, cJSON *rows, const outcome *o, const outcome *wmmse, const double *least) {
-  double met = least ? share_met(o, least) : o->within;
-  interval rate = mean_of(o->sum_rate, o->samples), power = mean_of(o->total_power, o->samples);
-  interval ratio = ratio_of(o->sum_rate, wmmse->sum_rate, o->samples);
-  row[0] = o->name;
-  row[1] = interval_text(rate, 3);
-  row[2] = interval_text(ratio, 4);
-  row[3] = interval_text(power, 3);
-  row[4] = text_of("%.1f", 100 * met);
-  row[5] = text_of("%.2f", 1e6 * o->median);
-  row[6] = text_of("%.2f", 1e6 * o->p99);
-  cJSON *json = cJSON_CreateObject();
-  cJSON_AddStringToObject(json, "policy", o->name);
-  add_interval(json, "sum_rate", rate);
-  add_interval(json, "ratio_to_wmmse", ratio);
-  add_interval(json, "total_power", power);
-  cJSON_AddNumberToObject(json, "constraints_met", met);
-  cJSON_AddNumberToObject(json, "seconds_median", o->median);
-  cJSON_AddNumberToObject(json, "seconds_p99", o->p99);
-  cJSON_AddItemToArray(rows, json);
+static void write_results(const leaderboard *b) {
+  char *csv = leaderboard_csv(b);
+  bool printed = wanted.csv && strcmp(wanted.csv, "-") == 0;
+  if (printed)
+    fputs(csv, stdout);
+  else if (b->scene_count == 1 && !wanted.baseline)
+    leaderboard_print_one(b);
+  else
+    leaderboard_print(b);
+  write_json(leaderboard_json(b));
+  if (wanted.csv && !printed) write_text(wanted.csv, csv);
+  if (wanted.plot) leaderboard_plot(b, wanted.plot);
+  free(csv);
 }
 
 int evaluate(int count, char **words) {
   parse_options(
-      "evaluate [--policy NAME ...] [--model FILE ...] --noise-power W --pmax W [--channel H.npy | network options]",
-      "Compares policies on the same states, paired by sample.",
-      (const option *const[]){policy_table, channel_options, physics_options, network_options, own, json_table, NULL},
+      "evaluate [--policy NAME ...] [--model FILE ...] --noise-power W --pmax W [--channel H.npy ... | network "
+      "options]",
+      "Compares policies on the same states, paired by sample: on a network, or on networks of several sizes.",
+      (const option *const[]){policy_table, scene_table, channel_options, physics_options, network_options, own,
+                              json_table, progress_table, NULL},
       count, words, NULL);
-  size_t policy_count;
-  named_policy *all = policy_list(&policy_count);
-  if (policy_count == 0) fail(EXIT_USAGE, "give at least one --policy or --model");
-  if (samples == 0) fail(EXIT_USAGE, "--samples must be at least 1");
-  pa_states *states, *calibration;
-  pa_array *channels = NULL;
-  pa_network *network = NULL;
-  get_states(&states, &calibration, &channels, &network);
-  pa_policy *reference;
-  must(pa_policy_create(&reference, "wmmse", NULL));
-  outcome wmmse = outcome_of("wmmse", reference, states, NAN);
-  double *least = minimum_rates(pa_states_links(states));
-  const char **cells = need((policy_count + 1) * COLUMNS, sizeof *cells);
-  const char *const heading[COLUMNS] = {"policy", "sum-rate bit/s/Hz", "of WMMSE-100", "total power W",
-                                        "met %",  "median us",         "p99 us"};
-  for (size_t c = 0; c < COLUMNS; c++) cells[c] = heading[c];
-  cJSON *json = cJSON_CreateObject(), *rows = cJSON_CreateArray();
-  for (size_t k = 0; k < policy_count; k++) {
-    meet_budget(all[k].policy, calibration);
-    outcome o = outcome_of(all[k].name, all[k].policy, states, policies.sum_power);
-    add_row(cells + (k + 1) * COLUMNS, rows, &o, &wmmse, least);
-    outcome_free(&o);
-    pa_policy_free(all[k].policy);
-  }
-  print_table(cells, policy_count + 1, COLUMNS);
-  cJSON_AddItemToObject(json, "source", source_json());
-  cJSON_AddNumberToObject(json, "samples", (double)pa_states_batch(states));
-  cJSON_AddStringToObject(json, "version", pa_version_text());
-  cJSON_AddItemToObject(json, "rows", rows);
-  write_json(json);
-  outcome_free(&wmmse);
-  pa_policy_free(reference);
-  if (calibration != states) pa_states_free(calibration);
-  pa_states_free(states);
-  pa_array_free(channels);
-  pa_network_free(network);
+  leaderboard b = {.policies = NULL};
+  named_policy *all = policy_list(&b.policy_count);
+  if (b.policy_count == 0) fail(EXIT_USAGE, "give at least one --policy or --model");
+  b.policies = all;
+  b.baseline = baseline_of(all, b.policy_count);
+  check_outputs();
+  scene *scenes = scene_list(&b.scene_count);
+  b.scenes = scenes;
+  b.scores = need(b.scene_count * b.policy_count, sizeof *b.scores);
+  bool calibrate = false;
+  for (size_t k = 0; k < b.policy_count; k++) calibrate |= takes_budget(all[k].policy);
+  for (size_t k = 0; k < b.scene_count; k++) check(&scenes[k], &b);
+  pa_policy *wmmse;
+  must(pa_policy_create(&wmmse, "wmmse", NULL));
+  progress bar = progress_begin("evaluating", (double)(b.scene_count * b.policy_count));
+  for (size_t k = 0; k < b.scene_count; k++)
+    run(&scenes[k], &b, wmmse, calibrate, b.scores + k * b.policy_count, b.scene_count > 1 ? &bar : NULL);
+  if (b.scene_count > 1) progress_end(&bar);
+  write_results(&b);
+  for (size_t k = 0; k < b.scene_count; k++) cJSON_Delete(scenes[k].source);
+  for (size_t k = 0; k < b.policy_count; k++) pa_policy_free(all[k].policy);
+  pa_policy_free(wmmse);
+  free(b.scores);
+  free(scenes);
   free(all);
-  free(least);
-  free(cells);
   return EXIT_SUCCESS;
 }

@@ -73,8 +73,9 @@ static const char *output_of(const char *path) {
 
 static void help(const char *usage, const char *purpose, const option *const *tables) {
   printf("usage: powalloc %s\n\n%s\n\n", usage, purpose);
-  for (; *tables; tables++)
-    for (const option *o = *tables; o->name; o++) {
+  for (const option *const *table = tables; *table; table++)
+    for (const option *o = *table; o->name; o++) {
+      if (find(tables, o->name, strlen(o->name)) != o) continue;
       char left[64];
       snprintf(left, sizeof left, "%s%s%s", o->name, o->kind == FLAG ? "" : " ", o->kind == FLAG ? "" : o->argument);
       printf("  %-28s %s\n", left, o->help);
@@ -107,6 +108,18 @@ static uint64_t count_of(const option *o, const char *text) {
   return value;
 }
 
+static counts counts_of(const option *o, const char *text) {
+  counts c = {.count = 0};
+  for (const char *part = text; part; part = strchr(part, ',')) {
+    char one[WORD_MOST];
+    if (c.count > 0) part++;
+    if (c.count == LIST_MOST) fail(EXIT_USAGE, "%s: at most %d numbers", o->name, LIST_MOST);
+    snprintf(one, sizeof one, "%.*s", (int)strcspn(part, ","), part);
+    c.items[c.count++] = count_of(o, one);
+  }
+  return c;
+}
+
 static range range_of(const option *o, const char *text) {
   const char *end;
   range r;
@@ -131,6 +144,9 @@ static void set(const option *o, const char *text) {
     break;
   case COUNT:
     *(uint64_t *)o->target = count_of(o, text);
+    break;
+  case COUNTS:
+    *(counts *)o->target = counts_of(o, text);
     break;
   case NUMBER:
     *(double *)o->target = whole_number(o, text);

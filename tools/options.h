@@ -18,11 +18,17 @@ typedef struct range {
   double lowest, highest;
 } range;
 
+typedef struct counts {
+  uint64_t items[LIST_MOST];
+  size_t count;
+} counts;
+
 typedef enum option_kind {
   FLAG,   /* bool */
   TEXT,   /* const char * */
   OUTPUT, /* const char *: a file that can be written, or - */
   COUNT,  /* uint64_t */
+  COUNTS, /* counts: a,b,... */
   NUMBER, /* double */
   POWER,  /* double in W, from a number or one with a unit */
   RANGE,  /* range: a or a:b */
@@ -41,7 +47,8 @@ typedef struct option {
 size_t word_distance(const char *a, const char *b);
 
 /* Reads the words by the tables (a NULL-terminated list of them); what is no option goes to `rest`. Prints the help and
- * ends the command on -h or --help, ends it with status 2 on wrong usage. */
+ * ends the command on -h or --help, ends it with status 2 on wrong usage. An option of an earlier table takes the place
+ * of a later one's of the same name. */
 void parse_options(const char *usage, const char *purpose, const option *const *tables, int count, char **words,
                    list *rest);
 

@@ -5,14 +5,19 @@
 #include "report.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void run(const char *script, const char *settings) {
+/* script: a file, or "-" for what stands in `input`; returns whether gnuplot did it. */
+static bool run(const char *script, const char *settings, FILE *input) {
   pid_t child = fork();
   if (child < 0) fail(EXIT_FAILED, "gnuplot cannot be started: %s", strerror(errno));
   if (child == 0) {
+    if (input) dup2(fileno(input), STDIN_FILENO);
     execlp("gnuplot", "gnuplot", "-e", settings, script, (char *)NULL);
     _exit(errno == ENOENT ? 127 : 126);
   }
@@ -21,7 +26,7 @@ static void run(const char *script, const char *settings) {
     if (errno != EINTR) fail(EXIT_FAILED, "gnuplot was lost: %s", strerror(errno));
   if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
     fail(EXIT_FAILED, "gnuplot is not installed (package gnuplot-nox); the data is written, the picture is not");
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) fail(EXIT_FAILED, "gnuplot failed on %s", script);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 const char *gnuplot_text(const char *plain) {
@@ -35,6 +40,30 @@ const char *gnuplot_text(const char *plain) {
 void plot(const char *base, const char *script) {
   const char *file = text_of("%s.gp", base);
   write_text(file, script);
-  run(file, text_of("svg=1; output=%s", gnuplot_text(text_of("%s.svg", base))));
-  run(file, text_of("svg=0; output=%s", gnuplot_text(text_of("%s.png", base))));
+  for (int svg = 1; svg >= 0; svg--)
+    if (!run(file, text_of("svg=%d; output=%s", svg, gnuplot_text(text_of("%s.%s", base, svg ? "svg" : "png"))), NULL))
+      fail(EXIT_FAILED, "gnuplot failed on %s", file);
+}
+
+static const char *ending(const char *path) {
+  const char *dot = strrchr(path, '.');
+  return dot ? dot : "";
+}
+
+bool is_picture(const char *path) {
+  return strcasecmp(ending(path), ".svg") == 0 || strcasecmp(ending(path), ".png") == 0;
+}
+
+void plot_file(const char *path, const char *script) {
+  const char *temporary = text_of("%s.%ld", path, (long)getpid());
+  int svg = strcasecmp(ending(path), ".svg") == 0;
+  FILE *input = tmpfile();
+  if (!input || fputs(script, input) < 0 || fflush(input) != 0 || fseek(input, 0, SEEK_SET) != 0)
+    fail(EXIT_FAILED, "the script of %s cannot be kept: %s", path, strerror(errno));
+  bool done = run("-", text_of("svg=%d; output=%s", svg, gnuplot_text(temporary)), input);
+  fclose(input);
+  if (!done || rename(temporary, path) != 0) {
+    unlink(temporary);
+    fail(EXIT_FAILED, "%s: cannot be drawn%s", path, done ? "" : ": gnuplot failed");
+  }
 }

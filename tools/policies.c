@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-policy_options policies = {.iterations = NOT_GIVEN, .budget = NAN, .sum_power = NAN};
+policy_options policies = {.iterations = NOT_GIVEN, .budget = NAN, .budget_per_link = NAN, .sum_power = NAN};
 
 const option policy_table[] = {
     {"--policy", TEXTS, &policies.names, "NAME",
@@ -17,6 +17,7 @@ const option policy_table[] = {
     {"--sum-power", POWER, &policies.sum_power, "W", "cap on the sum of a sample's powers, for policies that take one"},
     {"--power-budget", POWER, &policies.budget, "W",
      "mean over the states of the sum of the powers, for wmmse-priced, threshold and REGNN"},
+    {"--power-budget-per-link", POWER, &policies.budget_per_link, "W", "in place of --power-budget: W times the links"},
     {NULL, FLAG, NULL, NULL, NULL}};
 
 static void set_if_it_has(pa_policy *policy, int32_t key, double value) {
@@ -54,12 +55,27 @@ named_policy *policy_list(size_t *count) {
   return all;
 }
 
-void meet_budget(pa_policy *policy, const pa_states *states) {
+void seed_policies(const named_policy *all, size_t count) {
+  for (size_t k = 0; k < count; k++) set_if_it_has(all[k].policy, PA_POLICY_SEED, (double)source.seed);
+}
+
+static bool has(const pa_policy *policy, int32_t key) {
   double present;
-  bool priced = pa_policy_get(policy, PA_POLICY_PRICE, &present) == PA_OK ||
-                pa_policy_get(policy, PA_POLICY_THRESHOLD, &present) == PA_OK;
-  bool raised = pa_policy_get(policy, PA_POLICY_OFFSET, &present) == PA_OK && !isnan(policies.budget);
-  if (!priced && !raised) return;
-  if (isnan(policies.budget)) fail(EXIT_USAGE, "policy %s needs --power-budget", pa_policy_name(policy));
-  source_must(pa_policy_meet_budget(policy, states, policies.budget));
+  return pa_policy_get(policy, key, &present) == PA_OK;
+}
+
+bool takes_budget(const pa_policy *policy) {
+  bool total = !isnan(policies.budget), per_link = !isnan(policies.budget_per_link);
+  bool priced = has(policy, PA_POLICY_PRICE) || has(policy, PA_POLICY_THRESHOLD);
+  if (total && per_link) fail(EXIT_USAGE, "give --power-budget or --power-budget-per-link, not both");
+  if (policies.budget <= 0 || policies.budget_per_link <= 0) fail(EXIT_USAGE, "a power budget must be > 0 W");
+  if (priced && !total && !per_link) fail(EXIT_USAGE, "policy %s needs --power-budget", pa_policy_name(policy));
+  return priced || (has(policy, PA_POLICY_OFFSET) && (total || per_link));
+}
+
+void meet_budget(pa_policy *policy, const pa_states *states) {
+  if (!takes_budget(policy)) return;
+  bool per_link = !isnan(policies.budget_per_link);
+  source_must(pa_policy_meet_budget(
+      policy, states, per_link ? policies.budget_per_link * (double)pa_states_links(states) : policies.budget));
 }

@@ -9,8 +9,7 @@
 typedef struct policy_options {
   list names, models;
   uint64_t iterations;
-  double budget, sum_power;
-  uint64_t seed;
+  double budget, budget_per_link, sum_power;
 } policy_options;
 
 extern policy_options policies;
@@ -25,8 +24,12 @@ typedef struct named_policy {
 pa_policy *policy_named(const char *name);
 /* All of --policy and --model, in that order; the caller frees policies and array. */
 named_policy *policy_list(size_t *count);
-/* Sets the price or offset of a policy that has one so that it meets --power-budget on these states; a REGNN keeps its
- * own if no budget was given. */
+/* Gives policies that draw at random the seed of the source. */
+void seed_policies(const named_policy *all, size_t count);
+/* Whether a policy has a price, threshold or offset to set; ends the command if it cannot do without a budget and none
+ * was given. A REGNN keeps its own offset then. */
+bool takes_budget(const pa_policy *policy);
+/* Sets it so that the policy meets --power-budget, or --power-budget-per-link, on these states. */
 void meet_budget(pa_policy *policy, const pa_states *states);
 
 #endif

@@ -21,10 +21,14 @@ const option json_table[] = {{"--json", OUTPUT, &json_path, "FILE", "the result 
 void print_table(const char *const *cells, size_t count, size_t columns) {
   if (json_path && strcmp(json_path, "-") == 0) return;
   for (size_t r = 0; r < count; r++) {
+    if (!cells[r * columns + 1]) {
+      printf("%s\n", cells[r * columns]);
+      continue;
+    }
     for (size_t c = 0; c < columns; c++) {
       size_t width = 0;
       for (size_t k = 0; k < count; k++) {
-        size_t length = strlen(cells[k * columns + c]);
+        size_t length = cells[k * columns + 1] ? strlen(cells[k * columns + c]) : 0;
         width = length > width ? length : width;
       }
       printf(c == 0 ? "%-*s" : "  %*s", (int)width, cells[r * columns + c]);

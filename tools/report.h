@@ -10,7 +10,8 @@
 extern const char *json_path;
 extern const option json_table[]; /* --json */
 
-/* rows [count][columns] of text, the first row the heading; numbers to the right. */
+/* rows [count][columns] of text, the first row the heading; numbers to the right. A row without a second cell is a line
+ * of its own. */
 void print_table(const char *const *cells, size_t count, size_t columns);
 /* Text of printf in memory that lives as long as the command. */
 const char *text_of(const char *format, ...) __attribute__((format(printf, 1, 2)));

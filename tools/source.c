@@ -161,11 +161,11 @@ void source_weigh(pa_states *states) {
   pa_array_free(weights);
 }
 
-/* The array lives as long as the command: states borrow it. */
+/* The array is loaded once and lives as long as the command: states borrow it. */
 static void add_node_state(pa_states *states, size_t batch, size_t links) {
-  pa_array *x;
+  static pa_array *x;
   if (!source.state) return;
-  must(pa_array_load(&x, source.state, NULL));
+  if (!x) must(pa_array_load(&x, source.state, NULL));
   size_t rank = pa_array_rank(x);
   if ((rank != 2 && rank != 3) || pa_array_extent(x, 0) != batch || pa_array_extent(x, 1) != links)
     fail(EXIT_FAILED, "%s: node states must be [%zu,%zu] or [%zu,%zu,F]", source.state, batch, links, batch, links);
