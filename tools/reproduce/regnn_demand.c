@@ -83,12 +83,12 @@ static void train_in_pieces(const study *s, uint64_t seed, uint64_t steps, pa_tr
   progress_end(&bar);
 }
 
-typedef struct counts {
+typedef struct tally {
   double *met, *feasible;
   text infeasible;
-} counts;
+} tally;
 
-static void one_network(study *s, size_t k, uint64_t steps, size_t tests, counts *c, curve *traces) {
+static void one_network(study *s, size_t k, uint64_t steps, size_t tests, tally *c, curve *traces) {
   const reproduction_options *o = s->o;
   char setting = o->setting && o->setting[0] == 't' ? 'A' : 'B';
   regnn_place place = {.setting = setting, .links = LINKS, .density = 1, .noise = 1, .seed = o->seed + k};
@@ -148,7 +148,7 @@ int reproduce_regnn_fig11(const reproduction_options *o) {
                         "nat/s/Hz", NULL, ALONE);
   uint64_t steps = o->quick ? 1000 : 10000;
   size_t tests = o->quick ? 1000 : 5000, n = (size_t)o->topologies;
-  counts c = {need(n, sizeof(double)), need(n, sizeof(double)), {0}};
+  tally c = {need(n, sizeof(double)), need(n, sizeof(double)), {0}};
   curve traces[LINKS] = {{0}};
   study_parameter(&s, "links", LINKS);
   study_parameter(&s, "mean_demand_nats", DEMAND);
