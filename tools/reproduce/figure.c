@@ -20,7 +20,8 @@ static void begin(const study *s, text *script, size_t height) {
            "if (svg) set terminal svg size 860,%zu font 'Helvetica,14' background 'white'; "
            "else set terminal pngcairo size 1720,%zu font 'Helvetica,26' background 'white' linewidth 2\n"
            "set output output\nset title %s\nset border 3\nset xtics nomirror\nset ytics nomirror\n"
-           "set grid ytics linecolor '#dddddd'\nset key outside bottom center maxcols 2 spacing 1.2\n",
+           "set grid ytics linecolor '#dddddd'\nset key outside bottom center horizontal maxcols 2 spacing 1.2 height "
+           "1.5 samplen 2\n",
            height, 2 * height, gnuplot_text(s->title));
 }
 
@@ -114,7 +115,7 @@ void figure_histograms(const study *s, const char *x_label, const series *all, s
   text_add(&script,
            "unset title\nset multiplot layout %zu,1 title %s\nset style fill solid 0.6 noborder\nset boxwidth %g\nset "
            "xrange "
-           "[%g:%g]\nset yrange [0:*]\nset key inside top right\nset ylabel 'part'\nset ytics 0.05\n",
+           "[%g:%g]\nset yrange [0:*]\nset key inside top right\nset ylabel 'part'\n",
            count, gnuplot_text(s->title), width, lowest - width, highest + width);
   for (size_t c = 0; c < count; c++) {
     double sum = 0;
@@ -128,15 +129,15 @@ void figure_histograms(const study *s, const char *x_label, const series *all, s
   end(s, &script, &data);
 }
 
-void figure_boxes(const study *s, const char *y_label, const series *all, size_t count) {
+void figure_boxes(const study *s, const char *x_label, const series *all, size_t count) {
   text script = {0}, data = {0};
   text_add(&data, "# place, 5 %%, quartile, median, quartile, 95 %%\n");
-  begin(s, &script, 560);
+  begin(s, &script, 120 + 40 * count);
   text_add(
       &script,
-      "set ylabel %s\nset xrange [0.4:%zu.6]\nset yrange [0:*]\nunset key\nset boxwidth 0.5\nset style fill solid 0.35 "
-      "border linecolor 'black'\nset xtics scale 0 rotate by 20 right\nset xtics (",
-      gnuplot_text(y_label), count);
+      "set xlabel %s\nset xrange [0:*]\nset yrange [%zu.6:0.4]\nunset key\nset style fill solid 0.35 border linecolor "
+      "'black'\nset grid noytics xtics linecolor '#dddddd'\nset ytics scale 0 (",
+      gnuplot_text(text_of("%s (box: quartiles and median; line: 5th to 95th percentile)", x_label)), count);
   for (size_t c = 0; c < count; c++) {
     double *sorted = need(all[c].count, sizeof *sorted);
     memcpy(sorted, all[c].values, all[c].count * sizeof *sorted);
@@ -149,11 +150,12 @@ void figure_boxes(const study *s, const char *y_label, const series *all, size_t
     free(sorted);
     text_add(&script, "%s%s %zu", c ? ", " : "", gnuplot_text(all[c].label), c + 1);
   }
-  text_add(&script,
-           ")\nset label 'box: quartiles and median; whiskers: 5th and 95th percentile' at graph 0.01, 0.04 font svg ? "
-           "',11' : ',19'\nplot %s using 1:3:2:6:5 with candlesticks linecolor '#1f77b4' whiskerbars 0.5, '' using "
-           "1:4:4:4:4 with candlesticks linewidth 2 linecolor 'black'\n",
-           data_file(s));
+  text_add(
+      &script,
+      ")\nplot %s using 2:1:($6-$2):(0) with vectors nohead linecolor 'black', '' using 3:1:3:5:($1-0.3):($1+0.3) "
+      "with boxxyerror linecolor '#1f77b4', '' using 4:($1-0.3):(0):(0.6) with vectors nohead linewidth 3 linecolor "
+      "'black'\n",
+      data_file(s));
   end(s, &script, &data);
 }
 
@@ -166,11 +168,11 @@ void figure_traces(const study *s, const char *y_label, const curve *curves, siz
     if (curves[c].count > 0) last = fmax(last, curves[c].step[curves[c].count - 1]);
   }
   begin(s, &script, 560);
-  text_add(
-      &script,
-      "set xlabel 'training iteration'\nset ylabel %s\nset xrange [0:%g]\nunset key\nplot 0 with lines linewidth 2 "
-      "dashtype 2 linecolor 'black'",
-      gnuplot_text(y_label), last);
+  text_add(&script,
+           "set xlabel 'training iteration'\nset ylabel %s\nset xrange [0:%g]\nset yrange [-3:*]\nunset key\nplot 0 "
+           "with lines linewidth 2 "
+           "dashtype 2 linecolor 'black'",
+           gnuplot_text(y_label), last);
   for (size_t c = 0; c < count; c++)
     text_add(&script, ", %s index %zu with lines linecolor '%s'", data_file(s), c, colour(c));
   text_add(&script, "\n");

@@ -19,8 +19,8 @@ void figure_curves(const study *s, const char *const *labels, const curve *curve
 void figure_lines(const study *s, const char *x_label, field what, bool log_x, const char *const *labels, size_t count);
 /* Histograms over each other, one a series, with their means; caption tells what was counted. */
 void figure_histograms(const study *s, const char *x_label, const series *all, size_t count);
-/* Boxes: quartiles and median, whiskers at the 5th and 95th percentile. */
-void figure_boxes(const study *s, const char *y_label, const series *all, size_t count);
+/* Boxes: quartiles and median, lines from the 5th to the 95th percentile. */
+void figure_boxes(const study *s, const char *x_label, const series *all, size_t count);
 /* A line for each of several values by iteration, and a line at 0. */
 void figure_traces(const study *s, const char *y_label, const curve *curves, size_t count);
 
