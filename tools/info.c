@@ -90,11 +90,34 @@ static bool ends_with(const char *path, const char *ending) {
   return length >= tail && strcmp(path + length - tail, ending) == 0;
 }
 
+static int list_builtin(void) {
+  cJSON *json = cJSON_CreateArray();
+  for (size_t k = 0; k < pa_model_builtin_count(); k++) {
+    const char *name = text_of("builtin:%s", pa_model_builtin_name(k));
+    pa_model_file *file;
+    must(pa_model_file_load(&file, name, NULL));
+    const char *trained = pa_model_file_metadata(file, "trained");
+    cJSON *row = cJSON_CreateObject();
+    cJSON_AddStringToObject(row, "name", name);
+    cJSON_AddStringToObject(row, "kind", pa_model_file_metadata(file, "kind"));
+    cJSON_AddStringToObject(row, "trained", trained ? trained : "");
+    cJSON_AddItemToArray(json, row);
+    if (!json_path || strcmp(json_path, "-") != 0) printf("%s\n  %s\n", name, trained ? trained : "");
+    pa_model_file_free(file);
+  }
+  write_json(json);
+  return EXIT_SUCCESS;
+}
+
 int info(int count, char **words) {
   list files = {0};
-  parse_options("info FILE", "Tells what a model, checkpoint or array (.npy, .csv) holds.",
-                (const option *const[]){json_table, NULL}, count, words, &files);
-  if (files.count != 1) fail(EXIT_USAGE, "give one file");
+  bool builtin = false;
+  const option own[] = {{"--builtin", FLAG, &builtin, "", "lists the models that are built in: builtin:NAME"},
+                        {NULL, FLAG, NULL, NULL, NULL}};
+  parse_options("info FILE | info --builtin", "Tells what a model, checkpoint or array (.npy, .csv) holds.",
+                (const option *const[]){own, json_table, NULL}, count, words, &files);
+  if (builtin && files.count == 0) return list_builtin();
+  if (files.count != 1) fail(EXIT_USAGE, "give one file, or --builtin");
   const char *path = files.items[0];
   cJSON *json = cJSON_CreateObject();
   cJSON_AddStringToObject(json, "file", path);

@@ -13,7 +13,7 @@
 #include <string.h>
 
 static struct {
-  const char *utility, *min_rate, *out, *checkpoint, *link_weights, *teacher;
+  const char *utility, *min_rate, *out, *checkpoint, *teacher;
   uint64_t iterations, batch, threads, checkpoint_every;
   bool resume;
   double budget;
@@ -31,8 +31,6 @@ static const option own[] = {
     {"--batch", COUNT, &wanted.batch, "B", "states per step (default: REGNN and FCNN 16, others 64)"},
     {"--threads", COUNT, &wanted.threads, "N", "threads (default: one a processor); the weights do not depend on it"},
     {"--out", OUTPUT, &wanted.out, "FILE", "where the model goes"},
-    {"--link-weights", OUTPUT, &wanted.link_weights, "w.npy",
-     "REGNN: weights [M] that it learned with, for --weights where it runs"},
     {"--checkpoint", OUTPUT, &wanted.checkpoint, "FILE", "also keep the run here, to go on later"},
     {"--checkpoint-every", COUNT, &wanted.checkpoint_every, "N", "steps between checkpoints (default 1000)"},
     {"--resume", FLAG, &wanted.resume, "", "go on from --checkpoint, bit for bit as if never interrupted"},
@@ -51,9 +49,8 @@ static void check_wanted(const pa_policy *policy) {
     bool given;
   } of_probing[] = {{"--power-budget", !isnan(wanted.budget)},
                     {"--min-rate", wanted.min_rate != NULL},
-                    {"--utility", wanted.utility != NULL},
-                    {"--link-weights", wanted.link_weights != NULL}};
-  for (size_t k = 0; k < 4 && !probing; k++)
+                    {"--utility", wanted.utility != NULL}};
+  for (size_t k = 0; k < 3 && !probing; k++)
     if (of_probing[k].given)
       fail(EXIT_USAGE, "%s: %s learns the sum-rate under --pmax and knows no such problem", of_probing[k].name,
            pa_policy_name(policy));
@@ -177,10 +174,12 @@ static void report_model_free(const training *t, const pa_trainer *trainer, size
   free(rates);
 }
 
-static void save_link_weights(const pa_trainer *trainer, size_t links) {
+/* What a REGNN learned of each link's constraint goes with it. */
+static void keep_link_weights(const pa_trainer *trainer, pa_policy *policy, size_t links) {
+  pa_regnn *model = pa_policy_regnn(policy);
   double *weights = need(links, sizeof *weights);
   must(pa_trainer_link_weights(trainer, weights, links));
-  must(pa_array_save(wanted.link_weights, 1, &links, weights));
+  if (model) must(pa_regnn_set_link_weights(model, weights, links));
   free(weights);
 }
 
@@ -242,8 +241,8 @@ int train(int count, char **words) {
                 .checkpoint_every = wanted.checkpoint_every,
                 .steps = wanted.iterations};
   run_training(&t, trainer);
+  if (wanted.min_rate) keep_link_weights(trainer, policy, links);
   must(pa_policy_save(policy, wanted.out, note(&t, count, words)));
-  if (wanted.link_weights) save_link_weights(trainer, links);
   if (probing)
     report_model_free(&t, trainer, links);
   else

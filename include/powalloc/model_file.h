@@ -16,10 +16,22 @@ extern "C" {
 /** @brief A model file in memory (safetensors, see @ref file_formats). Immutable. */
 typedef struct pa_model_file pa_model_file;
 
+/** @brief Trained models that are built into the library. @since 0.1 */
+PA_API size_t pa_model_builtin_count(void);
+
+/**
+ * @brief Name of a built-in model, NULL if out of range.
+ *
+ * Every call that takes the path of a model file takes "builtin:" and such a name in its place: no file is read then,
+ * not even one that is called so.
+ * @since 0.1
+ */
+PA_API const char *pa_model_builtin_name(size_t index);
+
 /**
  * @brief Reads a model file; it is checked as untrusted input.
  * @param[out] out  the file, to be freed with pa_model_file_free()
- * @param path      the file
+ * @param path      the file, or "builtin:NAME" of pa_model_builtin_name()
  * @param allocator NULL for the C library's
  * @since 0.1
  */

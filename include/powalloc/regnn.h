@@ -161,6 +161,27 @@ PA_API pa_status pa_regnn_get_weights(const pa_regnn *model, double *weights, si
  */
 PA_API pa_status pa_regnn_set_weights(pa_regnn *model, const double *weights, size_t n);
 
+/**
+ * @brief Gives the model weights of the links that it learned under constraints with (pa_trainer_link_weights()), saved
+ * with it.
+ *
+ * Inference multiplies the states' weights with them, and refuses states of another number of links; training a model
+ * further makes new ones and forgets these.
+ * @param model   the model, unchanged on an error
+ * @param weights [n] finite, >= 0; copied
+ * @param n       links; 0: none
+ * @since 0.1
+ */
+PA_API pa_status pa_regnn_set_link_weights(pa_regnn *model, const double *weights, size_t n);
+
+/**
+ * @brief How many links the model has weights of, 0 for none and for NULL.
+ * @param model        the model
+ * @param[out] weights [that many], or NULL
+ * @since 0.1
+ */
+PA_API size_t pa_regnn_link_weights(const pa_regnn *model, double *weights);
+
 #ifdef __cplusplus
 }
 #endif

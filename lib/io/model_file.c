@@ -1,13 +1,42 @@
+#include "builtin.h"
 #include "bytes.h"
 #include "model.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #define FILE_LIMIT ((uint64_t)1 << 30)
+
+/* ---- the models that are built in ---- */
+
+size_t pa_model_builtin_count(void) {
+  size_t count = 0;
+  while (pa__builtins[count].name) count++;
+  return count;
+}
+
+const char *pa_model_builtin_name(size_t index) {
+  return index < pa_model_builtin_count() ? pa__builtins[index].name : NULL;
+}
+
+static pa_status load_builtin(pa_model_file **out, const char *path, const pa_allocator *from) {
+  char names[400] = "";
+  for (const pa__builtin *b = pa__builtins; b->name; b++) {
+    if (strcmp(b->name, path + strlen(PA__BUILTIN_PREFIX)) == 0)
+      return pa__model_parse(out, path, b->bytes, b->size, from);
+    snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", *names ? ", " : "", b->name);
+  }
+  return pa__fail(PA_ERROR_FILE, "%.100s: there is no such model in the library; it has %s", path, names);
+}
+
+/* ---- loading ---- */
 
 pa_status pa_model_file_load(pa_model_file **out, const char *path, const pa_allocator *allocator) {
   if (!out) return pa__fail(PA_ERROR_ARGUMENT, "out is NULL");
   pa_allocator from;
   pa_status status = pa__allocator_copy(&from, allocator);
   if (status != PA_OK) return status;
+  if (path && strncmp(path, PA__BUILTIN_PREFIX, strlen(PA__BUILTIN_PREFIX)) == 0) return load_builtin(out, path, &from);
   unsigned char *bytes = NULL;
   size_t size = 0;
   status = pa__read_file(&bytes, &size, path, FILE_LIMIT, &from);

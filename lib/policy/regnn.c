@@ -17,9 +17,11 @@ struct pa_regnn {
   pa__output output;
   double option[OPTIONS];
   size_t weight_count;
-  double *weights; /* in the public order */
-  double *back;    /* the taps of each layer transposed */
-  double prepared; /* 1 once the SNR input has its divisor */
+  double *weights;      /* in the public order */
+  double *back;         /* the taps of each layer transposed */
+  double prepared;      /* 1 once the SNR input has its divisor */
+  size_t link_count;    /* links that the model has weights of, 0: none */
+  double *link_weights; /* [link_count], factors of the states' weights */
   pa__regnn_weights view;
 };
 
@@ -70,15 +72,29 @@ pa__regnn_tape pa__regnn_tape_take(pa__arena *arena, const pa__regnn_shape *s, c
   return t;
 }
 
-static pa_status check_node_state(const pa_regnn *m, const pa_states *states) {
+static pa_status check_states(const pa_regnn *m, const pa_states *states) {
+  if (m->link_count > 0 && m->link_count != states->links)
+    return pa__fail(PA_ERROR_ARGUMENT, "states has %zu links, the model has weights of %zu links", states->links,
+                    m->link_count);
   size_t wanted = m->shape.state_features, given = states->node_features;
   bool in_place_of_ones = m->shape.kinds == PA_REGNN_INPUT_ONES && wanted == 0 && given == 1;
   if (wanted == given || in_place_of_ones || (wanted == 0 && given == 0)) return PA_OK;
   return pa__fail(PA_ERROR_ARGUMENT, "states has a node state of %zu features, the model takes %zu", given, wanted);
 }
 
+/* The states with the weights that the model sees, which stand in the arena. */
+static struct pa_states seen(const pa_regnn *m, const pa_states *states, pa__arena *arena) {
+  struct pa_states view = *states;
+  double *weights = pa__arena_take(arena, states->links, sizeof(double));
+  for (size_t i = 0; i < states->links; i++)
+    weights[i] = states->weights[i] * (m->link_count > 0 ? m->link_weights[i] : 1);
+  view.weights = weights;
+  return view;
+}
+
 static void workspace(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena) {
   pa__layout layout = pa__layout_choose(pa__la_best(), links, batch);
+  pa__arena_take(arena, links, sizeof(double));
   pa__regnn_tape_take(arena, &model_of(policy)->shape, &layout, false);
 }
 
@@ -95,10 +111,11 @@ static void run(const pa_regnn *m, const pa_states *states, take_output *take, d
   const pa__la *la = pa__la_best();
   pa__layout layout = pa__layout_choose(la, states->links, states->batch);
   pa__arena arena = {work, 0};
+  struct pa_states view = seen(m, states, &arena);
   pa__regnn_tape tape = pa__regnn_tape_take(&arena, &m->shape, &layout, false);
   for (size_t first = 0; first < states->batch; first += layout.width) {
     pa__block block = pa__block_at(states, layout, first);
-    forward_of[la->set](la, &m->shape, &m->view, states, &block, &tape);
+    forward_of[la->set](la, &m->shape, &m->view, &view, &block, &tape);
     for (size_t s = 0; s < block.count; s++)
       for (size_t i = 0; i < states->links; i++) {
         double y[PA__OUTPUT_MOST];
@@ -122,7 +139,7 @@ static void take_draw(const pa_regnn *m, const pa_states *states, size_t sample,
 
 static pa_status allocate(const pa_policy *policy, const pa_states *states, double *power, void *work) {
   const pa_regnn *m = model_of(policy);
-  pa_status status = check_node_state(m, states);
+  pa_status status = check_states(m, states);
   if (status != PA_OK) return status;
   run(m, states, pa__policy_value(policy, PA_POLICY_SAMPLE) != 0 ? take_draw : take_power, power, work);
   return PA_OK;
@@ -145,13 +162,14 @@ static void learner_set(pa_policy *policy, const double *weights) {
 static const pa__output *output(const pa_policy *policy) { return &model_of(policy)->output; }
 
 static pa_status check(const pa_policy *policy, const pa_states *states) {
-  return check_node_state(model_of(policy), states);
+  return check_states(model_of(policy), states);
 }
 
 /* One tape a block, and the gradient of a block's samples. */
 static void tape_workspace(const pa_policy *policy, size_t samples, size_t links, pa__arena *arena) {
   const pa_regnn *m = model_of(policy);
   pa__layout layout = pa__layout_choose(pa__la_best(), links, samples);
+  pa__arena_take(arena, links, sizeof(double));
   for (size_t first = 0; first < samples; first += layout.width) pa__regnn_tape_take(arena, &m->shape, &layout, true);
   pa__arena_take(arena, m->weight_count, layout.width * sizeof(double));
 }
@@ -161,10 +179,11 @@ static void forward(const pa_policy *policy, const pa_states *states, double *y,
   const pa__la table = pa__la_training(states->links), *la = &table;
   pa__layout layout = pa__layout_choose(la, states->links, states->batch);
   pa__arena arena = {work, 0};
+  struct pa_states view = seen(m, states, &arena);
   for (size_t first = 0; first < states->batch; first += layout.width) {
     pa__regnn_tape tape = pa__regnn_tape_take(&arena, &m->shape, &layout, true);
     pa__block block = pa__block_at(states, layout, first);
-    forward_of[la->set](la, &m->shape, &m->view, states, &block, &tape);
+    forward_of[la->set](la, &m->shape, &m->view, &view, &block, &tape);
     for (size_t s = 0; s < block.count; s++)
       for (size_t i = 0; i < states->links; i++)
         output_of(&tape, &layout, m->output.count, s, i, y + ((first + s) * states->links + i) * m->output.count);
@@ -177,6 +196,8 @@ static void backward(const pa_policy *policy, const pa_states *states, const dou
   size_t count = m->output.count, n = states->links;
   pa__layout layout = pa__layout_choose(la, n, states->batch);
   pa__arena arena = {work, 0}, behind = {work, 0};
+  pa__arena_take(&arena, n, sizeof(double));
+  pa__arena_take(&behind, n, sizeof(double));
   for (size_t first = 0; first < states->batch; first += layout.width)
     pa__regnn_tape_take(&behind, &m->shape, &layout, true);
   double *per_sample = pa__arena_take(&behind, m->weight_count, layout.width * sizeof(double));
@@ -194,10 +215,12 @@ static void backward(const pa_policy *policy, const pa_states *states, const dou
   }
 }
 
-/* Before the first training: the root mean square of the log SNR, and a last layer that starts at `share` of pmax. */
+/* Training makes link weights of its own. Before the first: the root mean square of the log SNR, and a last layer that
+ * starts at `share` of pmax. */
 static pa_status prepare(pa_policy *policy, const pa_states *states, double share) {
   pa_regnn *m = (pa_regnn *)policy;
   size_t n = states->links, last = m->shape.layers - 1, in = pa__regnn_width_in(&m->shape, last);
+  m->link_count = 0;
   if (m->prepared != 0) return PA_OK;
   double square = 0;
   for (size_t b = 0; b < states->batch; b++)
@@ -230,6 +253,7 @@ static void get_constants(const pa_policy *policy, double *constants) {
 static void set_constants(pa_policy *policy, const double *constants) {
   pa_regnn *m = (pa_regnn *)policy;
   m->prepared = 1;
+  m->link_count = 0;
   m->output.deviation = constants[0];
   m->view.snr = constants[1];
 }
@@ -264,6 +288,7 @@ static void release(pa_policy *policy) {
   pa_regnn *m = (pa_regnn *)policy;
   pa__release(&policy->allocator, m->weights);
   pa__release(&policy->allocator, m->back);
+  pa__release(&policy->allocator, m->link_weights);
 }
 
 static const int32_t keys[] = {PA_POLICY_SAMPLE, PA_POLICY_SEED, PA_POLICY_OFFSET, 0};
@@ -408,6 +433,26 @@ pa_status pa_regnn_set_weights(pa_regnn *model, const double *weights, size_t n)
   return pa__model_set_weights(model ? &model->policy : NULL, weights, n);
 }
 
+pa_status pa_regnn_set_link_weights(pa_regnn *model, const double *weights, size_t n) {
+  if (!model || (!weights && n > 0)) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", model ? "weights" : "model");
+  for (size_t i = 0; i < n; i++)
+    if (!(weights[i] >= 0 && isfinite(weights[i])))
+      return pa__fail(PA_ERROR_ARGUMENT, "weights[%zu] is %g, must be finite and >= 0", i, weights[i]);
+  double *copy = n > 0 ? pa__allocate(&model->policy.allocator, n, sizeof(double)) : NULL;
+  if (n > 0 && !copy) return PA_ERROR_MEMORY;
+  if (n > 0) memcpy(copy, weights, n * sizeof(double));
+  pa__release(&model->policy.allocator, model->link_weights);
+  model->link_weights = copy;
+  model->link_count = n;
+  return PA_OK;
+}
+
+size_t pa_regnn_link_weights(const pa_regnn *model, double *weights) {
+  size_t n = model ? model->link_count : 0;
+  for (size_t i = 0; weights && i < n; i++) weights[i] = model->link_weights[i];
+  return n;
+}
+
 /* ---- files ---- */
 
 /* Options that are words in a file. */
@@ -444,6 +489,8 @@ static const struct number {
 
 enum { WORDS = sizeof words / sizeof words[0], NUMBERS = sizeof numbers / sizeof numbers[0], SCALARS = 4 };
 
+#define LINK_WEIGHTS "link.weights"
+
 static size_t tensors_of(pa_regnn *m, pa__tensor *tensors) {
   const pa__regnn_shape *s = &m->shape;
   size_t count = 0;
@@ -463,10 +510,14 @@ static size_t tensors_of(pa_regnn *m, pa__tensor *tensors) {
                                        {.name = "output.offset", .data = &m->view.offset, .optional = true},
                                        {.name = "output.deviation", .data = &m->output.deviation, .optional = true}};
   memcpy(tensors + count, scalars, sizeof scalars);
-  return count + SCALARS;
+  count += SCALARS;
+  if (m->link_count > 0)
+    tensors[count++] =
+        (pa__tensor){.name = LINK_WEIGHTS, .rank = 1, .extent = {m->link_count}, .data = m->link_weights};
+  return count;
 }
 
-static size_t most_tensors(const pa__regnn_shape *s) { return 2 * s->layers + SCALARS; }
+static size_t most_tensors(const pa__regnn_shape *s) { return 2 * s->layers + SCALARS + 1; }
 
 static pa_status read_word(const pa_model_file *file, int32_t key, const char *name, double absent, double *value) {
   const char *text = pa_model_file_metadata(file, name);
@@ -506,6 +557,23 @@ static pa_status read_options(const pa_model_file *file, double options[OPTIONS]
   return status;
 }
 
+/* Room for the link weights of a file, if it has some. */
+static pa_status make_room(pa_regnn *m, const pa_model_file *file) {
+  for (size_t k = 0; k < pa_model_file_tensor_count(file); k++)
+    if (strcmp(pa_model_file_tensor_name(file, k), LINK_WEIGHTS) == 0)
+      m->link_count = pa_model_file_tensor_extent(file, k, 0);
+  if (m->link_count == 0) return PA_OK;
+  m->link_weights = pa__allocate(&m->policy.allocator, m->link_count, sizeof(double));
+  return m->link_weights ? PA_OK : PA_ERROR_MEMORY;
+}
+
+static pa_status check_link_weights(const pa_regnn *m, const char *where) {
+  for (size_t i = 0; i < m->link_count; i++)
+    if (!(m->link_weights[i] >= 0))
+      return pa__fail(PA_ERROR_FORMAT, "%s: " LINK_WEIGHTS "[%zu] is %g, must be >= 0", where, i, m->link_weights[i]);
+  return PA_OK;
+}
+
 static pa_status read_model(pa_policy **out, const pa_model_file *file, const pa_allocator *allocator) {
   const char *path = pa__model_path(file);
   double options[OPTIONS];
@@ -513,13 +581,16 @@ static pa_status read_model(pa_policy **out, const pa_model_file *file, const pa
   if (status != PA_OK) return status;
   pa_regnn *m = NULL;
   if ((status = create(&m, options, allocator)) != PA_OK) return status;
-  pa__tensor *tensors = pa__allocate(&m->policy.allocator, most_tensors(&m->shape), sizeof *tensors);
+  status = make_room(m, file);
+  pa__tensor *tensors =
+      status == PA_OK ? pa__allocate(&m->policy.allocator, most_tensors(&m->shape), sizeof *tensors) : NULL;
   status = tensors ? pa__model_read(file, tensors, tensors_of(m, tensors)) : PA_ERROR_MEMORY;
   pa__release(&m->policy.allocator, tensors);
   if (status == PA_OK && !(m->view.snr > 0 && m->output.deviation > 0))
     status = pa__fail(PA_ERROR_FORMAT, "%s: %s is %g, must be > 0", path,
                       m->view.snr > 0 ? "output.deviation" : "input.snr.rms",
                       m->view.snr > 0 ? m->output.deviation : m->view.snr);
+  if (status == PA_OK) status = check_link_weights(m, path);
   if (status == PA_OK) status = pa_policy_set(&m->policy, PA_POLICY_OFFSET, m->view.offset);
   if (status != PA_OK) {
     pa_regnn_free(m);
