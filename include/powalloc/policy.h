@@ -47,6 +47,13 @@ typedef struct pa_policy pa_policy;
 #define PA_POLICY_OFFSET 209
 /** Threshold: least SNR h_ii^2 pmax_i / noise_i of a link that transmits, linear. Default 0. */
 #define PA_POLICY_THRESHOLD 210
+/** wmmse-best: starts of a sample, the first at PA_POLICY_START, the others random. Default 60. */
+#define PA_POLICY_STARTS 211
+/** optimal: part of the sum-rate within which the powers are certified to be the best. Default 0.001. */
+#define PA_POLICY_GAP 212
+/** optimal: most boxes that are cut for a sample, 0 for no limit; a sample that ends so has a larger gap, which
+ * pa_policy_certify() tells. Default 100000. */
+#define PA_POLICY_NODES 213
 /** @} */
 
 /** @name Channel inputs of models that work on the channel as it is (MLP, IGCNet)
@@ -66,6 +73,11 @@ typedef struct pa_policy pa_policy;
  * - wmmse: weighted WMMSE, PA_POLICY_ITERATIONS full iterations from v = PA_POLICY_START sqrt(pmax), in the stable form
  *   (see @ref concepts)
  * - wmmse-truncated: the same with 4 iterations by default, as in the UWMMSE paper
+ * - wmmse-converged: the same with 3000 iterations by default
+ * - wmmse-best: the best of PA_POLICY_STARTS runs from random starts (amplitudes of all links, or random sets of links)
+ * by weighted sum-rate, 300 iterations each by default; what the same seed and sample number give
+ * - optimal: the global maximum of the weighted sum-rate by branch and bound, within PA_POLICY_GAP; for at most
+ * PA_OPTIMAL_MOST_LINKS links
  * - wmmse-priced: WMMSE on the sum-rate in nats minus price times power; the price is set by hand or by
  *   pa_policy_meet_budget()
  *
@@ -75,6 +87,22 @@ typedef struct pa_policy pa_policy;
  * @since 0.1
  */
 PA_API pa_status pa_policy_create(pa_policy **out, const char *name, const pa_allocator *allocator);
+
+/** Most links that the policy "optimal" runs on. */
+#define PA_OPTIMAL_MOST_LINKS 16
+
+/**
+ * @brief The best powers there are, and the certificate.
+ *
+ * Upper bounds hold for every power allocation of the sample. They are within PA_POLICY_GAP of the powers' own weighted
+ * sum-rate unless PA_POLICY_NODES ended the search. Allocates.
+ * @param policy     of the name "optimal"
+ * @param states     of at most PA_OPTIMAL_MOST_LINKS links
+ * @param[out] power [batch][links] in W
+ * @param[out] upper [batch] of the weighted sum-rate, bit/s/Hz
+ * @since 0.1
+ */
+PA_API pa_status pa_policy_certify(const pa_policy *policy, const pa_states *states, double *power, double *upper);
 
 /** @brief Number of names pa_policy_create() knows. @since 0.1 */
 PA_API size_t pa_policy_kind_count(void);

@@ -7,6 +7,7 @@
 void pa__policy_init(pa_policy *policy, const pa__policy_class *class) {
   policy->class = class;
   for (int32_t k = 0; k < PA__POLICY_KEYS; k++) policy->value[k] = pa__key_default(PA__POLICY_FIRST_KEY + k);
+  if (class->iterations > 0) policy->value[PA_POLICY_ITERATIONS - PA__POLICY_FIRST_KEY] = class->iterations;
 }
 
 double pa__policy_value(const pa_policy *policy, int32_t key) { return policy->value[key - PA__POLICY_FIRST_KEY]; }
@@ -40,7 +41,6 @@ pa_status pa_policy_create(pa_policy **out, const char *name, const pa_allocator
   pa_status status = pa__handle_create(out ? (void *)&policy : NULL, sizeof *policy, allocator);
   if (status != PA_OK) return status;
   pa__policy_init(policy, class);
-  if (strcmp(name, "wmmse-truncated") == 0) policy->value[PA_POLICY_ITERATIONS - PA__POLICY_FIRST_KEY] = 4;
   *out = policy;
   return PA_OK;
 }

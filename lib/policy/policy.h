@@ -9,7 +9,7 @@
 #include <powalloc/model_file.h>
 #include <powalloc/policy.h>
 
-enum { PA__POLICY_FIRST_KEY = PA_POLICY_ITERATIONS, PA__POLICY_KEYS = 10 };
+enum { PA__POLICY_FIRST_KEY = PA_POLICY_ITERATIONS, PA__POLICY_KEYS = 13 };
 
 /* How a learned policy trains unless the trainer's keys say otherwise. */
 typedef struct pa__recipe {
@@ -67,6 +67,7 @@ typedef struct pa__learner_class {
 typedef struct pa__policy_class {
   const char *name;
   const int32_t *keys; /* ends with 0 */
+  double iterations;   /* default of PA_POLICY_ITERATIONS; 0: the key's */
   int32_t budget_key;  /* the key that pa_policy_meet_budget() sets, 0: none */
   void (*key_changed)(pa_policy *policy, int32_t key, double value); /* may be NULL */
   void (*free)(pa_policy *policy);                                   /* what it holds, not itself; may be NULL */
@@ -99,6 +100,7 @@ size_t pa__policy_measure(void (*workspace)(const pa_policy *, size_t, size_t, p
 /* The classical policies: NULL-terminated list of classes that pa_policy_create() makes. */
 extern const pa__policy_class *const pa__heuristic_classes[];
 extern const pa__policy_class *const pa__wmmse_classes[];
+extern const pa__policy_class pa__wmmse_best_class, pa__optimal_class;
 
 /* Splits a batch into blocks of one layout; samples beyond the batch repeat its last. */
 typedef struct pa__block {

@@ -29,6 +29,7 @@ static const struct reproduction {
     {"regnn-fig11", "REGNN paper, figure 11: user demand, constraints met", reproduce_regnn_fig11},
     {"regnn-fig12", "REGNN paper, figure 12: training, 5 cells", reproduce_regnn_fig12},
     {"regnn-fig13", "REGNN paper, figure 13: 5 to 50 cells", reproduce_regnn_fig13},
+    {"anchors", "how much is left: small networks and their certified optimum", reproduce_anchors},
 };
 
 enum { REPRODUCTIONS = sizeof reproductions / sizeof reproductions[0], PAGE_MOST = 1 << 20 };

@@ -4,6 +4,7 @@
 
 #include "study.h"
 
+int reproduce_anchors(const reproduction_options *o);
 int reproduce_uwmmse_table1(const reproduction_options *o);
 int reproduce_uwmmse_fig2a(const reproduction_options *o);
 int reproduce_uwmmse_fig2b(const reproduction_options *o);

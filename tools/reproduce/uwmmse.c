@@ -11,12 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINKS = 20, LEARNED = 8, PLAIN = 4, METHODS = PLAIN + LEARNED };
+enum { LINKS = 20, LEARNED = 8, PLAIN = 5, METHODS = PLAIN + LEARNED };
 
 #define NOISE_DB (-91.0)
 #define WMMSE "WMMSE, 100 iterations"
 #define TRUNCATED "WMMSE, 4 iterations"
 #define CONVERGED "WMMSE, converged"
+#define BEST "WMMSE, best of 60 starts"
 
 /* ---- models ---- */
 
@@ -119,12 +120,15 @@ static pa_network *network_of(size_t links, double density, uint64_t seed) {
 
 static const struct {
   const char *label, *policy;
-} plain[PLAIN] = {{"full power", "full-power"}, {TRUNCATED, "wmmse-truncated"}, {WMMSE, "wmmse"}, {CONVERGED, "wmmse"}};
+} plain[PLAIN] = {{"full power", "full-power"},
+                  {TRUNCATED, "wmmse-truncated"},
+                  {WMMSE, "wmmse"},
+                  {CONVERGED, "wmmse-converged"},
+                  {BEST, "wmmse-best"}};
 
 static pa_policy *plain_policy(size_t k) {
   pa_policy *policy;
   must(pa_policy_create(&policy, plain[k].policy, NULL));
-  if (strcmp(plain[k].label, CONVERGED) == 0) must(pa_policy_set(policy, PA_POLICY_ITERATIONS, 3000));
   return policy;
 }
 
@@ -170,10 +174,12 @@ static void judge(study *s, const char *label, const char *claim, double paper, 
 static void judge_all(study *s) {
   const double wmmse = 82.94;
   judge(s, variants[EXTENDED].label, "UWMMSE matches WMMSE", 83.21 / wmmse, ratio(s, variants[EXTENDED].label) >= 1,
-        text_of("WMMSE after 100 iterations is not converged: %.3f after 3000", ratio(s, CONVERGED)));
+        text_of("WMMSE after 100 iterations is neither converged (%.3f after 3000) nor the best (%.3f by 60 starts)",
+                ratio(s, CONVERGED), ratio(s, BEST)));
   judge(s, variants[PAPER].label, "the same with the paper's architecture", 83.21 / wmmse,
         ratio(s, variants[PAPER].label) >= .995, "raw channels in the graph networks, 200 000 steps");
-  judge(s, TRUNCATED, "truncated WMMSE falls short", 76.49 / wmmse, ratio(s, TRUNCATED) < .97, "networks differ");
+  judge(s, TRUNCATED, "truncated WMMSE falls short", 76.49 / wmmse, ratio(s, TRUNCATED) < .97,
+        "by how much depends on the network");
   judge(s, variants[MLP].label, "an MLP that imitates WMMSE falls short by a significant margin", 78.17 / wmmse,
         ratio(s, variants[MLP].label) < .97,
         text_of("with logarithmic, standardised inputs it is closer; trained on the sum-rate itself the same network "
@@ -185,8 +191,8 @@ static void judge_all(study *s) {
                 ratio(s, variants[REGNN_FORTY].label)));
   judge(s, variants[IGCNET].label, "IGCNet is inadequate at low noise", 55.30 / wmmse,
         ratio(s, variants[IGCNET].label) < .9,
-        text_of("a scaling artefact: amplitudes span decades, and as they are the same network reaches %.3f; a "
-                "logarithm mends it",
+        text_of("of the input: on a logarithm of the channel it is as good as the others; on amplitudes, which span "
+                "decades, it reaches %.3f",
                 ratio(s, variants[IGCNET_RAW].label)));
 }
 
