@@ -29,17 +29,13 @@ typedef struct pa_mlp pa_mlp;
 #define PA_MLP_PROBABILITIES 2
 /** @} */
 
-/** Most hidden layers, and most units of one. */
-#define PA_MLP_MOST_LAYERS 16
-#define PA_MLP_MOST_UNITS 65536 /**< See PA_MLP_MOST_LAYERS. */
-
 /**
  * @brief A new model with random weights (He et al. 2015), the last layer small.
  * @param[out] out  the model, to be freed with pa_mlp_free()
  * @param kind      PA_MLP_POWERS or PA_MLP_PROBABILITIES
  * @param links     M >= 1
- * @param hidden    [layers] units of each hidden layer, >= 1 ({64, 32} in the REGNN paper)
- * @param layers    hidden layers, 1 to PA_MLP_MOST_LAYERS
+ * @param hidden    [layers] units of each hidden layer, 1 to 65536 ({64, 32} in the REGNN paper)
+ * @param layers    hidden layers, 1 to 16
  * @param input     PA_INPUT_LOG, each entry brought to mean 0 and variance 1 over the first states that it is trained
  * on; or PA_INPUT_AMPLITUDE, as it is
  * @param seed      of the initial weights

@@ -76,8 +76,8 @@ typedef struct pa_policy pa_policy;
  * - wmmse-converged: the same with 3000 iterations by default
  * - wmmse-best: the best of PA_POLICY_STARTS runs from random starts (amplitudes of all links, or random sets of links)
  * by weighted sum-rate, 300 iterations each by default; what the same seed and sample number give
- * - optimal: the global maximum of the weighted sum-rate by branch and bound, within PA_POLICY_GAP; for at most
- * PA_OPTIMAL_MOST_LINKS links
+ * - optimal: the global maximum of the weighted sum-rate by branch and bound, within PA_POLICY_GAP; for at most 16
+ * links (10 or more take long)
  * - wmmse-priced: WMMSE on the sum-rate in nats minus price times power; the price is set by hand or by
  *   pa_policy_meet_budget()
  *
@@ -88,16 +88,13 @@ typedef struct pa_policy pa_policy;
  */
 PA_API pa_status pa_policy_create(pa_policy **out, const char *name, const pa_allocator *allocator);
 
-/** Most links that the policy "optimal" runs on. */
-#define PA_OPTIMAL_MOST_LINKS 16
-
 /**
  * @brief The best powers there are, and the certificate.
  *
  * Upper bounds hold for every power allocation of the sample. They are within PA_POLICY_GAP of the powers' own weighted
  * sum-rate unless PA_POLICY_NODES ended the search. Allocates.
  * @param policy     of the name "optimal"
- * @param states     of at most PA_OPTIMAL_MOST_LINKS links
+ * @param states     of at most 16 links
  * @param[out] power [batch][links] in W
  * @param[out] upper [batch] of the weighted sum-rate, bit/s/Hz
  * @since 0.1

@@ -10,7 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST_LAYERS = PA_MLP_MOST_LAYERS + 1, TENSORS = 2 * MOST_LAYERS + 2 + PA__OUTPUT_TENSORS };
+enum {
+  MOST_HIDDEN = 16,
+  MOST_UNITS = 65536,
+  MOST_LAYERS = MOST_HIDDEN + 1,
+  TENSORS = 2 * MOST_LAYERS + 2 + PA__OUTPUT_TENSORS
+};
 
 /* Inputs that hardly vary are not blown up beyond this. */
 #define LEAST_DEVIATION 1e-3
@@ -291,14 +296,14 @@ static void release(pa_policy *policy) {
 
 static pa_status create(pa_mlp **out, int kind, size_t links, const size_t *hidden, size_t layers, int input,
                         const pa_allocator *allocator) {
-  if (links == 0 || links > PA_MLP_MOST_UNITS)
-    return pa__fail(PA_ERROR_ARGUMENT, "links is %zu, must be 1 to %d", links, PA_MLP_MOST_UNITS);
+  if (links == 0 || links > MOST_UNITS)
+    return pa__fail(PA_ERROR_ARGUMENT, "links is %zu, must be 1 to %d", links, MOST_UNITS);
   if (!hidden) return pa__fail(PA_ERROR_ARGUMENT, "hidden is NULL");
-  if (layers == 0 || layers > PA_MLP_MOST_LAYERS)
-    return pa__fail(PA_ERROR_ARGUMENT, "layers is %zu, must be 1 to %d", layers, PA_MLP_MOST_LAYERS);
+  if (layers == 0 || layers > MOST_HIDDEN)
+    return pa__fail(PA_ERROR_ARGUMENT, "layers is %zu, must be 1 to %d", layers, MOST_HIDDEN);
   for (size_t k = 0; k < layers; k++)
-    if (hidden[k] == 0 || hidden[k] > PA_MLP_MOST_UNITS)
-      return pa__fail(PA_ERROR_ARGUMENT, "hidden[%zu] is %zu, must be 1 to %d", k, hidden[k], PA_MLP_MOST_UNITS);
+    if (hidden[k] == 0 || hidden[k] > MOST_UNITS)
+      return pa__fail(PA_ERROR_ARGUMENT, "hidden[%zu] is %zu, must be 1 to %d", k, hidden[k], MOST_UNITS);
   pa_mlp *m = NULL;
   pa_status status = pa__handle_create(out ? (void *)&m : NULL, sizeof *m, allocator);
   if (status != PA_OK) return status;
@@ -396,23 +401,23 @@ static size_t tensors_of(pa_mlp *m, pa__tensor tensors[TENSORS]) {
 }
 
 /* "hidden" in a file: whole numbers with a space between them. */
-static pa_status read_hidden(const pa_model_file *file, size_t hidden[PA_MLP_MOST_LAYERS], size_t *layers) {
+static pa_status read_hidden(const pa_model_file *file, size_t hidden[MOST_HIDDEN], size_t *layers) {
   const char *text = pa_model_file_metadata(file, "hidden"), *rest = text ? text : "";
-  for (*layers = 0; *layers < PA_MLP_MOST_LAYERS; ++*layers) {
+  for (*layers = 0; *layers < MOST_HIDDEN; ++*layers) {
     int length = 0;
     if (sscanf(rest, "%5zu%n", &hidden[*layers], &length) != 1) break;
     rest += length;
   }
   if (*rest || *layers == 0)
     return pa__fail(PA_ERROR_FORMAT, "%s: hidden \"%.60s\" is not the units of 1 to %d layers", pa__model_path(file),
-                    text ? text : "", PA_MLP_MOST_LAYERS);
+                    text ? text : "", MOST_HIDDEN);
   return PA_OK;
 }
 
 static pa_status read_model(pa_policy **out, const pa_model_file *file, const pa_allocator *allocator) {
-  size_t links, hidden[PA_MLP_MOST_LAYERS], layers;
+  size_t links, hidden[MOST_HIDDEN], layers;
   int input, kind = strcmp(pa_model_file_metadata(file, "kind"), "mlp") == 0 ? PA_MLP_POWERS : PA_MLP_PROBABILITIES;
-  pa_status status = pa__model_integer(file, "links", 1, PA_MLP_MOST_UNITS, &links);
+  pa_status status = pa__model_integer(file, "links", 1, MOST_UNITS, &links);
   if (status == PA_OK) status = read_hidden(file, hidden, &layers);
   if (status == PA_OK) status = pa__model_input(file, &input);
   if (status != PA_OK) return status;
@@ -445,7 +450,7 @@ pa_status pa_mlp_load(pa_mlp **out, const char *path, const pa_allocator *alloca
 
 static pa_status save(const pa_policy *policy, const char *path, const char *note) {
   const pa_mlp *model = model_of(policy);
-  char links[24], hidden[PA_MLP_MOST_LAYERS * 8] = "";
+  char links[24], hidden[MOST_HIDDEN * 8] = "";
   snprintf(links, sizeof links, "%zu", model->links);
   for (size_t k = 1, end = 0; k < model->layers; k++)
     end += (size_t)snprintf(hidden + end, sizeof hidden - end, "%s%zu", k > 1 ? " " : "", model->units[k]);

@@ -15,7 +15,7 @@
 
 /* Links at most; boxes that wait at any time. The one of the largest bound comes first until so many wait that there is
  * room only to go down depth first, which needs little. */
-enum { MOST = PA_OPTIMAL_MOST_LINKS, WAITING = 4096, DEPTH = 2048, TANGENTS = 3 };
+enum { MOST = 16, WAITING = 4096, DEPTH = 2048, TANGENTS = 3 };
 
 /* A bound is raised by this part of itself, and of 1, for what rounding may have taken from it. */
 #define ROUNDING 1e-12

@@ -26,6 +26,7 @@ ARGUMENTS = dict(RESULTS, size_t=SIGNATURES.size_t, uint64_t=SIGNATURES.uint64_t
 
 # The classes of constants.py by the prefix that their names have in C.
 PREFIXES = {"Status": "PA_", "Callback": "PA_CALLBACK_", "Architecture": "PA_UWMMSE_", "Input": "PA_REGNN_INPUT_",
+            "ChannelInput": "PA_INPUT_", "MLPKind": "PA_MLP_",
             "Shift": "PA_REGNN_SHIFT_", "Activation": "PA_REGNN_ACTIVATION_", "Output": "PA_REGNN_OUTPUT_",
             "Utility": "PA_UTILITY_", "Constraint": "PA_CONSTRAINT_", "Statistic": "PA_TRAINER_STAT_"}
 

@@ -27,6 +27,12 @@ const CALLBACK_ABORT = CallbackCode(-1)
 const UWMMSE_PAPER = Int32(1)
 const UWMMSE_EXTENDED = Int32(2)
 
+const INPUT_AMPLITUDE = Int32(1)
+const INPUT_LOG = Int32(2)
+
+const MLP_POWERS = Int32(1)
+const MLP_PROBABILITIES = Int32(2)
+
 const REGNN_INPUT_ONES = 1
 const REGNN_INPUT_SNR = 2
 const REGNN_INPUT_WEIGHT = 4

@@ -88,3 +88,30 @@ function meet_budget!(policy::Policy, states::States, budget::Real)
     check(@ccall library.pa_policy_meet_budget(policy::Ptr{Cvoid}, states::Ptr{Cvoid}, budget::Cdouble)::Int32)
     return policy
 end
+
+"Writes the file of a learned policy; `note` says how it was made."
+function save(policy::Policy, path::AbstractString; note::AbstractString = "")
+    check(@ccall library.pa_policy_save(policy::Ptr{Cvoid}, path::Cstring, note::Cstring)::Int32)
+end
+
+"Of `Policy(\"optimal\")`: the best powers `(links, batch)`, and upper bounds of the weighted sum-rate in bit/s/Hz."
+function certify(policy::Policy, states::States)
+    power = Matrix{Float64}(undef, links(states), batch_size(states))
+    upper = Vector{Float64}(undef, batch_size(states))
+    check(@ccall library.pa_policy_certify(policy::Ptr{Cvoid}, states::Ptr{Cvoid}, power::Ptr{Cdouble},
+                                           upper::Ptr{Cdouble})::Int32)
+    return power, upper
+end
+
+"Outputs of a link of a learned policy: 1, or its number of power levels; 0 for other policies."
+output_count(policy::Policy) = Int(@ccall library.pa_policy_output_count(policy::Ptr{Cvoid})::Csize_t)
+
+"""
+What powers are drawn from, `(outputs, links, batch)`: probability of transmitting, of each level, or the median power
+as a part of the limit.
+"""
+function probabilities(policy::Policy, states::States)
+    found = Array{Float64,3}(undef, output_count(policy), links(states), batch_size(states))
+    check(@ccall library.pa_policy_probabilities(policy::Ptr{Cvoid}, states::Ptr{Cvoid}, found::Ptr{Cdouble})::Int32)
+    return found
+end

@@ -62,6 +62,13 @@ function reward_fn(user::Ptr{Cvoid}, pointer::Ptr{Cvoid}, power::Ptr{Cdouble}, r
     end
 end
 
+"Trains by imitation of a policy, before the first step."
+function teacher!(trainer::Trainer, teacher::Policy)
+    check(@ccall library.pa_trainer_set_teacher(trainer::Ptr{Cvoid}, teacher::Ptr{Cvoid})::Int32)
+    trainer.handle.keep[:teacher] = teacher
+    return trainer
+end
+
 function reward_gradient_fn(user::Ptr{Cvoid}, pointer::Ptr{Cvoid}, power::Ptr{Cdouble}, weight::Ptr{Cdouble},
                             gradient::Ptr{Cdouble}, rewards::Csize_t)::Int32
     return guarded(user) do f

@@ -6,11 +6,12 @@ and results are used in place: they must be float64 and C-contiguous, and others
 from . import keys, rewards, units
 from ._library import library as _library
 from ._signatures import VERSION as _VERSION
-from .constants import Activation, Architecture, Callback, Constraint, Input, Output, Shift, Statistic, Status, Utility
+from .constants import (Activation, Architecture, Callback, ChannelInput, Constraint, Input, MLPKind, Output, Shift,
+                        Statistic, Status, Utility)
 from .errors import (ArgumentError, CallbackError, FileError, FormatError, NumericError, OutOfMemoryError,
                      PowallocError, StateError, WorkspaceError)
 from .files import ModelFile
-from .models import REGNN, UWMMSE
+from .models import IGCNet, MLP, REGNN, UWMMSE, builtin_models
 from .network import Network
 from .policy import Policy
 from .states import States

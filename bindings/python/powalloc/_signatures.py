@@ -56,8 +56,9 @@ def _opaque(noun):
 
 
 doubles, int32s, int64s, sizes = map(_elements, (c_double, c_int32, c_int64, c_size_t))
-pa_allocator, pa_array, pa_model_file, pa_states, pa_network, pa_policy, pa_uwmmse, pa_regnn, pa_trainer = map(
-    _opaque, ("allocator", "array", "model_file", "states", "network", "policy", "uwmmse", "regnn", "trainer"))
+(pa_allocator, pa_array, pa_model_file, pa_states, pa_network, pa_policy, pa_uwmmse, pa_regnn, pa_mlp, pa_igcnet,
+ pa_trainer) = map(_opaque, ("allocator", "array", "model_file", "states", "network", "policy", "uwmmse", "regnn", "mlp",
+                             "igcnet", "trainer"))
 
 pa_free_fn = CFUNCTYPE(None, c_void_p)
 pa_state_fn = CFUNCTYPE(c_int32, c_void_p, c_uint64, c_uint64, c_size_t, doubles, doubles)
@@ -99,6 +100,8 @@ FUNCTIONS = {
     "pa_array_data": (doubles, [pa_array]),
     "pa_array_save": (pa_status, [c_char_p, size_t, sizes, doubles]),
     # model_file.h
+    "pa_model_builtin_count": (c_size_t, []),
+    "pa_model_builtin_name": (c_char_p, [size_t]),
     "pa_model_file_load": (pa_status, [POINTER(pa_model_file), c_char_p, pa_allocator]),
     "pa_model_file_free": (None, [pa_model_file]),
     "pa_model_file_metadata_count": (c_size_t, [pa_model_file]),
@@ -158,12 +161,16 @@ FUNCTIONS = {
     "pa_policy_kind_name": (c_char_p, [size_t]),
     "pa_policy_create_callback": (pa_status, [POINTER(pa_policy), pa_allocate_fn, c_void_p, pa_free_fn, pa_allocator]),
     "pa_policy_load": (pa_status, [POINTER(pa_policy), c_char_p, pa_allocator]),
+    "pa_policy_save": (pa_status, [pa_policy, c_char_p, c_char_p]),
     "pa_policy_free": (None, [pa_policy]),
     "pa_policy_name": (c_char_p, [pa_policy]),
     "pa_policy_set": (pa_status, [pa_policy, c_int32, c_double]),
     "pa_policy_get": (pa_status, [pa_policy, c_int32, doubles]),
     "pa_policy_workspace": (pa_status, [pa_policy, size_t, size_t, sizes]),
     "pa_policy_allocate": (pa_status, [pa_policy, pa_states, doubles, c_void_p, size_t]),
+    "pa_policy_certify": (pa_status, [pa_policy, pa_states, doubles, doubles]),
+    "pa_policy_output_count": (c_size_t, [pa_policy]),
+    "pa_policy_probabilities": (pa_status, [pa_policy, pa_states, doubles]),
     "pa_policy_meet_budget": (pa_status, [pa_policy, pa_states, c_double]),
     # uwmmse.h
     "pa_uwmmse_create": (pa_status, [POINTER(pa_uwmmse), c_int32, size_t, size_t, uint64_t, pa_allocator]),
@@ -190,8 +197,30 @@ FUNCTIONS = {
     "pa_regnn_weight_count": (c_size_t, [pa_regnn]),
     "pa_regnn_get_weights": (pa_status, [pa_regnn, doubles, size_t]),
     "pa_regnn_set_weights": (pa_status, [pa_regnn, doubles, size_t]),
-    "pa_regnn_output_count": (c_size_t, [pa_regnn]),
-    "pa_regnn_probabilities": (pa_status, [pa_regnn, pa_states, doubles]),
+    "pa_regnn_set_link_weights": (pa_status, [pa_regnn, doubles, size_t]),
+    "pa_regnn_link_weights": (c_size_t, [pa_regnn, doubles]),
+    # mlp.h
+    "pa_mlp_create": (pa_status, [POINTER(pa_mlp), c_int32, size_t, sizes, size_t, c_int32, uint64_t, pa_allocator]),
+    "pa_mlp_load": (pa_status, [POINTER(pa_mlp), c_char_p, pa_allocator]),
+    "pa_mlp_save": (pa_status, [pa_mlp, c_char_p, c_char_p]),
+    "pa_mlp_free": (None, [pa_mlp]),
+    "pa_mlp_policy": (pa_policy, [pa_mlp]),
+    "pa_policy_mlp": (pa_mlp, [pa_policy]),
+    "pa_mlp_kind": (c_int32, [pa_mlp]),
+    "pa_mlp_links": (c_size_t, [pa_mlp]),
+    "pa_mlp_weight_count": (c_size_t, [pa_mlp]),
+    "pa_mlp_get_weights": (pa_status, [pa_mlp, doubles, size_t]),
+    "pa_mlp_set_weights": (pa_status, [pa_mlp, doubles, size_t]),
+    # igcnet.h
+    "pa_igcnet_create": (pa_status, [POINTER(pa_igcnet), size_t, size_t, size_t, c_int32, uint64_t, pa_allocator]),
+    "pa_igcnet_load": (pa_status, [POINTER(pa_igcnet), c_char_p, pa_allocator]),
+    "pa_igcnet_save": (pa_status, [pa_igcnet, c_char_p, c_char_p]),
+    "pa_igcnet_free": (None, [pa_igcnet]),
+    "pa_igcnet_policy": (pa_policy, [pa_igcnet]),
+    "pa_policy_igcnet": (pa_igcnet, [pa_policy]),
+    "pa_igcnet_weight_count": (c_size_t, [pa_igcnet]),
+    "pa_igcnet_get_weights": (pa_status, [pa_igcnet, doubles, size_t]),
+    "pa_igcnet_set_weights": (pa_status, [pa_igcnet, doubles, size_t]),
     # reward.h
     "pa_reward_capacity": (c_int32, [c_void_p, pa_states, doubles, doubles, size_t]),
     "pa_reward_capacity_gradient": (c_int32, [c_void_p, pa_states, doubles, doubles, doubles, size_t]),
@@ -206,6 +235,7 @@ FUNCTIONS = {
     "pa_trainer_free": (None, [pa_trainer]),
     "pa_trainer_set": (pa_status, [pa_trainer, c_int32, c_double]),
     "pa_trainer_get": (pa_status, [pa_trainer, c_int32, doubles]),
+    "pa_trainer_set_teacher": (pa_status, [pa_trainer, pa_policy]),
     "pa_trainer_set_reward": (pa_status, [pa_trainer, size_t, pa_reward_fn, c_void_p, pa_free_fn]),
     "pa_trainer_set_reward_gradient": (pa_status, [pa_trainer, pa_reward_gradient_fn]),
     "pa_trainer_set_utility": (pa_status, [pa_trainer, c_int32, doubles, size_t]),

@@ -31,6 +31,18 @@ class Architecture(IntEnum):
     EXTENDED = 2
 
 
+class ChannelInput(IntEnum):
+    """The channel as an MLP or an IGCNet sees it (PA_INPUT_*)."""
+    AMPLITUDE = 1
+    LOG = 2
+
+
+class MLPKind(IntEnum):
+    """What an MLP gives (PA_MLP_*)."""
+    POWERS = 1
+    PROBABILITIES = 2
+
+
 class Input(IntFlag):
     """Node inputs of a REGNN (PA_REGNN_INPUT_*), to be combined with |."""
     ONES = 1

@@ -1,13 +1,18 @@
-"""Learned models: UWMMSE and REGNN."""
+"""Learned models: UWMMSE, REGNN, MLP and IGCNet."""
 import ctypes
 import os
 
 import numpy as np
 
 from ._arrays import borrow
-from ._library import Handle, Resource, key, library, make, number
-from .constants import Architecture
+from ._library import Handle, Resource, key, library, make, number, text
+from .constants import Architecture, ChannelInput, MLPKind
 from .policy import Policy
+
+
+def builtin_models():
+    """Names of the trained models in the library: Policy.load("builtin:" + name)."""
+    return [text(library.pa_model_builtin_name(index)) for index in range(library.pa_model_builtin_count())]
 
 
 class Model(Resource):
@@ -15,7 +20,7 @@ class Model(Resource):
 
     @classmethod
     def load(cls, path):
-        """A model from a file."""
+        """A model from a file, or "builtin:NAME"."""
         model = cls.__new__(cls)
         Resource.__init__(model, make(model._function("load"), os.fsencode(path)))
         return model
@@ -28,6 +33,20 @@ class Model(Resource):
     def policy(self):
         """The model as a new Policy, which keeps the model alive."""
         return Policy._of_handle(Handle(self._function("policy")(self.handle), owned=False, model=self.handle))
+
+    @property
+    def output_count(self):
+        """Outputs of a link: 1, or the number of power levels."""
+        return library.pa_policy_output_count(self.policy.handle)
+
+    def probabilities(self, states):
+        """What powers are drawn from, (batch, links, output_count): a new array.
+
+        Probability of transmitting, of each level, or the median power as a part of the limit.
+        """
+        probabilities = np.empty((*states.shape, self.output_count))
+        library.pa_policy_probabilities(self.policy.handle, states.handle, probabilities)
+        return probabilities
 
     @property
     def weight_count(self):
@@ -97,15 +116,45 @@ class REGNN(Model):
         return number(library.pa_regnn_option, self.handle, key("regnn", name))
 
     @property
-    def output_count(self):
-        """Outputs of a link: 1, or the number of levels."""
-        return library.pa_regnn_output_count(self.handle)
+    def link_weights(self):
+        """Weights of the links that it learned under constraints with: a new array, empty if there are none."""
+        weights = np.empty(library.pa_regnn_link_weights(self.handle, None))
+        library.pa_regnn_link_weights(self.handle, weights)
+        return weights
 
-    def probabilities(self, states):
-        """What powers are drawn from, (batch, links, output_count): a new array.
+    @link_weights.setter
+    def link_weights(self, weights):
+        borrow(weights, "weights", (len(weights),))
+        library.pa_regnn_set_link_weights(self.handle, weights, weights.size)
 
-        Probability of transmitting, of each level, or the median power as a part of the limit.
-        """
-        probabilities = np.empty((*states.shape, self.output_count))
-        library.pa_regnn_probabilities(self.handle, states.handle, probabilities)
-        return probabilities
+
+class MLP(Model):
+    """Fully connected network on the channels of so many links, with untrained weights.
+
+    kind: MLPKind.POWERS ("mlp", taught by Trainer.set_teacher() or trained on the sum-rate) or
+        MLPKind.PROBABILITIES ("fcnn", trained model-free)
+    """
+
+    _noun = "mlp"
+
+    def __init__(self, links, hidden=(200, 80, 80), kind=MLPKind.POWERS, input=ChannelInput.LOG, seed=0):
+        units = np.array(hidden, dtype=np.uintp)
+        super().__init__(make(library.pa_mlp_create, kind, links, units, units.size, input, seed))
+
+    @property
+    def kind(self):
+        return MLPKind(library.pa_mlp_kind(self.handle))
+
+    @property
+    def links(self):
+        """Links that it runs on."""
+        return library.pa_mlp_links(self.handle)
+
+
+class IGCNet(Model):
+    """Message passing with a maximum over the neighbours, with untrained weights."""
+
+    _noun = "igcnet"
+
+    def __init__(self, rounds=3, hidden=16, message=32, input=ChannelInput.LOG, seed=0):
+        super().__init__(make(library.pa_igcnet_create, rounds, hidden, message, input, seed))

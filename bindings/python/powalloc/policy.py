@@ -83,6 +83,16 @@ class Policy(Tunable):
         memory = np.empty(size.value + ALIGNMENT, dtype=np.uint8)
         return memory[-memory.ctypes.data % ALIGNMENT:]
 
+    def save(self, path, note=None):
+        """Writes the file of a learned policy; note says how it was made."""
+        library.pa_policy_save(self.handle, os.fsencode(path), None if note is None else note.encode())
+
+    def certify(self, states):
+        """Of Policy("optimal"): the best powers, and upper bounds (batch,) of the weighted sum-rate in bit/s/Hz."""
+        power, upper = np.empty(states.shape), np.empty(states.batch)
+        library.pa_policy_certify(self.handle, states.handle, power, upper)
+        return power, upper
+
     def meet_budget(self, states, budget):
         """Sets the key price or offset so that the mean total power of a sample is the budget in W on the states."""
         library.pa_policy_meet_budget(self.handle, states.handle, budget)

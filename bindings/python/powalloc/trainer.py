@@ -39,6 +39,12 @@ class Trainer(Tunable):
         self.infeasibility = None
         self.set(**keys)
 
+    def set_teacher(self, teacher):
+        """Trains by imitation of a Policy; None: on the sum-rate again. Before the first step."""
+        handle = None if teacher is None else teacher.handle
+        library.pa_trainer_set_teacher(self.handle, handle)
+        self._keep("teacher", handle)
+
     # ---- the problem of model-free training ----
 
     def set_reward(self, reward, rewards=None, gradient=None):
