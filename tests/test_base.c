@@ -178,6 +178,9 @@ START_TEST(keys_are_those_of_the_headers) {
                                 PA_POLICY_SAMPLE,
                                 PA_POLICY_OFFSET,
                                 PA_POLICY_THRESHOLD,
+                                PA_POLICY_STARTS,
+                                PA_POLICY_GAP,
+                                PA_POLICY_NODES,
                                 PA_TRAINER_BATCH,
                                 PA_TRAINER_LEARNING_RATE,
                                 PA_TRAINER_FINAL_RATE,
@@ -195,8 +198,8 @@ START_TEST(keys_are_those_of_the_headers) {
                                 PA_TRAINER_ENTROPY,
                                 PA_TRAINER_BARRIER,
                                 PA_TRAINER_SHARPNESS};
-  static const double defaults[] = {1, 0, 1, 2.2, 0,  1,  8, 100, 0, 1, 0, 0,    0.5, 0,   0, 0,  0,
-                                    0, 0, 0, -1,  -1, -1, 0, 0,   1, 0, 8, .003, 10,  .05, 0, -1, 10};
+  static const double defaults[] = {1,   0, 1, 2.2, 0,  1,  8,  100, 0, 1, 0, 0, 0.5,  0,  0,   0, 0,  60, 1e-3,
+                                    1e5, 0, 0, 0,   -1, -1, -1, 0,   0, 1, 0, 8, .003, 10, .05, 0, -1, 10};
   static const int32_t first = 101;
   ck_assert_int_eq(all[0], first);
   for (size_t k = 0; k < sizeof all / sizeof all[0]; k++) {
@@ -438,6 +441,9 @@ static pa_status whole_life(const pa_allocator *allocator) {
   pa_policy *policy = NULL, *loaded = NULL, *own = NULL;
   pa_uwmmse *model = NULL, *again = NULL;
   pa_regnn *graph = NULL, *graph_again = NULL;
+  pa_mlp *mlp = NULL, *mlp_again = NULL;
+  pa_igcnet *igcnet = NULL, *igcnet_again = NULL;
+  pa_policy *optimal = NULL;
   pa_trainer *trainer = NULL, *resumed = NULL, *drawing = NULL, *probing = NULL;
   pa_array *array = NULL;
   pa_model_file *file = NULL;
@@ -501,6 +507,31 @@ static pa_status whole_life(const pa_allocator *allocator) {
   CREATE(loaded, pa_policy_load(&loaded, scratch_file(), allocator));
   pa_policy_free(loaded);
   loaded = NULL;
+  const size_t units[1] = {2};
+  CREATE(mlp, pa_mlp_create(&mlp, PA_MLP_POWERS, 3, units, 1, PA_INPUT_LOG, 1, allocator));
+  STEP(pa_mlp_save(mlp, scratch_file(), "x"));
+  CREATE(mlp_again, pa_mlp_load(&mlp_again, scratch_file(), allocator));
+  FILL(power, pa_policy_allocate(pa_mlp_policy(mlp), states, power, NULL, 0));
+  CREATE(igcnet, pa_igcnet_create(&igcnet, 2, 2, 2, PA_INPUT_LOG, 1, allocator));
+  STEP(pa_igcnet_save(igcnet, scratch_file(), "x"));
+  CREATE(igcnet_again, pa_igcnet_load(&igcnet_again, scratch_file(), allocator));
+  FILL(power, pa_policy_allocate(pa_igcnet_policy(igcnet), states, power, NULL, 0));
+  CREATE(optimal, pa_policy_create(&optimal, "optimal", allocator));
+  FILL(power, pa_policy_certify(optimal, states, power, gradient));
+  CREATE(trainer, pa_trainer_create(&trainer, pa_mlp_policy(mlp), network, 1, allocator));
+  STEP(pa_trainer_set_teacher(trainer, policy));
+  STEP(pa_trainer_set(trainer, PA_TRAINER_HELD_OUT, 2));
+  STEP(pa_trainer_set(trainer, PA_TRAINER_BATCH, 2));
+  STEP(pa_trainer_run(trainer, 1));
+  pa_trainer_free(trainer);
+  trainer = NULL;
+  CREATE(trainer, pa_trainer_create(&trainer, pa_igcnet_policy(igcnet), network, 1, allocator));
+  STEP(pa_trainer_set(trainer, PA_TRAINER_HELD_OUT, 2));
+  STEP(pa_trainer_set(trainer, PA_TRAINER_BATCH, 2));
+  STEP(pa_trainer_run(trainer, 1));
+  pa_trainer_free(trainer);
+  trainer = NULL;
+  STEP(pa_regnn_set_link_weights(graph, gradient, 3));
   CREATE(model, pa_uwmmse_create(&model, PA_UWMMSE_EXTENDED, 1, 2, 1, allocator));
   size_t n = pa_uwmmse_weight_count(model);
   ck_assert_uint_le(n, 200);
@@ -573,6 +604,11 @@ end:
   pa_uwmmse_free(again);
   pa_regnn_free(graph);
   pa_regnn_free(graph_again);
+  pa_mlp_free(mlp);
+  pa_mlp_free(mlp_again);
+  pa_igcnet_free(igcnet);
+  pa_igcnet_free(igcnet_again);
+  pa_policy_free(optimal);
   pa_states_free(states);
   pa_states_free(view);
   pa_states_free(told);

@@ -706,7 +706,7 @@ START_TEST(wrong_files_are_refused_by_reason) {
                {"uwmmse", "paper", {.name = NULL}, "layer1.a.gc1.w0"},
                {NULL, "extended", {.name = NULL}, "kind"},
                {"uwmmse", "deep", {.name = NULL}, "\"deep\""},
-               {"fcnn", "extended", {.name = NULL}, "\"fcnn\""}};
+               {"deep", "extended", {.name = NULL}, "\"deep\""}};
   for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
     write_changed(good, bad, cases[k].kind, cases[k].architecture, cases[k].change);
     fails(pa_uwmmse_load(&none, bad, NULL), PA_ERROR_FORMAT, cases[k].reason);

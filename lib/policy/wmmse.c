@@ -173,4 +173,4 @@ const pa__policy_class pa__wmmse_best_class = {
     .name = "wmmse-best", .keys = best_keys, .iterations = 300, .workspace = best_workspace, .allocate = allocate_best};
 
 const pa__policy_class *const pa__wmmse_classes[] = {
-    &wmmse, &truncated, &converged, &priced, &pa__wmmse_best_class, &pa__optimal_class, NULL};
+    &wmmse, &truncated, &priced, &converged, &pa__wmmse_best_class, &pa__optimal_class, NULL};

@@ -26,7 +26,7 @@ README = ROOT / "bindings" / "julia" / "README.md"
 JULIA = {"void": {"Cvoid"}, "pa_status": {"Int32", "Cint"}, "int32_t": {"Int32", "Cint"}, "uint32_t": {"UInt32"},
          "uint64_t": {"UInt64"}, "size_t": {"Csize_t"}, "double": {"Cdouble"}, "char *": {"Cstring"},
          "void *": {"Ptr{Cvoid}"}, "double *": {"Ptr{Cdouble}", "Ref{Cdouble}"}, "int32_t *": {"Ptr{Int32}"},
-         "int64_t *": {"Ptr{Int64}"}}
+         "int64_t *": {"Ptr{Int64}"}, "size_t *": {"Ptr{Csize_t}"}}
 
 Call = collections.namedtuple("Call", "place name arguments result")
 

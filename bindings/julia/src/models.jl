@@ -103,7 +103,7 @@ function load_igcnet(path::AbstractString)
     return IGCNet(owned(free_igcnet, out[]))
 end
 
-"Names of the trained models in the library: `load_policy("builtin:" * name)`."
+"Names of the trained models in the library: `load_policy(\"builtin:\" * name)`."
 builtin_models() = [unsafe_string(@ccall library.pa_model_builtin_name(index::Csize_t)::Cstring)
                     for index in 0:Int(@ccall library.pa_model_builtin_count()::Csize_t)-1]
 
