@@ -75,7 +75,8 @@ typedef struct pa_policy pa_policy;
  * - wmmse-truncated: the same with 4 iterations by default, as in the UWMMSE paper
  * - wmmse-converged: the same with 3000 iterations by default
  * - wmmse-best: the best of PA_POLICY_STARTS runs from random starts (amplitudes of all links, or random sets of links)
- * by weighted sum-rate, 300 iterations each by default; what the same seed and sample number give
+ * by weighted sum-rate, 300 iterations each by default, and ten times as
+ * many from the best of them; the same powers for the same seed and sample number
  * - optimal: the global maximum of the weighted sum-rate by branch and bound, within PA_POLICY_GAP; for at most 16
  * links (10 or more take long)
  * - wmmse-priced: WMMSE on the sum-rate in nats minus price times power; the price is set by hand or by

@@ -72,6 +72,9 @@ static pa_status allocate(const pa_policy *policy, const pa_states *states, doub
 
 /* ---- the best of many starts ---- */
 
+/* The best start of all goes on for so many times as long. */
+enum { POLISH = 10 };
+
 struct best_work {
   struct work one;
   double *interference, *rate, *best; /* best: v */
@@ -139,11 +142,14 @@ static pa_status allocate_best(const pa_policy *policy, const pa_states *states,
                                .gains = &w.one.gains,
                                .price = w.one.price,
                                .iterations = (size_t)pa__policy_value(policy, PA_POLICY_ITERATIONS)};
+  pa__wmmse_problem polish = problem;
+  polish.iterations *= POLISH;
   memset(w.one.price, 0, layout.length * sizeof(double));
   for (size_t first = 0; first < states->batch; first += layout.width) {
     pa__block block = pa__block_at(states, layout, first);
     pa__gains_fill(la, states, &block, &w.one.gains);
     best_of_block(policy, la, &problem, states, &block, &w);
+    passes[la->set](la, &polish, &w.one.scratch, w.best);
     pa__block_power(states, &block, w.best, power);
   }
   return PA_OK;
