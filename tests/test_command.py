@@ -1429,17 +1429,61 @@ class Train(CommandTest):
                               "--checkpoint-every", "50"], "%s: cannot be written: No space left" % full)
 
 
+class Baselines(CommandTest):
+    def test_every_model_is_trained_and_run(self):
+        for model, words in [("fcnn", ["--power-budget", "2", "--units", "6"]), ("mlp", ["--units", "8", "--units", "7"]),
+                             ("mlp", ["--teacher", "none", "--input", "amplitude"]), ("igcnet", ["--message", "5"])]:
+            self.done("train", "--model", model, "--links", "4", *NETWORK, "--iterations", "20", "--batch", "8", "--set",
+                      "trainer.held_out=50", "--out", "m", *words)
+            metadata, tensors = read_safetensors(self.path("m"))
+            self.assertEqual(metadata["kind"], model)
+            self.npy("h.npy", channels(3, 4))
+            self.done("allocate", "--model", "m", "--channel", "h.npy", *NETWORK, "--out", "p.npy", "--probabilities", "q.npy")
+            for power, part in zip(self.array("p.npy"), self.array("q.npy")):
+                for p, q in zip(power, part):
+                    self.assertTrue(0 <= q <= 1)
+                    self.assertTrue(p == (q >= .5) if model == "fcnn" else abs(p - q) < 1e-12)
+            self.done("train", "--model", model, "--from", "m", "--links", "4", *NETWORK, "--iterations", "5", "--set",
+                      "trainer.held_out=50", "--out", "n")
+        self.refused(USAGE, ["train", "--model", "mlp", "--taps", "3", *NETWORK, "--out", "x"], "--taps", "mlp")
+        self.refused(USAGE, ["train", "--model", "igcnet", "--min-rate", "3", *NETWORK, "--out", "x"], "--min-rate")
+        self.refused(USAGE, ["train", "--model", "regnn", "--teacher", "wmmse", *NETWORK, "--out", "x"], "--teacher")
+        self.refused(USAGE, ["train", "--model", "mlp", "--teacher", "me", *NETWORK, "--out", "x"], "me")
+        self.refused(USAGE, ["train", "--model", "mlp", "--units", "x", *NETWORK, "--out", "x"], "--units")
+        self.refused(USAGE, ["train", "--model", "cnn", *NETWORK, "--out", "x"], "cnn")
+        self.refused(FAILED, ["train", "--model", "mlp", "--from", "m", *NETWORK, "--out", "x"], "igcnet")
+
+    def test_built_in_models(self):
+        names = [line for line in self.done("info", "--builtin").splitlines() if line.startswith("builtin:")]
+        self.assertIn("builtin:uwmmse-robust", names)
+        self.assertIn("extended", self.done("info", "builtin:uwmmse-robust"))
+        self.done("evaluate", "--links", "12", "--seed", "77", "--noise-power", "-91dB", "--pmax", "1", "--samples",
+                  "400", "--policy", "wmmse", "--model", "builtin:uwmmse-robust", "--json", "e.json")
+        self.assertGreater(self.json("e.json")["rows"][1]["ratio_to_wmmse"], .97)
+        self.refused(FAILED, ["info", "builtin:x"], "uwmmse-robust")
+
+    def test_anchors(self):
+        self.done("evaluate", "--links", "4", "--seed", "3", "--noise-power", "-91dB", "--pmax", "1", "--samples", "20", "--policy",
+                  "wmmse", "--policy", "wmmse-best", "--policy", "optimal", "--gap", "0.0001", "--starts", "20", "--json", "e.json")
+        wmmse, best, optimal = [row["sum_rate"] for row in self.json("e.json")["rows"]]
+        self.assertLessEqual(wmmse, best)
+        self.assertLessEqual(best, optimal * 1.0001)
+        self.refused(FAILED, ["evaluate", "--links", "17", "--noise-power", "1", "--pmax", "1", "--policy", "optimal"], "16")
+
+
 @unittest.skipUnless(shutil.which("gnuplot"), "no gnuplot")
 class Reproduce(CommandTest):
-    WORDS = ["reproduce", "uwmmse-table1", "--quick", "--out"]
+    NAME = "regnn-fig6"
+    WORDS = ["reproduce", NAME, "--quick", "--out"]
+    MODEL = "models/regnn-B-50-s0.safetensors"
 
     @classmethod
     def setUpClass(cls):
         """One run for all the looks at it."""
         cls.shared = tempfile.mkdtemp(prefix="powalloc-test-")
         cls.addClassCleanup(shutil.rmtree, cls.shared, True)
-        cls.run_of = subprocess.run([COMMAND, *cls.WORDS, os.path.join(cls.shared, "it's here")], text=True, env=ENVIRONMENT,
-                                    stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE)
+        cls.run_of = subprocess.run([COMMAND, *cls.WORDS, os.path.join(cls.shared, "it's here"), "--threads", "1"], text=True,
+                                    env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE)
 
     def setUp(self):
         super().setUp()
@@ -1447,90 +1491,86 @@ class Reproduce(CommandTest):
         self.folder = os.path.join(self.folder, "copy")
         shutil.copytree(os.path.join(self.shared, "it's here"), self.folder)
 
-    def result(self, name="uwmmse-table1.json"):
+    def result(self, name=NAME + ".json"):
         return self.json(name)
 
+    def csv(self, name=NAME + ".csv"):
+        return list(csv.DictReader(self.read(name).decode().splitlines()))
+
     def test_files(self):
-        self.assertEqual(self.files(), ["uwmmse-table1-s0.safetensors"] + ["uwmmse-table1." + e for e in
-                                        ("csv", "dat", "gp", "json", "png", "svg")])
-        self.assertTrue(self.read("uwmmse-table1.png").startswith(b"\x89PNG\r\n\x1a\n"))
-        self.assertIn(b"<svg", self.read("uwmmse-table1.svg"))
-        self.assertIn("uwmmse", self.done("info", "uwmmse-table1-s0.safetensors"))
+        self.assertEqual(self.files(), ["models"] + [self.NAME + "." + e for e in
+                                                     ("csv", "dat", "gp", "json", "md", "png", "svg")])
+        self.assertTrue(self.read(self.NAME + ".png").startswith(b"\x89PNG\r\n\x1a\n"))
+        self.assertIn(b"<svg", self.read(self.NAME + ".svg"))
+        self.assertEqual(sorted(os.listdir(self.path("models"))), ["regnn-B-50-s0.curve", "regnn-B-50-s0.safetensors"])
+        self.assertIn("reproduce, REGNN, on or off, setting B", self.done("info", self.MODEL))
 
     def test_json(self):
         found = self.result()
-        self.assertEqual((found["name"], found["links"], found["pmax"], found["tests"], found["steps"], found["architecture"]),
-                         ("uwmmse-table1", 20, 1, 640, 1000, "extended"))
-        self.assertTrue(math.isclose(found["noise_power"], 10 ** -9.1))
-        self.assertRegex(found["version"], r"^\d+\.\d+\.\d+$")
+        self.assertEqual((found["name"], found["unit"], found["parameters"]["tests"]), (self.NAME, "nat/s/Hz", 1000))
         self.assertIn(found["version"], self.done("--version"))
-        self.assertEqual([t["seed"] for t in found["topologies"]], [0])
-        rows = {row["method"]: row for row in found["mean_over_topologies"]}
-        self.assertEqual(rows["wmmse"]["ratio_to_wmmse"], 1)
-        self.assertTrue(math.isclose(rows["uwmmse"]["paper_ratio"], 83.21 / 82.94))
-        for name, row in rows.items():
-            self.close(row["ratio_to_wmmse"], row["sum_rate"] / rows["wmmse"]["sum_rate"])
-            self.close(row["sum_rate"], found["topologies"][0][name]["sum_rate"])
+        rows = {row["method"]: row for row in found["over_networks"]}
+        self.assertEqual(rows["WMMSE at a price"]["ratio"], 1)
+        for row in rows.values():
+            self.close(row["ratio"], row["sum_rate"] / rows["WMMSE at a price"]["sum_rate"])
+            self.assertGreater(row["total_power"], 0)
 
-    def test_csv(self):
-        rows = list(csv.DictReader(self.read("uwmmse-table1.csv").decode().splitlines()))
-        found = self.result()["topologies"][0]
-        self.assertEqual([row["method"] for row in rows], ["full-power", "wmmse", "wmmse-truncated", "uwmmse"])
+    def test_csv_and_table(self):
+        found = {row["method"]: row for row in self.result()["over_networks"]}
+        rows = self.csv()
+        self.assertEqual(sorted(row["method"] for row in rows), sorted(found))
         for row in rows:
-            self.assertEqual(row["seed"], "0")
-            for column in ("sum_rate", "ratio_to_wmmse", "total_power"):
+            self.assertEqual(row["network"], "1000")
+            for column in ("sum_rate", "ratio", "total_power"):
                 self.assertEqual(row[column], "%.6f" % found[row["method"]][column])
+            line = next(line for line in self.run_of.stdout.splitlines() if line.startswith(row["method"] + "  "))
+            self.assertIn("%.4f" % float(row["ratio"]), line)
 
-    def test_table(self):
-        for row in self.result()["mean_over_topologies"]:
-            if "paper_ratio" in row:
-                line = next(line for line in self.run_of.stdout.splitlines() if "%.3f" % row["paper_ratio"] in line)
-                self.assertIn("%.4f" % row["ratio_to_wmmse"], line)
-                self.assertIn("%.2f" % row["sum_rate"], line)
+    def test_verdicts_follow_from_the_numbers(self):
+        rates = {row["method"]: row["sum_rate"] for row in self.result()["over_networks"]}
+        verdict, = self.result()["verdicts"]
+        ratio = rates["REGNN from 50 links"] / rates["WMMSE, budget / M each"]
+        self.assertEqual(verdict["holds"], "yes" if ratio > 1 else "no")
+        self.assertIn("%.2f times" % ratio, verdict["ours"])
+        self.assertIn(verdict["claim"], self.read(self.NAME + ".md").decode())
 
     def test_the_network_is_that_of_evaluate(self):
-        out = self.done("evaluate", "--links", "20", *NETWORK, "--samples", "640", "--policy", "wmmse", "--json", "-")
-        rows = {row["method"]: row for row in self.result()["mean_over_topologies"]}
-        self.close(json.loads(out)["rows"][0]["sum_rate"], rows["wmmse"]["sum_rate"])
+        out = self.done("evaluate", "--links", "50", "--seed", "1000", "--path-loss-exponent", "1.1", "--noise-power", "1",
+                        "--pmax", "1", "--samples", "1000", "--policy", "wmmse", "--json", "-")
+        ours = next(row for row in self.result()["over_networks"] if row["method"] == "WMMSE, budget / M each")
+        self.close(json.loads(out)["rows"][0]["sum_rate"] * math.log(2), ours["sum_rate"])
 
-    def test_again(self):
-        before, model = self.result(), self.read("uwmmse-table1-s0.safetensors")
-        out = self.done(*self.WORDS, ".")
-        self.assertIn("earlier run", out)
-        self.assertEqual(self.read("uwmmse-table1-s0.safetensors"), model)
-        after = self.result()
-        for found in (before, after):
-            for row in found["mean_over_topologies"]:
-                row.pop("seconds_median")
-            for row in found["topologies"]:  # kept to a tenth
-                row["train_seconds"] = round(row["train_seconds"], 1)
-        self.assertEqual(after, before)
+    def test_again_and_with_other_threads(self):
+        model = self.read(self.MODEL)
+        self.done(*self.WORDS, ".", "--threads", "2")
+        self.assertEqual(self.read(self.MODEL), model)
+        self.done(*self.WORDS, "other", "--threads", "2")
+        self.assertEqual(self.read("other/%s.csv" % self.NAME), self.read(self.NAME + ".csv"))
+        self.assertEqual(self.read("other/" + self.MODEL), model)
 
-    def test_a_spoilt_model_is_made_anew(self):
-        model = self.read("uwmmse-table1-s0.safetensors")
-        self.write("uwmmse-table1-s0.safetensors", model[:-3])
-        self.assertNotIn("earlier run", self.done(*self.WORDS, "."))
-        again = read_safetensors(self.path("uwmmse-table1-s0.safetensors"))
-        self.write("before", model)
-        self.assertEqual(again[1], read_safetensors(self.path("before"))[1])
+    def test_a_spoilt_or_foreign_model_is_made_anew(self):
+        model = self.read(self.MODEL)
+        self.write(self.MODEL, model[:-3])
+        self.done(*self.WORDS, ".")
+        self.assertEqual(self.read(self.MODEL), model)
+        self.done("train", "--model", "regnn", "--links", "4", *NETWORK, "--iterations", "1", "--out", self.MODEL)
+        self.done(*self.WORDS, ".")
+        self.assertEqual(self.read(self.MODEL), model)
 
     def test_other_seed(self):
         self.done(*self.WORDS, "other", "--seed", "4")
-        found = self.result("other/uwmmse-table1.json")
-        self.assertEqual([t["seed"] for t in found["topologies"]], [4])
-        self.assertIn("uwmmse-table1-s4.safetensors", os.listdir(self.path("other")))
-        self.assertNotEqual(found["mean_over_topologies"][1]["sum_rate"], self.result()["mean_over_topologies"][1]["sum_rate"])
+        self.assertEqual({row["network"] for row in self.csv("other/%s.csv" % self.NAME)}, {"1004"})
+        self.assertIn("regnn-B-50-s4.safetensors", os.listdir(self.path("other/models")))
 
     def test_without_gnuplot(self):
         for name in ("csv", "json", "svg", "png"):
-            os.remove(self.path("uwmmse-table1." + name))
+            os.remove(self.path("%s.%s" % (self.NAME, name)))
         status, out, err = self.run_command(*self.WORDS, ".", env=dict(ENVIRONMENT, PATH="/nonexistent"))
         self.assertEqual(status, FAILED)
         self.assertIn("gnuplot is not installed", err)
-        self.assertIn("UWMMSE", out)
-        self.result()
-        self.assertIn("uwmmse-table1.csv", self.files())
-        self.assertNotIn("uwmmse-table1.png", self.files())
+        self.assertIn("REGNN from 50 links", out)
+        self.assertIn(self.NAME + ".csv", self.files())
+        self.assertNotIn(self.NAME + ".json", self.files())
 
     def test_interrupted_and_again(self):
         words = [*self.WORDS, "new"]
@@ -1539,24 +1579,29 @@ class Reproduce(CommandTest):
             child.stderr.readline()
             child.send_signal(signal.SIGINT)
             out, err = child.communicate(timeout=PATIENCE)
-            if any(name.endswith(".checkpoint") for name in os.listdir(self.path("new"))):
+            kept = os.listdir(self.path("new/models"))
+            if any(name.endswith(".checkpoint") for name in kept):
                 break
             shutil.rmtree(self.path("new"))
-        self.assertEqual((child.returncode, out), (INTERRUPTED, ""))
+        self.assertEqual(child.returncode, INTERRUPTED)
         self.assertIn("the same command goes on from there", err)
-        kept = os.listdir(self.path("new"))
-        self.assertEqual(len(kept), 1, kept)
-        self.assertTrue(kept[0].endswith(".checkpoint"))
+        self.assertEqual(sorted(kept), ["regnn-B-50-s0.checkpoint", "regnn-B-50-s0.curve"])
         status, _, err = self.run_command(*words, "--progress", "json")
         self.assertEqual(status, DONE)
-        reached = json.loads(err.splitlines()[0])
-        self.assertGreaterEqual(reached["done"], 100, "it went on behind the first steps")
-        self.assertEqual(sorted(os.listdir(self.path("new"))), [name for name in self.files() if name != "new"])
-        model = "uwmmse-table1-s0.safetensors"
-        self.assertEqual(read_safetensors(self.path("new/" + model))[1], read_safetensors(self.path(model))[1])
+        self.assertGreaterEqual(json.loads(err.splitlines()[0])["done"], 100, "it went on behind the first steps")
+        self.assertEqual(self.read("new/%s.csv" % self.NAME), self.read(self.NAME + ".csv"))
+        self.assertEqual(self.read("new/" + self.MODEL), self.read(self.MODEL))
+        points = lambda name: self.read(name).decode().splitlines()[1:]  # behind the line of seconds
+        self.assertEqual(points("new/models/regnn-B-50-s0.curve"), points("models/regnn-B-50-s0.curve"))
 
-    def test_bad_architecture(self):
+    def test_bad_options(self):
         self.refused(USAGE, [*self.WORDS, "elsewhere", "--architecture", "big"], '"big"')
+        self.refused(USAGE, [*self.WORDS, "elsewhere", "--setting", "c"], '"c"')
+
+    def test_catalogue(self):
+        names = [line.split()[0] for line in self.done("reproduce", "--list").splitlines()]
+        self.assertEqual(names, ["uwmmse-table1", "uwmmse-fig2a", "uwmmse-fig2b", "uwmmse-fig2c",
+                                 *["regnn-fig%d" % k for k in range(3, 14)], "anchors", "all"])
 
 
 REGNN = ["--model", "regnn", "--links", "5", "--noise-power", "0.1", "--pmax", "2", "--set", "trainer.held_out=200",
@@ -1602,16 +1647,16 @@ class Regnn(CommandTest):
         self.refused(FAILED, ["train", *REGNN, "--out", "m", *words, "--layers", "3", "--checkpoint", "c", "--resume"], "c ")
 
     def test_constraints(self):
-        weights = ["--link-weights", "w.npy"]
-        self.train("m", "--min-rate", "0.05", "--utility", "proportional-fair", "--iterations", "300", "--json", "t.json",
-                   *weights)
+        _, tensors = self.train("m", "--min-rate", "0.05", "--utility", "proportional-fair", "--iterations", "300", "--json",
+                                "t.json")
         found = self.json("t.json")
         self.assertGreaterEqual(min(found["held_out_rates"]), .05 * .99)
-        self.assertEqual(len(self.array("w.npy")), 5)
-        self.close(sum(self.array("w.npy")), 5)
+        self.assertEqual(len(tensors["link.weights"]), 5)
+        self.close(sum(tensors["link.weights"]), 5)
         self.npy("h.npy", channels(3, 5))
-        self.done("allocate", "--model", "m", "--channel", "h.npy", *REGNN[4:8], "--weights", "w.npy", "--out", "p.npy")
-        self.done("evaluate", "--model", "m", *REGNN[2:8], "--weights", "w.npy", "--min-rate", "0.05", "--json", "e.json")
+        self.done("allocate", "--model", "m", "--channel", "h.npy", *REGNN[4:8], "--out", "p.npy")
+        self.refused(FAILED, ["evaluate", "--model", "m", "--links", "4", *REGNN[4:8]], "weights of 5 links")
+        self.done("evaluate", "--model", "m", *REGNN[2:8], "--min-rate", "0.05", "--json", "e.json")
         self.assertEqual(self.json("e.json")["rows"][0]["constraints_met"], 1)
         self.npy("some.npy", [.05, .05, 100, 100, 100])
         self.done("evaluate", "--model", "m", *REGNN[2:8], "--min-rate", "some.npy", "--json", "e.json")

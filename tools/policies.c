@@ -7,13 +7,24 @@
 #include <stdio.h>
 #include <string.h>
 
-policy_options policies = {.iterations = NOT_GIVEN, .budget = NAN, .budget_per_link = NAN, .sum_power = NAN};
+policy_options policies = {.iterations = NOT_GIVEN,
+                           .starts = NOT_GIVEN,
+                           .nodes = NOT_GIVEN,
+                           .gap = NAN,
+                           .budget = NAN,
+                           .budget_per_link = NAN,
+                           .sum_power = NAN};
 
 const option policy_table[] = {
     {"--policy", TEXTS, &policies.names, "NAME",
-     "full-power, equal, random, threshold, wmmse, wmmse-truncated, wmmse-priced"},
-    {"--model", TEXTS, &policies.models, "FILE", "a trained model"},
-    {"--iterations", COUNT, &policies.iterations, "N", "iterations of WMMSE (default 100; wmmse-truncated 4)"},
+     "full-power, equal, random, threshold, wmmse[-truncated|-converged|-priced|-best], optimal"},
+    {"--model", TEXTS, &policies.models, "FILE", "a trained model; builtin:NAME for those of powalloc info --builtin"},
+    {"--iterations", COUNT, &policies.iterations, "N",
+     "of wmmse, wmmse-priced (default 100) and wmmse-best (default 300)"},
+    {"--starts", COUNT, &policies.starts, "N", "of wmmse-best (default 60)"},
+    {"--gap", NUMBER, &policies.gap, "G", "of optimal: part of the sum-rate to certify it to (default 0.001)"},
+    {"--nodes", COUNT, &policies.nodes, "N",
+     "of optimal: most boxes searched for a sample, 0: no limit (default 100000)"},
     {"--sum-power", POWER, &policies.sum_power, "W", "cap on the sum of a sample's powers, for policies that take one"},
     {"--power-budget", POWER, &policies.budget, "W",
      "mean over the states of the sum of the powers, for wmmse-priced, threshold and REGNN"},
@@ -34,9 +45,12 @@ pa_policy *policy_named(const char *name) {
       snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", k ? ", " : "", pa_policy_kind_name(k));
     fail(EXIT_USAGE, "--policy: %s; known are %s", pa_last_error(), known);
   }
-  bool keeps_its_own = strcmp(name, "wmmse-truncated") == 0;
+  bool keeps_its_own = strcmp(name, "wmmse-truncated") == 0 || strcmp(name, "wmmse-converged") == 0;
   if (policies.iterations != NOT_GIVEN && !keeps_its_own)
     set_if_it_has(policy, PA_POLICY_ITERATIONS, (double)policies.iterations);
+  if (policies.starts != NOT_GIVEN) set_if_it_has(policy, PA_POLICY_STARTS, (double)policies.starts);
+  if (policies.nodes != NOT_GIVEN) set_if_it_has(policy, PA_POLICY_NODES, (double)policies.nodes);
+  if (!isnan(policies.gap)) set_if_it_has(policy, PA_POLICY_GAP, policies.gap);
   if (!isnan(policies.sum_power)) set_if_it_has(policy, PA_POLICY_SUM_POWER, policies.sum_power);
   set_if_it_has(policy, PA_POLICY_SEED, (double)source.seed);
   return policy;

@@ -8,7 +8,8 @@
 
 typedef struct policy_options {
   list names, models;
-  uint64_t iterations;
+  uint64_t iterations, starts, nodes;
+  double gap;
   double budget, budget_per_link, sum_power;
 } policy_options;
 

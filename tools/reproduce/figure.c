@@ -25,17 +25,16 @@ static void begin(const study *s, text *script, size_t height) {
            height, 2 * height, gnuplot_text(s->title));
 }
 
-static void end(const study *s, text *script, text *data) {
+static void end(study *s, text *script, text *data) {
   if (data->bytes) write_text(study_file(s, ".dat"), data->bytes);
-  plot(text_of("%s/%s", s->o->out, s->name), script->bytes);
-  free(script->bytes);
   free(data->bytes);
+  s->picture = script->bytes;
 }
 
 static double unit(const study *s) { return strcmp(s->unit, "nat/s/Hz") == 0 ? NATS : 1; }
 
-void figure_curves(const study *s, const char *const *labels, const curve *curves, size_t count,
-                   const char *const *baselines, size_t baseline_count) {
+void figure_curves(study *s, const char *const *labels, const curve *curves, size_t count, const char *const *baselines,
+                   size_t baseline_count) {
   text script = {0}, data = {0};
   double last = 0;
   for (size_t c = 0; c < count; c++) {
@@ -63,8 +62,7 @@ static const char *what_text(const study *s, field what) {
                          : "total power, W";
 }
 
-void figure_lines(const study *s, const char *x_label, field what, bool log_x, const char *const *labels,
-                  size_t count) {
+void figure_lines(study *s, const char *x_label, field what, bool log_x, const char *const *labels, size_t count) {
   text script = {0}, data = {0};
   double lowest = INFINITY, highest = -INFINITY;
   for (size_t c = 0; c < count; c++) {
@@ -91,7 +89,7 @@ void figure_lines(const study *s, const char *x_label, field what, bool log_x, c
   end(s, &script, &data);
 }
 
-void figure_histograms(const study *s, const char *x_label, const series *all, size_t count) {
+void figure_histograms(study *s, const char *x_label, const series *all, size_t count) {
   enum { BINS = 30 };
   text script = {0}, data = {0};
   double lowest = INFINITY, highest = -INFINITY;
@@ -129,7 +127,7 @@ void figure_histograms(const study *s, const char *x_label, const series *all, s
   end(s, &script, &data);
 }
 
-void figure_boxes(const study *s, const char *x_label, const series *all, size_t count) {
+void figure_boxes(study *s, const char *x_label, const series *all, size_t count) {
   text script = {0}, data = {0};
   text_add(&data, "# place, 5 %%, quartile, median, quartile, 95 %%\n");
   begin(s, &script, 120 + 40 * count);
@@ -159,7 +157,7 @@ void figure_boxes(const study *s, const char *x_label, const series *all, size_t
   end(s, &script, &data);
 }
 
-void figure_traces(const study *s, const char *y_label, const curve *curves, size_t count) {
+void figure_traces(study *s, const char *y_label, const curve *curves, size_t count) {
   text script = {0}, data = {0};
   double last = 0;
   for (size_t c = 0; c < count; c++) {

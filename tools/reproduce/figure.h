@@ -1,4 +1,4 @@
-/* Pictures of the studies: NAME.svg and NAME.png by gnuplot, whose script and data stay beside them. */
+/* Pictures of the studies: each leaves data beside the study and a script in it, which study_finish() draws. */
 #ifndef POWALLOC_TOOLS_FIGURE_H
 #define POWALLOC_TOOLS_FIGURE_H
 
@@ -13,15 +13,15 @@ typedef struct series {
 } series;
 
 /* Learning curves by iteration, in the study's unit; baselines as dashed lines at their means. */
-void figure_curves(const study *s, const char *const *labels, const curve *curves, size_t count,
-                   const char *const *baselines, size_t baseline_count);
+void figure_curves(study *s, const char *const *labels, const curve *curves, size_t count, const char *const *baselines,
+                   size_t baseline_count);
 /* Means over networks with their intervals against x. log_x: a logarithmic axis. */
-void figure_lines(const study *s, const char *x_label, field what, bool log_x, const char *const *labels, size_t count);
+void figure_lines(study *s, const char *x_label, field what, bool log_x, const char *const *labels, size_t count);
 /* Histograms over each other, one a series, with their means; caption tells what was counted. */
-void figure_histograms(const study *s, const char *x_label, const series *all, size_t count);
+void figure_histograms(study *s, const char *x_label, const series *all, size_t count);
 /* Boxes: quartiles and median, lines from the 5th to the 95th percentile. */
-void figure_boxes(const study *s, const char *x_label, const series *all, size_t count);
+void figure_boxes(study *s, const char *x_label, const series *all, size_t count);
 /* A line for each of several values by iteration, and a line at 0. */
-void figure_traces(const study *s, const char *y_label, const curve *curves, size_t count);
+void figure_traces(study *s, const char *y_label, const curve *curves, size_t count);
 
 #endif

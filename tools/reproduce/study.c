@@ -3,6 +3,7 @@
 
 #include "../command.h"
 #include "../comparison.h"
+#include "../plot.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -179,7 +180,7 @@ static void write_csv(const study *s) {
   for (size_t k = 0; k < s->count; k++) {
     const cell *c = &s->cells[k];
     if (s->x_name) text_add(&t, "%g,", c->x);
-    text_add(&t, "%llu,%s,%.6f,%.6f,%.6f,%.6f,%.6f\n", (unsigned long long)c->network, s->labels[c->method],
+    text_add(&t, "%llu,\"%s\",%.6f,%.6f,%.6f,%.6f,%.6f\n", (unsigned long long)c->network, s->labels[c->method],
              c->rate.value, c->rate.half_width, c->ratio.value, c->ratio.half_width, c->power);
   }
   write_text(study_file(s, ".csv"), t.bytes);
@@ -339,11 +340,13 @@ void study_finish(study *s) {
          study_file(s, ".md"));
   write_csv(s);
   write_page(s, cells, rows, seconds);
+  plot(text_of("%s/%s", s->o->out, s->name), s->picture);
   write_study_json(s, seconds); /* last: it says that the study is complete */
   free(cells);
   free(s->cells);
   free(s->verdicts);
   free(s->remarks.bytes);
+  free(s->picture);
 }
 
 bool study_is_complete(const reproduction_options *o, const char *name) {

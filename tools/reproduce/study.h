@@ -44,6 +44,7 @@ typedef struct study {
   verdict *verdicts;
   size_t verdict_count;
   text remarks;
+  char *picture; /* gnuplot script */
   cJSON *parameters;
   double begun;
 } study;
@@ -84,7 +85,7 @@ void study_verdict(study *s, const char *claim, const char *paper, const char *o
 
 /* Whether the folder holds this very study, complete. */
 bool study_is_complete(const reproduction_options *o, const char *name);
-/* Writes NAME.csv, NAME.json and NAME.md and prints the table; the picture is there already. */
+/* Prints the table and writes NAME.csv, NAME.md, NAME.svg, NAME.png and, last, NAME.json. */
 void study_finish(study *s);
 
 #endif
