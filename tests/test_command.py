@@ -1502,7 +1502,9 @@ class Reproduce(CommandTest):
                                                      ("csv", "dat", "gp", "json", "md", "png", "svg")])
         self.assertTrue(self.read(self.NAME + ".png").startswith(b"\x89PNG\r\n\x1a\n"))
         self.assertIn(b"<svg", self.read(self.NAME + ".svg"))
-        self.assertEqual(sorted(os.listdir(self.path("models"))), ["regnn-B-50-s0.curve", "regnn-B-50-s0.safetensors"])
+        self.assertEqual(sorted(os.listdir(self.path("models"))), ["regnn-B-50-s0.curve", "regnn-B-50-s0.safetensors",
+                                                                 "regnn-many-B-50-s0.curve",
+                                                                 "regnn-many-B-50-s0.safetensors"])
         self.assertIn("reproduce, REGNN, on or off, setting B", self.done("info", self.MODEL))
 
     def test_json(self):

@@ -16,23 +16,35 @@ static const struct {
 } variants[] = {[ON_OFF] = {"REGNN, on or off", "regnn", 10000},
                 [CONTINUOUS] = {"REGNN, continuous powers", "regnn-continuous", 20000},
                 [FORTY] = {"REGNN, the paper's 40 parameters", "regnn-forty", 20000},
-                [FULLY_CONNECTED] = {"FCNN", "fcnn", 10000}};
+                [FULLY_CONNECTED] = {"FCNN", "fcnn", 10000},
+                [MANY_NETWORKS] = {"REGNN, on or off, of many networks", "regnn-many", 20000}};
 
 static double p0(char setting) { return setting == 'A' ? 10 : 4; }
 
+static pa_network *with_physics(pa_network *network, const regnn_place *p) {
+  double limit = p0(p->setting);
+  must(pa_network_set(network, PA_NETWORK_PATH_LOSS_EXPONENT, p->setting == 'A' ? 2.2 : 1.1));
+  must(pa_network_set_noise(network, &p->noise, 1));
+  must(pa_network_set_power_limit(network, &limit, 1));
+  return network;
+}
+
 pa_network *regnn_network(const regnn_place *p) {
   pa_network *network;
-  double limit = p0(p->setting);
   if (p->cells > 0)
     must(pa_network_create_multicell(&network, p->cells, p->links, p->seed, NULL));
   else
     must(pa_network_create_adhoc(&network, p->links, p->seed, NULL));
-  must(pa_network_set(network, PA_NETWORK_PATH_LOSS_EXPONENT, p->setting == 'A' ? 2.2 : 1.1));
   if (p->reference_links > 0) must(pa_network_set(network, PA_NETWORK_REFERENCE_LINKS, (double)p->reference_links));
   if (p->density != 1) must(pa_network_set(network, PA_NETWORK_DENSITY, p->density));
-  must(pa_network_set_noise(network, &p->noise, 1));
-  must(pa_network_set_power_limit(network, &limit, 1));
-  return network;
+  return with_physics(network, p);
+}
+
+/* Networks like the place's, a little denser and less dense. */
+static pa_network *many_networks(const regnn_place *p) {
+  pa_network *network;
+  must(pa_network_create_adhoc_family(&network, p->links, p->links, .9, 1.1, p->seed, NULL));
+  return with_physics(network, p);
 }
 
 /* ---- models ---- */
@@ -76,8 +88,8 @@ static void set(const plan *p, pa_trainer *trainer) {
   must(pa_trainer_add_constraint(trainer, PA_CONSTRAINT_MEAN_POWER, &budget, 1));
 }
 
-trained regnn_trained(const reproduction_options *o, const regnn_place *place, variant v) {
-  pa_network *network = regnn_network(place);
+trained regnn_trained(study *s, const regnn_place *place, variant v) {
+  pa_network *network = v == MANY_NETWORKS ? many_networks(place) : regnn_network(place);
   const char *where = place->cells > 0 ? text_of("%zucells", place->cells) : "";
   const char *noise = place->noise == 1 ? "" : text_of("-noise%g", place->noise);
   plan p = {.name = text_of("%s-%c-%s%zu%s-s%llu", variants[v].file, place->setting, where, place->links, noise,
@@ -86,12 +98,12 @@ trained regnn_trained(const reproduction_options *o, const regnn_place *place, v
                             place->setting, where, place->links, place->reference_links, place->noise),
             .network = network,
             .seed = place->seed,
-            .steps = regnn_steps(o, v),
+            .steps = regnn_steps(s->o, v),
             .make = make,
             .release = release,
             .set = set,
             .variant = (int32_t)v};
-  trained t = trained_by(o, &p);
+  trained t = trained_by(s, &p);
   pa_network_free(network);
   return t;
 }

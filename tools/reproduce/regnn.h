@@ -21,11 +21,12 @@ typedef struct regnn_place {
 
 pa_network *regnn_network(const regnn_place *place);
 
-typedef enum variant { ON_OFF, CONTINUOUS, FORTY, FULLY_CONNECTED } variant;
+/* MANY_NETWORKS: on or off, but trained on a fresh topology every 8 samples. */
+typedef enum variant { ON_OFF, CONTINUOUS, FORTY, FULLY_CONNECTED, MANY_NETWORKS } variant;
 const char *regnn_label(variant v);
 /* Iterations of a full training. */
 uint64_t regnn_steps(const reproduction_options *o, variant v);
-trained regnn_trained(const reproduction_options *o, const regnn_place *place, variant v);
+trained regnn_trained(study *s, const regnn_place *place, variant v);
 
 /* The policies that every figure compares with, in this order. */
 enum { REGNN_BASELINES = 5 };

@@ -52,7 +52,7 @@ static int curves_study(const reproduction_options *o, const char *name, const c
         .setting = setting, .cells = cells, .links = links, .density = 1, .noise = 1, .seed = o->seed + k};
     regnn_match m = regnn_match_begin(&s, 0, &place, tests, pricing);
     for (size_t v = 0; v < count; v++) {
-      trained t = regnn_trained(o, &place, variants[v]);
+      trained t = regnn_trained(&s, &place, variants[v]);
       measured found = regnn_match_add(&m, labels[v], t.policy, false);
       measured_free(&found);
       if (k == 0) first[v] = t.curve, t.curve = (curve){0};
@@ -105,7 +105,7 @@ int reproduce_regnn_fig5(const reproduction_options *o) {
     for (uint64_t k = 0; k < o->topologies; k++) {
       regnn_place place = {.setting = setting, .links = 50, .density = 1, .noise = 1 / snr[x], .seed = o->seed + k};
       regnn_match m = regnn_match_begin(&s, snr[x], &place, tests, pricing);
-      trained t = regnn_trained(o, &place, ON_OFF);
+      trained t = regnn_trained(&s, &place, ON_OFF);
       measured found = regnn_match_add(&m, regnn, t.policy, false);
       measured_free(&found);
       trained_free(&t);

@@ -10,21 +10,29 @@
 
 #define TRANSFERRED "REGNN from 50 links"
 #define AS_TRAINED "REGNN from 50 links, not re-priced"
+#define OF_MANY "REGNN of many networks of 50 links"
 
 static char setting_of(const reproduction_options *o) { return o->setting && o->setting[0] == 't' ? 'A' : 'B'; }
 
 /* Trained at 50 links, or 50 users in 5 cells, as in figures 4 and 12. */
-static trained at_fifty(const reproduction_options *o, size_t cells, uint64_t seed) {
-  regnn_place place = {.setting = setting_of(o), .cells = cells, .links = 50, .density = 1, .noise = 1, .seed = seed};
-  return regnn_trained(o, &place, ON_OFF);
+static trained at_fifty(study *s, size_t cells) {
+  regnn_place place = {
+      .setting = setting_of(s->o), .cells = cells, .links = 50, .density = 1, .noise = 1, .seed = s->o->seed};
+  return regnn_trained(s, &place, ON_OFF);
+}
+
+/* Trained on many networks of 50 links: one network holds no links as strong as those that others may have. */
+static trained of_many(study *s) {
+  regnn_place place = {.setting = setting_of(s->o), .links = 50, .density = 1, .noise = 1, .seed = s->o->seed};
+  return regnn_trained(s, &place, MANY_NETWORKS);
 }
 
 /* Networks that nothing was trained on. */
 static uint64_t unseen(const reproduction_options *o, uint64_t k) { return o->seed + 1000 + k; }
 
-static void add_transferred(regnn_match *m, pa_policy *policy) {
+static void add_repriced(regnn_match *m, const char *label, pa_policy *policy) {
   must(pa_policy_set(policy, PA_POLICY_OFFSET, 0));
-  measured found = regnn_match_add(m, TRANSFERRED, policy, true);
+  measured found = regnn_match_add(m, label, policy, true);
   measured_free(&found);
 }
 
@@ -50,17 +58,20 @@ int reproduce_regnn_fig6(const reproduction_options *o) {
   study_parameter(&s, "tests", (double)tests);
   regnn_place place = {.setting = setting, .links = 50, .density = 1, .noise = 1, .seed = unseen(o, 0)};
   regnn_match m = regnn_match_begin(&s, 0, &place, tests, pricing);
-  trained t = at_fifty(o, 0, o->seed);
+  trained t = at_fifty(&s, 0), many = of_many(&s);
   measured as_trained = regnn_match_add(&m, AS_TRAINED, t.policy, false);
   measured found = regnn_match_add(&m, TRANSFERRED, t.policy, true);
+  add_repriced(&m, OF_MANY, many.policy);
   const series all[] = {{TRANSFERRED, found.rate, found.samples}, {REGNN_PRICED, m.priced.rate, m.priced.samples}};
   figure_histograms(&s, "sum-rate of a fading draw, nat/s/Hz", all, 2);
   double capped = study_mean(&s, 0, REGNN_CAPPED, RATE).value, own = study_mean(&s, 0, TRANSFERRED, RATE).value,
          priced = study_mean(&s, 0, REGNN_PRICED, RATE).value;
-  study_verdict(&s, "a model of one network does as well on another of the same size, above all heuristics",
-                "histogram",
-                text_of("%.2f times WMMSE with budget / M each, %.3f of WMMSE at a price", own / capped, own / priced),
-                NAN, own > capped, "nothing in the model belongs to a network");
+  study_verdict(
+      &s, "a model of one network does as well on another of the same size, above all heuristics", "histogram",
+      text_of("%.2f times WMMSE with budget / M each, %.3f of WMMSE at a price", own / capped, own / priced), NAN,
+      own > capped,
+      text_of("nothing in the model belongs to a network; trained on many networks it reaches %.3f of WMMSE at a price",
+              study_mean(&s, 0, OF_MANY, RATIO).value));
   study_remark(&s, "Re-priced: one offset on the outputs, set on other draws of the network, brings the mean power to "
                    "the budget. " REGNN_SETTINGS);
   study_finish(&s);
@@ -68,6 +79,7 @@ int reproduce_regnn_fig6(const reproduction_options *o) {
   measured_free(&found);
   regnn_match_end(&m);
   trained_free(&t);
+  trained_free(&many);
   return EXIT_SUCCESS;
 }
 
@@ -85,14 +97,15 @@ static int size_study(const reproduction_options *o, const char *name, const cha
   study_parameter(&s, "steps", (double)regnn_steps(o, ON_OFF));
   regnn_place home = {
       .setting = setting, .links = links, .reference_links = 50, .density = 1, .noise = 1, .seed = o->seed};
-  trained small = at_fifty(o, 0, o->seed), large = regnn_trained(o, &home, ON_OFF);
+  trained small = at_fifty(&s, 0), large = regnn_trained(&s, &home, ON_OFF), many = of_many(&s);
   double offset = trained_offset(small.policy);
   for (size_t k = 0; k < networks; k++) {
     regnn_place place = home;
     place.seed = unseen(o, k);
     regnn_match m = regnn_match_begin(&s, 0, &place, tests, pricing);
     add_as_trained(&m, small.policy, offset);
-    add_transferred(&m, small.policy);
+    add_repriced(&m, TRANSFERRED, small.policy);
+    add_repriced(&m, OF_MANY, many.policy);
     measured found = regnn_match_add(&m, there, large.policy, true);
     measured_free(&found);
     regnn_match_end(&m);
@@ -105,17 +118,21 @@ static int size_study(const reproduction_options *o, const char *name, const cha
   const series all[] = {{TRANSFERRED, small_rates, a}, {there, large_rates, b}};
   figure_histograms(&s, "sum-rate of a network, nat/s/Hz", all, 2);
   interval ratio = ratio_of(small_rates, large_rates, networks);
-  study_verdict(&s, text_of("a model of 50 links almost matches one trained at %zu", links), "histograms",
-                text_of("%s of it", interval_text(ratio, 4)), NAN, ratio.value >= .95,
-                text_of("mean power before re-pricing %.2f of the budget, after it %.2f",
-                        study_mean(&s, 0, AS_TRAINED, MEAN_POWER).value / (double)links,
-                        study_mean(&s, 0, TRANSFERRED, MEAN_POWER).value / (double)links));
+  study_verdict(
+      &s, text_of("a model of 50 links almost matches one trained at %zu", links), "histograms",
+      text_of("%s of it", interval_text(ratio, 4)), NAN, ratio.value >= .95,
+      text_of("of WMMSE at a price: %.3f, trained there %.3f, of many networks of 50 links %.3f; mean power before "
+              "re-pricing %.2f of the budget, after it %.2f",
+              study_mean(&s, 0, TRANSFERRED, RATIO).value, study_mean(&s, 0, there, RATIO).value,
+              study_mean(&s, 0, OF_MANY, RATIO).value, study_mean(&s, 0, AS_TRAINED, MEAN_POWER).value / (double)links,
+              study_mean(&s, 0, TRANSFERRED, MEAN_POWER).value / (double)links));
   study_remark(
       &s,
       "Each of the networks has draws of its own to test on, and others to set prices and offsets on. " REGNN_SETTINGS);
   study_finish(&s);
   trained_free(&small);
   trained_free(&large);
+  trained_free(&many);
   free(small_rates);
   free(large_rates);
   return EXIT_SUCCESS;
@@ -150,7 +167,8 @@ static study sweep_study(const reproduction_options *o, const sweep *w,
   study s = study_begin(o, w->name, text_of("%s (setting %c)", w->title, setting), "nat/s/Hz", w->x_name, REGNN_PRICED);
   size_t networks = o->quick ? 2 : 10, count = o->quick ? w->quick_count : w->count;
   study_parameter(&s, "networks", (double)networks);
-  trained t = at_fifty(o, w->cells, o->seed);
+  trained t = at_fifty(&s, w->cells), many = {0};
+  if (w->cells == 0) many = of_many(&s);
   double offset = trained_offset(t.policy);
   for (size_t x = 0; x < count; x++)
     for (size_t k = 0; k < networks; k++) {
@@ -167,13 +185,16 @@ static study sweep_study(const reproduction_options *o, const sweep *w,
       if (k == 0) study_parameter(&s, text_of("pricing at %s %g", w->x_name, w->x[x]), (double)pricing);
       regnn_match m = regnn_match_begin(&s, w->x[x], &place, tests, pricing);
       add_as_trained(&m, t.policy, offset);
-      add_transferred(&m, t.policy);
+      add_repriced(&m, TRANSFERRED, t.policy);
+      if (many.policy) add_repriced(&m, OF_MANY, many.policy);
       regnn_match_end(&m);
     }
   trained_free(&t);
-  const char *lines[REGNN_BASELINES + 1] = {TRANSFERRED};
+  trained_free(&many);
+  const char *lines[REGNN_BASELINES + 2] = {TRANSFERRED};
   for (size_t k = 0; k < REGNN_BASELINES; k++) lines[k + 1] = regnn_baselines[k];
-  figure_lines(&s, w->x_label, RATE, w->log_x, lines, REGNN_BASELINES + 1);
+  if (w->cells == 0) lines[REGNN_BASELINES + 1] = OF_MANY;
+  figure_lines(&s, w->x_label, RATE, w->log_x, lines, REGNN_BASELINES + (w->cells == 0 ? 2 : 1));
   study_remark(&s, "The model is the one trained on 50 links, its offset set anew for each network. " REGNN_SETTINGS);
   return s;
 }
@@ -202,9 +223,13 @@ int reproduce_regnn_fig9(const reproduction_options *o) {
   study s = sweep_study(o, &w, at_links);
   double capped = worst_over(&s, x, 8, TRANSFERRED, REGNN_CAPPED),
          priced = worst_over(&s, x, 8, TRANSFERRED, REGNN_PRICED);
-  study_verdict(&s, "from 50 to 500 links the model of 50 outperforms the heuristics", "curves",
-                text_of("at least %.2f times WMMSE with budget / M each, %.3f of WMMSE at a price", capped, priced),
-                NAN, capped > 1, "WMMSE at a price, which the paper does not show, stays a little ahead");
+  study_verdict(
+      &s, "from 50 to 500 links the model of 50 outperforms the heuristics", "curves",
+      text_of("at least %.2f times WMMSE with budget / M each, %.3f of WMMSE at a price", capped, priced), NAN,
+      capped > 1,
+      text_of("WMMSE at a price, which the paper does not show, stays ahead; trained on many networks REGNN has at "
+              "least %.3f of it",
+              worst_over(&s, x, 8, OF_MANY, REGNN_PRICED)));
   study_finish(&s);
   return EXIT_SUCCESS;
 }
@@ -218,7 +243,9 @@ int reproduce_regnn_fig10(const reproduction_options *o) {
          against_capped = worst_over(&s, x + 4, 3, TRANSFERRED, REGNN_CAPPED);
   study_verdict(&s, "at densities up to 1 the model does well", "curves",
                 text_of("at least %.3f of WMMSE at a price", sparse), NAN, sparse >= .95,
-                "the statistics are those that it was trained on, or easier");
+                text_of("a network may have links stronger than any of the one that it was trained on; trained on many "
+                        "networks it has at least %.3f",
+                        worst_over(&s, x, 4, OF_MANY, REGNN_PRICED)));
   study_verdict(
       &s, "at higher densities it falls behind WMMSE", "curves",
       text_of("at least %.3f of WMMSE at a price, %.2f times WMMSE with budget / M each", dense, against_capped), NAN,

@@ -219,6 +219,7 @@ static void write_study_json(study *s, double seconds) {
   cJSON_AddStringToObject(json, "reference", s->reference);
   cJSON_AddNumberToObject(json, "threads", (double)s->o->threads);
   cJSON_AddNumberToObject(json, "seconds", seconds);
+  cJSON_AddNumberToObject(json, "training_seconds", s->training);
   cJSON_AddItemToObject(json, "parameters", s->parameters);
   cJSON *verdicts = cJSON_AddArrayToObject(json, "verdicts");
   for (size_t k = 0; k < s->verdict_count; k++) {
@@ -301,8 +302,11 @@ static const char *networks_text(const study *s) {
 static void write_page(const study *s, const char **cells, size_t rows, double seconds) {
   text t = {0};
   size_t first = s->x_name ? 0 : 1, last = last_column(s);
-  text_add(&t, "## %s\n\n`%s` (%.0f s on %llu threads; %s; +- is a 95 %% interval over %s)\n\n", s->title,
-           command_of(s->o, s->name), seconds, (unsigned long long)s->o->threads, networks_text(s),
+  text_add(&t, "## %s\n\n`%s` (%s%.0f s on %llu threads; %s; +- is a 95 %% interval over %s)\n\n", s->title,
+           command_of(s->o, s->name),
+           s->training > 0 ? text_of("trainings, some of them shared with other figures, %.0f s, and ", s->training)
+                           : "",
+           seconds, (unsigned long long)s->o->threads, networks_text(s),
            strcmp(networks_text(s), "1 network") == 0 ? "the draws" : "the networks");
   if (s->verdict_count > 0)
     text_add(&t, "| the paper's claim | paper | ours | ours / paper | holds | why |\n|---|---|---|---|---|---|\n");
@@ -329,7 +333,7 @@ static void write_page(const study *s, const char **cells, size_t rows, double s
 void study_finish(study *s) {
   size_t rows;
   const char **cells = table_of(s, &rows);
-  double seconds = seconds_now() - s->begun;
+  double seconds = seconds_now() - s->begun - s->spent;
   printf("%s\n\n", s->title);
   print_columns(s, cells, rows);
   for (size_t k = 0; k < s->verdict_count; k++) {

@@ -47,6 +47,8 @@ typedef struct study {
   char *picture; /* gnuplot script */
   cJSON *parameters;
   double begun;
+  double training; /* seconds that the models took, in this run or an earlier one */
+  double spent;    /* the part of them in this run */
 } study;
 
 /* unit "bit/s/Hz" or "nat/s/Hz". */

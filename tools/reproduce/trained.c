@@ -96,13 +96,17 @@ static void run(const reproduction_options *o, const plan *p) {
   free(c.value);
 }
 
-trained trained_by(const reproduction_options *o, const plan *p) {
+trained trained_by(study *s, const plan *p) {
+  const reproduction_options *o = s->o;
   trained t = {0};
+  double start = seconds_now();
   if (mkdir(text_of("%s/models", o->out), 0777) != 0 && errno != EEXIST)
     fail(EXIT_FAILED, "%s/models cannot be made: %s", o->out, strerror(errno));
-  if (load(o, p, &t)) return t;
-  run(o, p);
-  if (!load(o, p, &t)) fail(EXIT_FAILED, "%s: written and not read again", file_of(o, p, ".safetensors"));
+  bool there = load(o, p, &t);
+  if (!there) run(o, p);
+  s->spent += there ? 0 : seconds_now() - start;
+  if (!there && !load(o, p, &t)) fail(EXIT_FAILED, "%s: written and not read again", file_of(o, p, ".safetensors"));
+  s->training += t.seconds;
   return t;
 }
 

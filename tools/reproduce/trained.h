@@ -20,11 +20,11 @@ typedef struct plan {
 typedef struct trained {
   pa_policy *policy; /* to be freed with pa_policy_free() */
   curve curve;       /* while training: sum-rate in bit/s/Hz */
-  double seconds;
+  double seconds;    /* that the training took */
 } trained;
 
 /* The model of a file that this very training left, or of a training that ends or goes on now. */
-trained trained_by(const reproduction_options *o, const plan *plan);
+trained trained_by(study *s, const plan *plan);
 void trained_free(trained *t);
 
 #endif
