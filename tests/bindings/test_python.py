@@ -545,7 +545,8 @@ class Models(Case):
 
     def test_files(self):
         states = self.network.states(3)
-        for model in (pa.UWMMSE(seed=3), pa.REGNN(seed=3)):
+        links = self.network.links
+        for model in (pa.UWMMSE(seed=3), pa.REGNN(seed=3), pa.MLP(links, (6, 5), seed=3), pa.IGCNet(2, 4, 3, seed=3)):
             path = self.folder / "model.safetensors"
             model.save(path, note="by a test")
             again = type(model).load(path)
@@ -566,6 +567,60 @@ class Models(Case):
                 wrong(self.folder / "none")
         with self.assertRaises(OSError):
             pa.UWMMSE().save(self.folder / "none" / "model.safetensors")
+
+    def test_baselines(self):
+        links, states = self.network.links, self.network.states(4)
+        mlp, coin = pa.MLP(links, (6,)), pa.MLP(links, (6,), pa.MLPKind.PROBABILITIES, pa.ChannelInput.AMPLITUDE)
+        self.assertEqual((mlp.kind, mlp.links, mlp.policy.name), (pa.MLPKind.POWERS, links, "mlp"))
+        self.assertEqual((coin.kind, coin.policy.name), (pa.MLPKind.PROBABILITIES, "fcnn"))
+        self.assertEqual(mlp.weight_count, (links ** 2 + 1) * 6 + 7 * links)
+        on = coin.policy.allocate(states) / states.power_limit
+        self.assertEqual((coin.probabilities(states)[..., 0] >= .5).tolist(), (on == 1).tolist())
+        power = mlp.policy.allocate(states) / states.power_limit
+        np.testing.assert_allclose(mlp.probabilities(states)[..., 0], power, atol=1e-12)
+        path = self.folder / "mlp.safetensors"
+        mlp.policy.save(path, note="x")
+        self.assertEqual(pa.MLP.load(path).weights.tolist(), mlp.weights.tolist())
+        with self.assertRaises(pa.FormatError):
+            pa.IGCNet.load(path)
+
+    def test_teacher(self):
+        model = pa.MLP(self.network.links, (8,), seed=1)
+        trainer = pa.Trainer(model.policy, self.network, seed=1, held_out=50, batch=8)
+        trainer.set_teacher(pa.Policy("wmmse"))
+        gc.collect()  # the trainer keeps its teacher alive
+        before = model.weights
+        self.assertEqual(trainer.run(5), pa.Status.OK)
+        self.assertEqual(trainer.step, 5)
+        self.assertEqual(model.weights.shape, before.shape)
+
+    def test_link_weights(self):
+        model = pa.REGNN(inputs=pa.Input.ONES | pa.Input.WEIGHT)
+        self.assertEqual(model.link_weights.size, 0)
+        model.link_weights = np.linspace(.5, 1.5, self.network.links)
+        self.assertEqual(model.link_weights.tolist(), np.linspace(.5, 1.5, self.network.links).tolist())
+        model.policy.allocate(self.network.states(2))
+        with self.assertRaises(ValueError):
+            model.policy.allocate(pa.Network.adhoc(self.network.links + 1).states(2))
+
+    def test_built_in(self):
+        self.assertIn("uwmmse-robust", pa.builtin_models())
+        for name in pa.builtin_models():
+            self.assertIn(pa.Policy.load("builtin:" + name).name, ("uwmmse", "regnn"))
+        self.assertEqual(pa.UWMMSE.load("builtin:uwmmse-robust").layers, 4)
+        with self.assertRaises(OSError):
+            pa.Policy.load("builtin:none")
+
+    def test_certify(self):
+        network = pa.Network.adhoc(4, seed=2, noise=1e-9)
+        states, optimal = network.states(5), pa.Policy("optimal", gap=1e-4)
+        power, upper = optimal.certify(states)
+        reached = states.rates(power).sum(axis=1)
+        self.assertTrue((reached <= upper * (1 + 1e-12)).all() and (upper <= reached * (1 + 2e-4)).all())
+        for name in ("wmmse", "wmmse-best"):
+            self.assertTrue((states.rates(pa.Policy(name).allocate(states)).sum(axis=1) <= upper * (1 + 1e-12)).all())
+        with self.assertRaises(ValueError):
+            pa.Policy("wmmse").certify(states)
 
     def test_regnn(self):
         model = pa.REGNN(seed=2, output=pa.Output.LEVELS, levels=3, layers=2, inputs=pa.Input.ONES | pa.Input.WEIGHT)
