@@ -47,19 +47,24 @@ const char *study_file(const study *s, const char *ending) { return text_of("%s/
 
 /* ---- measuring ---- */
 
-measured measure(const study *s, const pa_policy *policy, const pa_states *states) {
+measured measure_powers(const study *s, const pa_states *states, const double *power) {
   size_t batch = pa_states_batch(states), links = pa_states_links(states);
   measured m = {batch, need(batch, sizeof *m.rate), need(batch, sizeof *m.power)};
-  double *power = need(batch * links, sizeof *power), *rate = need(batch * links, sizeof *rate);
-  double unit = strcmp(s->unit, "nat/s/Hz") == 0 ? NATS : 1;
-  must(pa_policy_allocate(policy, states, power, NULL, 0));
+  double *rate = need(batch * links, sizeof *rate), unit = strcmp(s->unit, "nat/s/Hz") == 0 ? NATS : 1;
   must(pa_rates(states, power, rate));
   for (size_t k = 0; k < batch * links; k++) {
     m.rate[k / links] += unit * rate[k];
     m.power[k / links] += power[k];
   }
-  free(power);
   free(rate);
+  return m;
+}
+
+measured measure(const study *s, const pa_policy *policy, const pa_states *states) {
+  double *power = need(pa_states_batch(states) * pa_states_links(states), sizeof *power);
+  must(pa_policy_allocate(policy, states, power, NULL, 0));
+  measured m = measure_powers(s, states, power);
+  free(power);
   return m;
 }
 

@@ -66,6 +66,8 @@ typedef struct measured {
 } measured;
 
 measured measure(const study *s, const pa_policy *policy, const pa_states *states);
+/* Of powers [batch][links]. */
+measured measure_powers(const study *s, const pa_states *states, const double *power);
 void measured_free(measured *m);
 
 /* Methods are numbered in the order in which they first come. */
