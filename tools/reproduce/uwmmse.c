@@ -330,11 +330,10 @@ static int sweep(const reproduction_options *o, const char *name, const char *ti
 int reproduce_uwmmse_fig2b(const reproduction_options *o) {
   static const double x[POINTS] = {1, 2, 3, 4, 5};
   return sweep(o, "uwmmse-fig2b", "UWMMSE paper, figure 2(b): denser networks", "density", "density factor d", x, false,
-               1.01, 4);
+               4);
 }
 
 int reproduce_uwmmse_fig2c(const reproduction_options *o) {
   static const double x[POINTS] = {10, 15, 20, 25, 30};
-  return sweep(o, "uwmmse-fig2c", "UWMMSE paper, figure 2(c): networks of other sizes", "links", "links M", x, true, 1,
-               5);
+  return sweep(o, "uwmmse-fig2c", "UWMMSE paper, figure 2(c): networks of other sizes", "links", "links M", x, true, 5);
 }
