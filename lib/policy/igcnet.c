@@ -123,24 +123,6 @@ static void learner_set(pa_policy *policy, const double *weights) {
   memcpy(((pa_igcnet *)policy)->weights, weights, model_of(policy)->weight_count * sizeof(double));
 }
 
-static size_t constant_count(const pa_policy *policy) {
-  (void)policy;
-  return 1;
-}
-
-static void get_constants(const pa_policy *policy, double *constants) {
-  constants[0] = model_of(policy)->output.deviation;
-}
-
-static void set_constants(pa_policy *policy, const double *constants) {
-  ((pa_igcnet *)policy)->output.deviation = constants[0];
-}
-
-static bool allows(const pa_policy *policy, const double *constants) {
-  (void)policy;
-  return constants[0] > 0;
-}
-
 static void describe(const pa_policy *policy, char text[PA__DESCRIPTION]) {
   const pa__igcnet_shape *s = &model_of(policy)->shape;
   snprintf(text, PA__DESCRIPTION, "%zu rounds, %zu units, messages of %zu, input %d", s->rounds, s->hidden, s->message,
@@ -159,13 +141,7 @@ static pa__recipe recipe(const pa_policy *policy, bool family) {
                       .held_out_every = 500};
 }
 
-static const pa__output *output(const pa_policy *policy) { return &model_of(policy)->output; }
-
-static pa_status check(const pa_policy *policy, const pa_states *states) {
-  (void)policy;
-  (void)states;
-  return PA_OK;
-}
+static pa__output *output(pa_policy *policy) { return &((pa_igcnet *)policy)->output; }
 
 /* One tape a sample. */
 static void tape_workspace(const pa_policy *policy, size_t samples, size_t links, pa__arena *arena) {
@@ -206,17 +182,12 @@ static void backward(const pa_policy *policy, const pa_states *states, const dou
 static const pa__learner_class learner = {.weight_count = learner_weight_count,
                                           .get_weights = learner_get,
                                           .set_weights = learner_set,
-                                          .constant_count = constant_count,
-                                          .get_constants = get_constants,
-                                          .set_constants = set_constants,
-                                          .allows = allows,
                                           .describe = describe,
                                           .recipe = recipe,
                                           .gradient_workspace = pa__sum_rate_workspace,
                                           .gradient = pa__sum_rate_gradient,
                                           .rates = pa__sum_rates,
                                           .output = output,
-                                          .check = check,
                                           .tape_workspace = tape_workspace,
                                           .forward = forward,
                                           .backward = backward};

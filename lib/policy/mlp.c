@@ -145,28 +145,26 @@ static void learner_set(pa_policy *policy, const double *weights) {
 
 static size_t links_of(const pa_policy *policy) { return model_of(policy)->links; }
 
-static size_t constant_count(const pa_policy *policy) { return 1 + 2 * model_of(policy)->units[0]; }
+static size_t constant_count(const pa_policy *policy) { return 2 * model_of(policy)->units[0]; }
 
 static void get_constants(const pa_policy *policy, double *constants) {
   const pa_mlp *m = model_of(policy);
-  constants[0] = m->output.deviation;
-  memcpy(constants + 1, m->mean, m->units[0] * sizeof(double));
-  memcpy(constants + 1 + m->units[0], m->inverse_deviation, m->units[0] * sizeof(double));
+  memcpy(constants, m->mean, m->units[0] * sizeof(double));
+  memcpy(constants + m->units[0], m->inverse_deviation, m->units[0] * sizeof(double));
 }
 
 static void set_constants(pa_policy *policy, const double *constants) {
   pa_mlp *m = (pa_mlp *)policy;
-  m->output.deviation = constants[0];
   m->prepared = true;
-  memcpy(m->mean, constants + 1, m->units[0] * sizeof(double));
-  memcpy(m->inverse_deviation, constants + 1 + m->units[0], m->units[0] * sizeof(double));
+  memcpy(m->mean, constants, m->units[0] * sizeof(double));
+  memcpy(m->inverse_deviation, constants + m->units[0], m->units[0] * sizeof(double));
 }
 
 static bool allows(const pa_policy *policy, const double *constants) {
   size_t inputs = model_of(policy)->units[0];
-  bool positive = constants[0] > 0;
-  for (size_t k = 0; k < inputs; k++) positive &= constants[1 + inputs + k] > 0;
-  return positive;
+  for (size_t k = inputs; k < 2 * inputs; k++)
+    if (!(constants[k] > 0)) return false;
+  return true;
 }
 
 /* Mean and deviation of each input over the states, and a last bias that starts at `share` of pmax. */
@@ -214,7 +212,7 @@ static pa__recipe recipe(const pa_policy *policy, bool family) {
       .learning_rate = 3e-3, .final_rate = .01, .clip = 5, .batch = 64, .held_out = 2000, .held_out_every = 500};
 }
 
-static const pa__output *output(const pa_policy *policy) { return &model_of(policy)->output; }
+static pa__output *output(pa_policy *policy) { return &((pa_mlp *)policy)->output; }
 
 /* What a forward pass leaves for the backward pass: the activations [samples][units] of the input and of each layer.
  */

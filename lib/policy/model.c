@@ -68,11 +68,37 @@ pa_status pa__model_set_weights(pa_policy *policy, const double *weights, size_t
   return status;
 }
 
+/* ---- constants ---- */
+
+const pa__output *pa__output_of(const pa_policy *policy) { return policy->class->learner->output((pa_policy *)policy); }
+
+size_t pa__constant_count(const pa_policy *policy) {
+  const pa__learner_class *learner = policy->class->learner;
+  return 1 + (learner->constant_count ? learner->constant_count(policy) : 0);
+}
+
+void pa__get_constants(const pa_policy *policy, double *constants) {
+  const pa__learner_class *learner = policy->class->learner;
+  constants[0] = pa__output_of(policy)->deviation;
+  if (learner->get_constants) learner->get_constants(policy, constants + 1);
+}
+
+void pa__set_constants(pa_policy *policy, const double *constants) {
+  const pa__learner_class *learner = policy->class->learner;
+  learner->output(policy)->deviation = constants[0];
+  if (learner->set_constants) learner->set_constants(policy, constants + 1);
+}
+
+bool pa__allows_constants(const pa_policy *policy, const double *constants) {
+  const pa__learner_class *learner = policy->class->learner;
+  return constants[0] > 0 && (!learner->allows || learner->allows(policy, constants + 1));
+}
+
 /* ---- what policies draw from ---- */
 
 size_t pa_policy_output_count(const pa_policy *policy) {
   const pa__learner_class *learner = policy ? policy->class->learner : NULL;
-  return learner ? learner->output(policy)->count : 0;
+  return learner ? pa__output_of(policy)->count : 0;
 }
 
 pa_status pa_policy_probabilities(const pa_policy *policy, const pa_states *states, double *probabilities) {
@@ -80,9 +106,9 @@ pa_status pa_policy_probabilities(const pa_policy *policy, const pa_states *stat
   const pa__learner_class *learner = policy->class->learner;
   if (!learner) return pa__fail(PA_ERROR_ARGUMENT, "policy %s draws from nothing", policy->class->name);
   pa_status status = pa__states_check(states);
-  if (status == PA_OK) status = learner->check(policy, states);
+  if (status == PA_OK && learner->check) status = learner->check(policy, states);
   if (status != PA_OK) return status;
-  const pa__output *output = learner->output(policy);
+  const pa__output *output = pa__output_of(policy);
   size_t bytes = pa__policy_measure(learner->tape_workspace, policy, states->batch, states->links);
   size_t values = states->batch * states->links;
   double *y = pa__allocate(&policy->allocator, values, output->count * sizeof(double));

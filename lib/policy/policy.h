@@ -30,7 +30,7 @@ typedef struct pa__learner_class {
   /* Before the first training: fits the constants to the states, and starts at `share` of the power limits if that is
    * > 0. NULL: there is nothing to fit. */
   pa_status (*prepare)(pa_policy *policy, const pa_states *states, double share);
-  /* What is neither weight nor shape. The first is the deviation of continuous powers, which training anneals. */
+  /* What is neither weight nor shape, but for the deviation of the outputs; NULL if that is all. */
   size_t (*constant_count)(const pa_policy *policy);
   void (*get_constants)(const pa_policy *policy, double *constants);
   void (*set_constants)(pa_policy *policy, const double *constants);
@@ -53,8 +53,8 @@ typedef struct pa__learner_class {
 
   /* 2. Model-free: through the outputs of each link, from which powers are drawn. NULL if there is none. */
 
-  const pa__output *(*output)(const pa_policy *policy);
-  /* Fails if the policy cannot run on such states. */
+  pa__output *(*output)(pa_policy *policy);
+  /* Fails if the policy cannot run on such states; NULL: it runs on any. */
   pa_status (*check)(const pa_policy *policy, const pa_states *states);
   /* Memory of both calls below, for `samples` samples of `links` links. */
   void (*tape_workspace)(const pa_policy *policy, size_t samples, size_t links, pa__arena *arena);
@@ -87,6 +87,13 @@ struct pa_policy {
   bool borrowed; /* it stands first in a model that the user frees */
   double value[PA__POLICY_KEYS];
 };
+
+/* The deviation of a learner's outputs, which training anneals, and behind it the constants of its class. */
+size_t pa__constant_count(const pa_policy *policy);
+void pa__get_constants(const pa_policy *policy, double *constants);
+void pa__set_constants(pa_policy *policy, const double *constants);
+bool pa__allows_constants(const pa_policy *policy, const double *constants);
+const pa__output *pa__output_of(const pa_policy *policy);
 
 /* Starts a policy inside its own handle's memory: class and default keys. */
 void pa__policy_init(pa_policy *policy, const pa__policy_class *class);

@@ -159,7 +159,7 @@ static void learner_set(pa_policy *policy, const double *weights) {
   repack(m);
 }
 
-static const pa__output *output(const pa_policy *policy) { return &model_of(policy)->output; }
+static pa__output *output(pa_policy *policy) { return &((pa_regnn *)policy)->output; }
 
 static pa_status check(const pa_policy *policy, const pa_states *states) {
   return check_states(model_of(policy), states);
@@ -242,25 +242,21 @@ static pa_status prepare(pa_policy *policy, const pa_states *states, double shar
 
 static size_t constant_count(const pa_policy *policy) {
   (void)policy;
-  return 2;
+  return 1;
 }
 
-static void get_constants(const pa_policy *policy, double *constants) {
-  constants[0] = model_of(policy)->output.deviation;
-  constants[1] = model_of(policy)->view.snr;
-}
+static void get_constants(const pa_policy *policy, double *constants) { constants[0] = model_of(policy)->view.snr; }
 
 static void set_constants(pa_policy *policy, const double *constants) {
   pa_regnn *m = (pa_regnn *)policy;
   m->prepared = 1;
   m->link_count = 0;
-  m->output.deviation = constants[0];
-  m->view.snr = constants[1];
+  m->view.snr = constants[0];
 }
 
 static bool allows(const pa_policy *policy, const double *constants) {
   (void)policy;
-  return constants[0] > 0 && constants[1] > 0;
+  return constants[0] > 0;
 }
 
 static void describe(const pa_policy *policy, char text[PA__DESCRIPTION]) {

@@ -30,7 +30,7 @@ void pa__sum_rate_workspace(const pa_policy *policy, size_t samples, size_t link
 /* Outputs, mean powers and weighted sum-rates of a batch. */
 static struct work evaluate(const pa_policy *policy, const pa_states *s, double *rate, void *memory) {
   const pa__learner_class *learner = policy->class->learner;
-  const pa__output *output = learner->output(policy);
+  const pa__output *output = pa__output_of(policy);
   pa__arena arena = {memory, 0};
   struct work w = take(policy, s->batch, s->links, &arena);
   learner->forward(policy, s, w.y, w.tape);

@@ -272,31 +272,7 @@ static pa__recipe recipe(const pa_policy *policy, bool family) {
 /* Powers this near to nothing or to the limit count as that near, so that their logit is finite. */
 #define EDGE 1e-6
 
-static const pa__output *output(const pa_policy *policy) { return &model_of(policy)->output; }
-
-static pa_status check(const pa_policy *policy, const pa_states *states) {
-  (void)policy;
-  (void)states;
-  return PA_OK;
-}
-
-static size_t constant_count(const pa_policy *policy) {
-  (void)policy;
-  return 1;
-}
-
-static void get_constants(const pa_policy *policy, double *constants) {
-  constants[0] = model_of(policy)->output.deviation;
-}
-
-static void set_constants(pa_policy *policy, const double *constants) {
-  ((pa_uwmmse *)policy)->output.deviation = constants[0];
-}
-
-static bool allows(const pa_policy *policy, const double *constants) {
-  (void)policy;
-  return constants[0] > 0;
-}
+static pa__output *output(pa_policy *policy) { return &((pa_uwmmse *)policy)->output; }
 
 /* One tape a block, and the gradient of a block's samples. */
 static void tape_workspace(const pa_policy *policy, size_t samples, size_t links, pa__arena *arena) {
@@ -361,11 +337,6 @@ static const pa__learner_class learner = {.weight_count = learner_weight_count,
                                           .gradient = gradient,
                                           .rates = rates,
                                           .output = output,
-                                          .check = check,
-                                          .constant_count = constant_count,
-                                          .get_constants = get_constants,
-                                          .set_constants = set_constants,
-                                          .allows = allows,
                                           .tape_workspace = tape_workspace,
                                           .forward = learner_forward,
                                           .backward = learner_backward};

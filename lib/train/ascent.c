@@ -115,7 +115,7 @@ static pa_status prepare(pa__run *r) {
   all.batch = count;
   pa_status status = learner->prepare(t->policy, &all, 0);
   learner->get_weights(t->policy, t->weights);
-  learner->get_constants(t->policy, t->constants);
+  pa__get_constants(t->policy, t->constants);
   pa__release(&t->allocator, h);
   return status;
 }

@@ -122,7 +122,7 @@ static pa_status check_training(const pa_trainer *t, const char *path, const str
   for (size_t k = 0; k < t->constant_count; k++)
     if (!isfinite(c->constants[k]))
       return pa__fail(PA_ERROR_FORMAT, "%s: constant %zu of the policy is %g", path, k, c->constants[k]);
-  if (!t->policy->class->learner->allows(t->policy, c->constants))
+  if (!pa__allows_constants(t->policy, c->constants))
     return pa__fail(PA_ERROR_FORMAT, "%s: a scale among the policy's constants is not > 0", path);
   if (!t->policy->class->learner->project) return PA_OK;
   double *allowed = pa__allocate(&t->allocator, 2 * n, sizeof(double));
@@ -169,7 +169,7 @@ pa_status pa_trainer_resume(pa_trainer *trainer, const char *path) {
     memcpy(trainer->weights, memory, (4 * n + constants) * sizeof(double));
     for (size_t k = 0; k < trainer->estimates.count; k++) trainer->estimates.dual[k] = c.estimates[k];
     trainer->progress = c.progress;
-    trainer->policy->class->learner->set_constants(trainer->policy, trainer->constants);
+    pa__set_constants(trainer->policy, trainer->constants);
     pa__trainer_keep(trainer, trainer->best, trainer->progress.best.offset);
   }
   pa_model_file_free(file);

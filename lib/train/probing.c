@@ -60,7 +60,7 @@ struct probing {
 
 static const pa__learner_class *learner_of(const pa__run *r) { return r->trainer->policy->class->learner; }
 
-static const pa__output *output_of(const pa__run *r) { return learner_of(r)->output(r->trainer->policy); }
+static const pa__output *output_of(const pa__run *r) { return pa__output_of(r->trainer->policy); }
 
 /* ---- states and outputs ---- */
 
@@ -446,7 +446,7 @@ static void set_deviation(pa__run *r) {
   pa_trainer *t = r->trainer;
   double part = fmin(t->progress.step / t->progress.steps_of_schedule, 1);
   t->constants[0] = FIRST_DEVIATION * pow(LAST_DEVIATION / FIRST_DEVIATION, part);
-  learner_of(r)->set_constants(t->policy, t->constants);
+  pa__set_constants(t->policy, t->constants);
 }
 
 static pa_status gradient(pa__run *r, bool *skip) {
@@ -458,7 +458,7 @@ static pa_status gradient(pa__run *r, bool *skip) {
   pa_status status = pa__source_ask(&t->source, first, r->batch);
   if (status != PA_OK) return status;
   if ((status = take_batch(r, false, first, r->batch, action_task)) != PA_OK) return status;
-  if (t->progress.step == 0) status = learner_of(r)->check(t->policy, &own->states);
+  if (t->progress.step == 0 && learner_of(r)->check) status = learner_of(r)->check(t->policy, &own->states);
   if (status == PA_OK && own->problem->reward_gradient)
     for (size_t k = 0; k < r->batch * own->states.links; k++)
       own->power[k] = own->mean[k] * own->states.limit[k % own->states.links];
@@ -610,7 +610,7 @@ static pa__recipe recipe(const pa_trainer *t) {
   size_t first;
   const pa__constraint *power = pa__problem_power(&t->problem, &first);
   bool constrained = t->problem.duals > (power ? power->count : 0);
-  bool continuous = t->policy->class->learner->output(t->policy)->kind == PA_REGNN_OUTPUT_CONTINUOUS;
+  bool continuous = pa__output_of(t->policy)->kind == PA_REGNN_OUTPUT_CONTINUOUS;
   return (pa__recipe){.learning_rate = constrained ? 3e-3 : 5e-3,
                       .final_rate = .01,
                       .batch = 16,
@@ -633,12 +633,12 @@ static pa_status start(pa__run *r) {
     t->estimates.dual[first + k] = FIRST_POWER_DUAL;
   }
   pa_status status = take_batch(r, true, 0, r->held_out < r->batch ? r->held_out : r->batch, fill_task);
-  if (status == PA_OK) status = learner_of(r)->check(t->policy, &own->states);
+  if (status == PA_OK && learner_of(r)->check) status = learner_of(r)->check(t->policy, &own->states);
   if (status != PA_OK) return status;
   if (learner_of(r)->prepare) status = learner_of(r)->prepare(t->policy, &own->states, power ? budget / limit : 0);
   if (status != PA_OK) return status;
   learner_of(r)->get_weights(t->policy, t->weights);
-  learner_of(r)->get_constants(t->policy, t->constants);
+  pa__get_constants(t->policy, t->constants);
   for (size_t i = 0; i < n; i++) t->estimates.link_weight[i] = 1;
   return PA_OK;
 }
@@ -743,7 +743,7 @@ static pa_status begin(pa__run *r) {
   own->states.limit = own->states.noise + n;
   own->states.weights = own->states.limit + n;
   memcpy(own->states.noise, own->chunks[0].states.noise, 3 * n * sizeof(double));
-  if (t->progress.step > 0) learner_of(r)->set_constants(t->policy, t->constants);
+  if (t->progress.step > 0) pa__set_constants(t->policy, t->constants);
   return PA_OK;
 }
 

@@ -31,7 +31,7 @@ static pa_status create(pa_trainer **out, pa_policy *policy, pa__source source, 
   t->seed = seed;
   t->weight_count = learner->weight_count(policy);
   for (int32_t k = 0; k < PA__TRAINER_KEYS; k++) t->value[k] = pa__key_default(PA__TRAINER_FIRST_KEY + k);
-  t->constant_count = learner->constant_count(policy);
+  t->constant_count = pa__constant_count(policy);
   t->weights = pa__allocate(&t->allocator, 4 * t->weight_count + t->constant_count, sizeof(double));
   if (!t->weights) {
     pa_trainer_free(t);
@@ -41,7 +41,7 @@ static pa_status create(pa_trainer **out, pa_policy *policy, pa__source source, 
   t->adam = (pa__adam){t->best + t->weight_count, t->best + 2 * t->weight_count};
   t->constants = t->best + 3 * t->weight_count;
   learner->get_weights(policy, t->weights);
-  learner->get_constants(policy, t->constants);
+  pa__get_constants(policy, t->constants);
   const pa__look none = {NAN, NAN, NAN, NAN};
   t->progress =
       (pa__progress){.rate = NAN, .gradient_norm = NAN, .step_rate = NAN, .best_step = NAN, .last = none, .best = none};

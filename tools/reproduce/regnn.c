@@ -76,13 +76,6 @@ static pa_policy *make(const plan *p) {
   return pa_regnn_policy(regnn);
 }
 
-static void release(pa_policy *policy) {
-  pa_mlp *fcnn = pa_policy_mlp(policy);
-  pa_regnn *regnn = pa_policy_regnn(policy);
-  pa_mlp_free(fcnn);
-  pa_regnn_free(regnn);
-}
-
 static void set(const plan *p, pa_trainer *trainer) {
   double budget = (double)pa_network_links(p->network);
   must(pa_trainer_add_constraint(trainer, PA_CONSTRAINT_MEAN_POWER, &budget, 1));
@@ -100,7 +93,6 @@ trained regnn_trained(study *s, const regnn_place *place, variant v) {
             .seed = place->seed,
             .steps = regnn_steps(s->o, v),
             .make = make,
-            .release = release,
             .set = set,
             .variant = (int32_t)v};
   trained t = trained_by(s, &p);

@@ -2,6 +2,7 @@
 #include "trained.h"
 
 #include "../command.h"
+#include "../learned.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -72,7 +73,7 @@ static void run(const reproduction_options *o, const plan *p) {
   if (done >= (double)p->steps) {
     unlink(checkpoint);
     pa_trainer_free(trainer);
-    p->release(policy);
+    learned_free(policy);
     run(o, p);
     return;
   }
@@ -91,7 +92,7 @@ static void run(const reproduction_options *o, const plan *p) {
   must(pa_policy_save(policy, file_of(o, p, ".safetensors"), note_of(p)));
   unlink(checkpoint);
   pa_trainer_free(trainer);
-  p->release(policy);
+  learned_free(policy);
   free(c.step);
   free(c.value);
 }

@@ -11,7 +11,6 @@ typedef struct plan {
   const pa_network *network;
   uint64_t seed, steps;
   pa_policy *(*make)(const struct plan *plan);               /* a new model, borrowed */
-  void (*release)(pa_policy *policy);                        /* frees it */
   void (*set)(const struct plan *plan, pa_trainer *trainer); /* problem and keys */
   int32_t variant;                                           /* for the functions above */
   const void *user;

@@ -67,17 +67,6 @@ static pa_policy *make(const plan *p) {
   }
 }
 
-static void release(pa_policy *policy) {
-  pa_uwmmse *uwmmse = pa_policy_uwmmse(policy);
-  pa_regnn *regnn = pa_policy_regnn(policy);
-  pa_mlp *mlp = pa_policy_mlp(policy);
-  pa_igcnet *igcnet = pa_policy_igcnet(policy);
-  pa_uwmmse_free(uwmmse);
-  pa_regnn_free(regnn);
-  pa_mlp_free(mlp);
-  pa_igcnet_free(igcnet);
-}
-
 static void set(const plan *p, pa_trainer *trainer) {
   if (p->user) must(pa_trainer_set_teacher(trainer, p->user));
 }
@@ -91,7 +80,6 @@ static trained model_on(study *s, const pa_network *network, const char *where, 
             .seed = seed,
             .steps = s->o->quick ? variants[v].quick_steps : variants[v].steps,
             .make = make,
-            .release = release,
             .set = set,
             .variant = (int32_t)v,
             .user = teacher};
