@@ -24,6 +24,11 @@ for program in c_static cpp_shared cpp_static; do cmp "$work/c_shared.out" "$wor
 ldd "$work/c_static" | grep -q libpowalloc && { echo "the static program needs the shared library"; exit 1; }
 [ "$(pkg-config --modversion powalloc)" = "$(sed 's/.*libpowalloc \([0-9.]*\):.*/\1/' "$work/c_shared.out")" ]
 "$work/prefix/bin/powalloc" --version >/dev/null
+[ "$(find "$work/prefix/share/powalloc/models" -name "*.safetensors" | wc -l)" -ge 5 ]
+for model in "$work"/prefix/share/powalloc/models/*.safetensors; do # the files that ship are those that are built in
+  name=builtin:$(basename "$model" .safetensors)
+  [ "$("$work/prefix/bin/powalloc" info "$model")" = "$("$work/prefix/bin/powalloc" info "$name")" ]
+done
 
 mkdir -p "$work/project/subprojects"
 ln -s "$source" "$work/project/subprojects/powalloc"
