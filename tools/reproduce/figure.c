@@ -135,7 +135,7 @@ void figure_boxes(study *s, const char *x_label, const series *all, size_t count
       &script,
       "set xlabel %s\nset xrange [0:*]\nset yrange [%zu.6:0.4]\nunset key\nset style fill solid 0.35 border linecolor "
       "'black'\nset grid noytics xtics linecolor '#dddddd'\nset ytics scale 0 (",
-      gnuplot_text(text_of("%s (box: quartiles and median; line: 5th to 95th percentile)", x_label)), count);
+      gnuplot_text(text_of("%s (box: quartiles; line: 5 to 95 %%)", x_label)), count);
   for (size_t c = 0; c < count; c++) {
     double *sorted = need(all[c].count, sizeof *sorted);
     memcpy(sorted, all[c].values, all[c].count * sizeof *sorted);

@@ -218,7 +218,7 @@ static int table_or_boxes(const reproduction_options *o, const char *name, const
           "picture is of the first network. Times are of one allocation, one sample a call, on one core; the "
           "paper's (on a GPU) are 16 ms for WMMSE, 2 ms for UWMMSE, 3.2 ms for the MLP, 2.5 ms for REGNN and 3 ms for "
           "IGCNet.");
-  figure_boxes(&s, "sum-rate of a fading draw, bit/s/Hz", all, METHODS);
+  figure_boxes(&s, "sum-rate of a draw, bit/s/Hz", all, METHODS);
   study_finish(&s);
   for (size_t m = 0; m < METHODS; m++) measured_free(&first[m]);
   return EXIT_SUCCESS;
