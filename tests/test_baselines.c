@@ -301,6 +301,22 @@ START_TEST(batches_units_and_extremes) {
 }
 END_TEST
 
+/* They come in parts of a batch: the parts fit together. */
+START_TEST(probabilities_of_a_long_batch) {
+  enum { N = 3, B = 19 };
+  for (size_t k = 0; k < 3; k++) {
+    subject one = subject_of(k, N, PA_INPUT_LOG);
+    pa_states *s = draw(N, B, 1e-3, 8);
+    double power[N * B], part[N * B];
+    allocate(one.policy, s, power);
+    ok(pa_policy_probabilities(one.policy, s, part));
+    same(part, power, N * B, 1e-12);
+    pa_states_free(s);
+    subject_free(&one);
+  }
+}
+END_TEST
+
 START_TEST(mlp_is_of_its_links) {
   pa_mlp *model = mlp_of(PA_MLP_POWERS, 4, PA_INPUT_LOG, 1);
   pa_states *states = draw(5, 2, 1, 1);
@@ -546,6 +562,7 @@ int main(void) {
                                 gradients_of_samples_are_clipped,
                                 igcnet_is_permutation_equivariant,
                                 batches_units_and_extremes,
+                                probabilities_of_a_long_batch,
                                 mlp_is_of_its_links,
                                 bad_arguments,
                                 training_learns_and_repeats,

@@ -177,3 +177,13 @@ pa_status pa__states_check_power(const pa_states *states, const double *power) {
                       power[k], STRONGEST);
   return PA_OK;
 }
+
+struct pa_states pa__states_part(const pa_states *states, size_t first, size_t count) {
+  struct pa_states part = *states;
+  size_t left = states->batch - first, n = states->links;
+  part.batch = left < count ? left : count;
+  part.h = states->h + first * n * n;
+  part.first = states->first + first;
+  if (states->node_state) part.node_state = states->node_state + first * n * states->node_features;
+  return part;
+}

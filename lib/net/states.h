@@ -25,6 +25,9 @@ pa_status pa__states_check(const pa_states *states);
  * finite rates with it. */
 pa_status pa__states_check_power(const pa_states *states, const double *power);
 
+/* View of at most `count` samples from number first on. */
+struct pa_states pa__states_part(const pa_states *states, size_t first, size_t count);
+
 /* Copies values (n = 1 or links) into to[links]; each must be finite, > 0 and within a factor
  * of 1e100 of 1. */
 pa_status pa__positive_per_link(const char *name, const double *values, size_t n, size_t links, double *to);

@@ -101,6 +101,21 @@ size_t pa_policy_output_count(const pa_policy *policy) {
   return learner ? pa__output_of(policy)->count : 0;
 }
 
+/* Samples whose forward passes are kept in memory at a time. */
+enum { AT_ONCE = 8 };
+
+static size_t largest(size_t a, size_t b) { return a > b ? a : b; }
+
+static void probabilities_of(const pa_policy *policy, const pa_states *states, double *y, double *probabilities,
+                             void *work) {
+  const pa__output *output = pa__output_of(policy);
+  pa__flush saved = pa__flush_begin();
+  policy->class->learner->forward(policy, states, y, work);
+  for (size_t k = 0; k < states->batch * states->links; k++)
+    pa__output_probabilities(output, y + k * output->count, probabilities + k * output->count);
+  pa__flush_end(saved);
+}
+
 pa_status pa_policy_probabilities(const pa_policy *policy, const pa_states *states, double *probabilities) {
   if (!policy || !probabilities) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "probabilities" : "policy");
   const pa__learner_class *learner = policy->class->learner;
@@ -108,17 +123,14 @@ pa_status pa_policy_probabilities(const pa_policy *policy, const pa_states *stat
   pa_status status = pa__states_check(states);
   if (status == PA_OK && learner->check) status = learner->check(policy, states);
   if (status != PA_OK) return status;
-  const pa__output *output = pa__output_of(policy);
-  size_t bytes = pa__policy_measure(learner->tape_workspace, policy, states->batch, states->links);
-  size_t values = states->batch * states->links;
-  double *y = pa__allocate(&policy->allocator, values, output->count * sizeof(double));
+  size_t count = pa__output_of(policy)->count, n = states->links;
+  size_t bytes = largest(pa__policy_measure(learner->tape_workspace, policy, AT_ONCE, n),
+                         pa__policy_measure(learner->tape_workspace, policy, 1, n));
+  double *y = pa__allocate(&policy->allocator, AT_ONCE * n, count * sizeof(double));
   void *work = y ? pa__allocate(&policy->allocator, bytes, 1) : NULL;
-  if (work) {
-    pa__flush saved = pa__flush_begin();
-    learner->forward(policy, states, y, work);
-    for (size_t k = 0; k < values; k++)
-      pa__output_probabilities(output, y + k * output->count, probabilities + k * output->count);
-    pa__flush_end(saved);
+  for (size_t first = 0; work && first < states->batch; first += AT_ONCE) {
+    struct pa_states part = pa__states_part(states, first, AT_ONCE);
+    probabilities_of(policy, &part, y, probabilities + first * n * count, work);
   }
   pa__release(&policy->allocator, work);
   pa__release(&policy->allocator, y);

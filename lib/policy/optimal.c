@@ -296,14 +296,11 @@ static void fill(search *s, const pa_states *states, size_t sample) {
 static void solve(const pa_policy *policy, const pa_states *states, size_t sample, double *power, double *upper,
                   const struct work *w) {
   search s = {.gap = pa__policy_value(policy, PA_POLICY_GAP), .waiting = w->waiting};
-  struct pa_states one = *states;
+  struct pa_states one = pa__states_part(states, sample, 1);
   struct pa_policy starts;
   size_t n = states->links;
   fill(&s, states, sample);
   pa__policy_init(&starts, &pa__wmmse_best_class);
-  one.batch = 1;
-  one.h = states->h + sample * n * n;
-  one.first = states->first + sample;
   pa__wmmse_best_class.allocate(&starts, &one, w->start, w->starts);
   double q[MOST];
   for (size_t i = 0; i < n; i++) q[i] = w->start[i] / states->limit[i];

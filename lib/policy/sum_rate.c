@@ -87,12 +87,9 @@ static size_t one_sample(const pa_policy *policy, const pa_states *states, doubl
 size_t pa__sum_rate_gradient(const pa_policy *policy, const pa_states *states, double sample_clip, double *gradient,
                              double *rate, void *memory) {
   if (sample_clip > 0) {
-    size_t dropped = 0, n = states->links;
-    struct pa_states one = *states;
-    one.batch = 1;
+    size_t dropped = 0;
     for (size_t b = 0; b < states->batch; b++) {
-      one.h = states->h + b * n * n;
-      if (states->node_state) one.node_state = states->node_state + b * n * states->node_features;
+      struct pa_states one = pa__states_part(states, b, 1);
       dropped += one_sample(policy, &one, sample_clip, gradient, rate + b, memory);
     }
     return dropped;
