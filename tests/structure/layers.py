@@ -42,7 +42,8 @@ for path in sorted((root / "lib").rglob("*.[ch]")):
 for folder in "tools", "examples":
     for path in sorted((root / folder).rglob("*.[ch]")):
         for include in re.findall(r'#include (["<][^">]*[">])', path.read_text()):
-            if "lib/" in include or include.startswith('"..'):
+            here = (path.parent / include.strip('"')).resolve()
+            if "lib/" in include or (include.startswith('"') and (root / folder).resolve() not in here.parents):
                 wrong.append(f"{path.relative_to(root)} includes {include}: only the public headers")
 print("\n".join(wrong))
 sys.exit(bool(wrong))
