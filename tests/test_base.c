@@ -531,7 +531,7 @@ static pa_status whole_life(const pa_allocator *allocator) {
   STEP(pa_trainer_run(trainer, 1));
   pa_trainer_free(trainer);
   trainer = NULL;
-  STEP(pa_regnn_set_link_weights(graph, gradient, 3));
+  STEP(pa_regnn_set_link_weights(graph, at + 2, 2));
   CREATE(model, pa_uwmmse_create(&model, PA_UWMMSE_EXTENDED, 1, 2, 1, allocator));
   size_t n = pa_uwmmse_weight_count(model);
   ck_assert_uint_le(n, 200);

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* mkstemp */
 #include "fixture.h"
 #include "policy/policy.h"
 #include "suite.h"
@@ -511,9 +512,62 @@ START_TEST(bad_input_is_named_and_changes_nothing) {
 }
 END_TEST
 
+/* The weights of the links that a model brings act like those of the states, and belong to its links. */
+START_TEST(link_weights_travel_with_the_model) {
+  enum { N = 4 };
+  const int32_t key = PA_REGNN_INPUTS;
+  const double inputs = PA_REGNN_INPUT_ONES + PA_REGNN_INPUT_SNR + PA_REGNN_INPUT_WEIGHT, weights[N] = {.5, 2, 1, .25};
+  double h[N * N], plain[N], own[N], of_states[N], loaded[N], found[N];
+  char path[] = "/tmp/powalloc-regnn-XXXXXX";
+  for (size_t k = 0; k < N * N; k++) h[k] = k % (N + 1) ? .1 + .01 * (double)k : 1 + .1 * (double)k;
+  pa_regnn *model, *again;
+  pa_states *s, *other;
+  close(mkstemp(path));
+  ok(pa_regnn_create(&model, &key, &inputs, 1, 3, NULL));
+  ok(pa_states_create(&s, 1, N, h, .1, 1, NULL));
+  ok(pa_policy_probabilities(pa_regnn_policy(model), s, plain));
+  ck_assert_uint_eq(pa_regnn_link_weights(model, found), 0);
+  ok(pa_regnn_set_link_weights(model, weights, N));
+  ck_assert_uint_eq(pa_regnn_link_weights(model, found), N);
+  ck_assert_int_eq(memcmp(found, weights, sizeof found), 0);
+  ok(pa_policy_probabilities(pa_regnn_policy(model), s, own));
+  ok(pa_regnn_save(model, path, NULL));
+  ok(pa_regnn_load(&again, path, NULL));
+  ok(pa_policy_probabilities(pa_regnn_policy(again), s, loaded));
+  ok(pa_states_create(&other, 1, 3, h, .1, 1, NULL));
+  fails(pa_policy_allocate(pa_regnn_policy(again), other, found, NULL, 0), PA_ERROR_ARGUMENT, "weights of 4 links");
+  ok(pa_regnn_set_link_weights(model, NULL, 0));
+  ok(pa_states_set_weights(s, weights, N));
+  ok(pa_policy_probabilities(pa_regnn_policy(model), s, of_states));
+  ck_assert_int_ne(memcmp(plain, own, sizeof own), 0);
+  ck_assert_int_eq(memcmp(own, of_states, sizeof own), 0);
+  ck_assert_int_eq(memcmp(own, loaded, sizeof own), 0);
+  fails(pa_regnn_set_link_weights(model, (const double[]){1, 0}, 2), PA_ERROR_ARGUMENT, "weights[1] is 0");
+  fails(pa_regnn_set_link_weights(model, (const double[]){NAN}, 1), PA_ERROR_ARGUMENT, "weights[0]");
+  fails(pa_regnn_set_link_weights(model, NULL, 2), PA_ERROR_ARGUMENT, "weights is NULL");
+  ck_assert_uint_eq(pa_regnn_link_weights(NULL, NULL), 0);
+  /* Training makes weights of its own. */
+  pa_network *network;
+  pa_trainer *trainer;
+  ok(pa_network_create_adhoc(&network, 3, 1, NULL));
+  ok(pa_trainer_create(&trainer, pa_regnn_policy(again), network, 1, NULL));
+  ok(pa_trainer_set(trainer, PA_TRAINER_HELD_OUT, 20));
+  ck_assert_int_ge(pa_trainer_run(trainer, 2), 0);
+  ck_assert_uint_eq(pa_regnn_link_weights(again, NULL), 0);
+  pa_trainer_free(trainer);
+  pa_network_free(network);
+  pa_regnn_free(model);
+  pa_regnn_free(again);
+  pa_states_free(s);
+  pa_states_free(other);
+  remove(path);
+}
+END_TEST
+
 int main(void) {
-  return run_tests("regnn", (const TTest *const[]){
-                                fixtures, forty_parameters, central_differences, permuting_links_permutes_outputs,
-                                shares_are_free_of_units, draws_follow_the_probabilities, budgets_are_met_by_an_offset,
-                                files_keep_every_option, bad_input_is_named_and_changes_nothing, NULL});
+  return run_tests("regnn", (const TTest *const[]){link_weights_travel_with_the_model, fixtures, forty_parameters,
+                                                   central_differences, permuting_links_permutes_outputs,
+                                                   shares_are_free_of_units, draws_follow_the_probabilities,
+                                                   budgets_are_met_by_an_offset, files_keep_every_option,
+                                                   bad_input_is_named_and_changes_nothing, NULL});
 }

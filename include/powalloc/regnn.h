@@ -168,7 +168,7 @@ PA_API pa_status pa_regnn_set_weights(pa_regnn *model, const double *weights, si
  * Inference multiplies the states' weights with them, and refuses states of another number of links; training a model
  * further makes new ones and forgets these.
  * @param model   the model, unchanged on an error
- * @param weights [n] finite, >= 0; copied
+ * @param weights [n] finite, > 0; copied
  * @param n       links; 0: none
  * @since 0.1
  */

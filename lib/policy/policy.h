@@ -27,6 +27,8 @@ typedef struct pa__learner_class {
   void (*project)(const pa_policy *policy, double *weights);
   /* Links that the policy is made for; NULL if any number will do. */
   size_t (*links)(const pa_policy *policy);
+  /* At the start of a run: drops what belongs to an earlier training. NULL: there is nothing. */
+  void (*forget)(pa_policy *policy);
   /* Before the first training: fits the constants to the states, and starts at `share` of the power limits if that is
    * > 0. NULL: there is nothing to fit. */
   pa_status (*prepare)(pa_policy *policy, const pa_states *states, double share);

@@ -161,6 +161,9 @@ static void learner_set(pa_policy *policy, const double *weights) {
 
 static pa__output *output(pa_policy *policy) { return &((pa_regnn *)policy)->output; }
 
+/* Training makes link weights of its own. */
+static void forget(pa_policy *policy) { ((pa_regnn *)policy)->link_count = 0; }
+
 static pa_status check(const pa_policy *policy, const pa_states *states) {
   return check_states(model_of(policy), states);
 }
@@ -215,12 +218,11 @@ static void backward(const pa_policy *policy, const pa_states *states, const dou
   }
 }
 
-/* Training makes link weights of its own. Before the first: the root mean square of the log SNR, and a last layer that
+/* Before the first training: the root mean square of the log SNR, and a last layer that
  * starts at `share` of pmax. */
 static pa_status prepare(pa_policy *policy, const pa_states *states, double share) {
   pa_regnn *m = (pa_regnn *)policy;
   size_t n = states->links, last = m->shape.layers - 1, in = pa__regnn_width_in(&m->shape, last);
-  m->link_count = 0;
   if (m->prepared != 0) return PA_OK;
   double square = 0;
   for (size_t b = 0; b < states->batch; b++)
@@ -250,7 +252,6 @@ static void get_constants(const pa_policy *policy, double *constants) { constant
 static void set_constants(pa_policy *policy, const double *constants) {
   pa_regnn *m = (pa_regnn *)policy;
   m->prepared = 1;
-  m->link_count = 0;
   m->view.snr = constants[0];
 }
 
@@ -271,6 +272,7 @@ static const pa__learner_class learner = {.weight_count = learner_weight_count,
                                           .describe = describe,
                                           .output = output,
                                           .check = check,
+                                          .forget = forget,
                                           .prepare = prepare,
                                           .constant_count = constant_count,
                                           .get_constants = get_constants,
@@ -432,8 +434,8 @@ pa_status pa_regnn_set_weights(pa_regnn *model, const double *weights, size_t n)
 pa_status pa_regnn_set_link_weights(pa_regnn *model, const double *weights, size_t n) {
   if (!model || (!weights && n > 0)) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", model ? "weights" : "model");
   for (size_t i = 0; i < n; i++)
-    if (!(weights[i] >= 0 && isfinite(weights[i])))
-      return pa__fail(PA_ERROR_ARGUMENT, "weights[%zu] is %g, must be finite and >= 0", i, weights[i]);
+    if (!(weights[i] > 0 && isfinite(weights[i])))
+      return pa__fail(PA_ERROR_ARGUMENT, "weights[%zu] is %g, must be finite and > 0", i, weights[i]);
   double *copy = n > 0 ? pa__allocate(&model->policy.allocator, n, sizeof(double)) : NULL;
   if (n > 0 && !copy) return PA_ERROR_MEMORY;
   if (n > 0) memcpy(copy, weights, n * sizeof(double));
@@ -565,8 +567,8 @@ static pa_status make_room(pa_regnn *m, const pa_model_file *file) {
 
 static pa_status check_link_weights(const pa_regnn *m, const char *where) {
   for (size_t i = 0; i < m->link_count; i++)
-    if (!(m->link_weights[i] >= 0))
-      return pa__fail(PA_ERROR_FORMAT, "%s: " LINK_WEIGHTS "[%zu] is %g, must be >= 0", where, i, m->link_weights[i]);
+    if (!(m->link_weights[i] > 0))
+      return pa__fail(PA_ERROR_FORMAT, "%s: " LINK_WEIGHTS "[%zu] is %g, must be > 0", where, i, m->link_weights[i]);
   return PA_OK;
 }
 
