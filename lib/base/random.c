@@ -40,6 +40,12 @@ double pa__random_uniform(uint64_t key, uint64_t counter, uint64_t index) {
   return ((double)(word(key, counter, index) >> 12) + 0.5) * 0x1p-52;
 }
 
+float pa__random_uniform_f32(uint64_t key, uint64_t counter, uint64_t index) {
+  uint32_t w[4];
+  block(key, counter, index / 4, w);
+  return ((float)(w[index % 4] >> 9) + 0.5f) * 0x1p-23f;
+}
+
 uint64_t pa__random_below(uint64_t key, uint64_t counter, uint64_t index, uint64_t n) {
   uint64_t choice = (uint64_t)(pa__random_uniform(key, counter, index) * (double)n);
   return choice < n ? choice : n - 1;

@@ -28,6 +28,8 @@ uint64_t pa__random_key(uint64_t seed, uint32_t purpose, uint64_t stream);
 
 /* Uniform number in (0, 1) on a grid of 2^-52: element index of draw counter. */
 double pa__random_uniform(uint64_t key, uint64_t counter, uint64_t index);
+/* The same on a grid of 2^-23, from other bits. */
+float pa__random_uniform_f32(uint64_t key, uint64_t counter, uint64_t index);
 /* Uniform whole number in [0, n), n <= 2^40. */
 uint64_t pa__random_below(uint64_t key, uint64_t counter, uint64_t index, uint64_t n);
 

@@ -1,16 +1,16 @@
-/* Kernels of the numeric port, compiled once per instruction set. */
+/* Kernels of the numeric port, compiled once per instruction set and precision. */
 #include "kernel_set.h"
 #include "la.h"
 #include "../base/random.h"
 #include "vec.h"
 
-#include <float.h>
+/* ---- shifts ---- */
 
 /* ROWS x COLUMNS tile of a shift: output vector r of column c is sum_k a[r][k] z[c][k], k in order. */
 #define TILE(ROWS, COLUMNS, BROADCAST)                                                                               \
   do {                                                                                                               \
     vec sum[ROWS][COLUMNS] = {{{0}}};                                                                                \
-    const double *ak = a + r * row_step;                                                                             \
+    const real *ak = a + r * row_step;                                                                               \
     for (size_t k = 0; k < inner; k++, ak += inner_step) {                                                           \
       vec zk[COLUMNS];                                                                                               \
       for (int q = 0; q < COLUMNS; q++)                                                                              \
@@ -40,108 +40,217 @@
     }                                                         \
   } while (0)
 
-static void sweep(size_t outputs, size_t inner, const double *a, size_t row_step, size_t inner_step, bool broadcast,
-                  double *restrict y, const double *restrict z, size_t columns, size_t length) {
+static void sweep(size_t outputs, size_t inner, const real *a, size_t row_step, size_t inner_step, bool broadcast,
+                  real *restrict y, const real *restrict z, size_t columns, size_t length) {
   if (broadcast)
     SWEEP(true);
   else
     SWEEP(false);
 }
 
-static void shift(const pa__layout *l, double *y, const pa__matrix *a, const double *z, size_t columns) {
-  if (l->width > 1)
-    sweep(l->links, l->links, a->rows, l->links * WIDTH, WIDTH, false, y, z, columns, l->length);
-  else
-    sweep(l->length / WIDTH, l->links, a->transposed, WIDTH, l->length, true, y, z, columns, l->length);
+/* Rows of a single matrix that are taken at once: their sums over the columns make whole vectors. */
+enum { ROWS = WIDTH > 8 ? WIDTH : 8 };
+
+/* y[q][at .. at + ROWS / COLUMNS) = A z[q] for COLUMNS node vectors, length apart. Beyond the last row y is 0. */
+#define DOT(COLUMNS)                                                                                 \
+  do {                                                                                               \
+    enum { HEIGHT = ROWS / COLUMNS };                                                                \
+    const real *row[HEIGHT];                                                                         \
+    for (size_t p = 0; p < HEIGHT; p++) row[p] = a + (at + p < links ? at + p : links - 1) * length; \
+    vec sum[ROWS] = {{0}};                                                                           \
+    for (size_t k = 0; k < length; k += WIDTH) {                                                     \
+      vec zk[COLUMNS];                                                                               \
+      for (size_t q = 0; q < COLUMNS; q++) zk[q] = load(z + q * length + k);                         \
+      for (size_t p = 0; p < HEIGHT; p++) {                                                          \
+        vec ak = load(row[p] + k);                                                                   \
+        for (size_t q = 0; q < COLUMNS; q++) sum[q * HEIGHT + p] += ak * zk[q];                      \
+      }                                                                                              \
+    }                                                                                                \
+    real total[ROWS];                                                                                \
+    for (size_t v = 0; v < ROWS; v += WIDTH) store(total + v, lane_sums(sum + v));                   \
+    for (size_t q = 0; q < COLUMNS; q++)                                                             \
+      for (size_t p = 0; p < HEIGHT && at + p < length; p++)                                         \
+        y[q * length + at + p] = at + p < links ? total[q * HEIGHT + p] : 0;                         \
+  } while (0)
+
+INLINE void dot_one(size_t links, size_t length, const real *a, const real *restrict z, size_t at, real *restrict y) {
+  DOT(1);
 }
 
-static void shift_transposed(const pa__layout *l, double *y, const pa__matrix *a, const double *z, size_t columns) {
+INLINE void dot_two(size_t links, size_t length, const real *a, const real *restrict z, size_t at, real *restrict y) {
+  DOT(2);
+}
+
+static void dots(size_t links, size_t length, const real *a, real *y, const real *z, size_t columns) {
+  size_t c = 0;
+  for (; c + 2 <= columns; c += 2)
+    for (size_t at = 0; at < length; at += ROWS / 2) dot_two(links, length, a, z + c * length, at, y + c * length);
+  for (; c < columns; c++)
+    for (size_t at = 0; at < length; at += ROWS) dot_one(links, length, a, z + c * length, at, y + c * length);
+}
+
+/* y += z_0 a_0 + ... of COUNT rows a, in order. */
+#define ADD_ROWS(COUNT)                                                               \
+  for (size_t k = 0; k < length; k += WIDTH) {                                        \
+    vec sum = load(y + k);                                                            \
+    for (size_t p = 0; p < COUNT; p++) sum += load(a + p * length + k) * splat(z[p]); \
+    store(y + k, sum);                                                                \
+  }
+
+static void add_rows(size_t count, size_t length, const real *restrict a, const real *restrict z, real *restrict y) {
+  for (; count >= 8; count -= 8, a += 8 * length, z += 8) ADD_ROWS(8);
+  for (; count >= 1; count--, a += length, z++) ADD_ROWS(1);
+}
+
+/* From this size on a single matrix is read row by row: columns of it would not stay in the cache. */
+enum { TALL = 96 };
+
+static void sums_of_rows(size_t links, size_t length, const real *a, real *y, const real *z, size_t columns) {
+  if (links < TALL) {
+    sweep(length / WIDTH, links, a, WIDTH, length, true, y, z, columns, length);
+    return;
+  }
+  memset(y, 0, columns * length * sizeof(real));
+  for (size_t i = 0; i < links; i += 8)
+    for (size_t c = 0; c < columns; c++)
+      add_rows(links - i < 8 ? links - i : 8, length, a + i * length, z + c * length + i, y + c * length);
+}
+
+static void shift(const pa__layout *l, real *y, const pa__matrix *a, const real *z, size_t columns) {
+  if (l->width > 1)
+    sweep(l->links, l->links, a->rows, l->links * WIDTH, WIDTH, false, y, z, columns, l->length);
+  else if (a->transposed)
+    sweep(l->length / WIDTH, l->links, a->transposed, WIDTH, l->length, true, y, z, columns, l->length);
+  else
+    dots(l->links, l->length, a->rows, y, z, columns);
+}
+
+static void shift_transposed(const pa__layout *l, real *y, const pa__matrix *a, const real *z, size_t columns) {
   if (l->width > 1)
     sweep(l->links, l->links, a->rows, WIDTH, l->links * WIDTH, false, y, z, columns, l->length);
   else
-    sweep(l->length / WIDTH, l->links, a->rows, WIDTH, l->length, true, y, z, columns, l->length);
+    sums_of_rows(l->links, l->length, a->rows, y, z, columns);
 }
 
-static void map_exp(size_t n, double *y, const double *x) {
+static void round_of(const pa__layout *l, real *y, real *x, const pa__matrix *a, const real *z, const real *p,
+                     pa__update_fn *update, void *user) {
+  if (l->width > 1 || a->transposed) {
+    shift(l, y, a, z, 1);
+    update(user, 0, l->length);
+    shift_transposed(l, x, a, p, 1);
+    return;
+  }
+  enum { RUN = 16 }; /* rows that stay in the first-level cache, a multiple of ROWS */
+  memset(x, 0, l->length * sizeof(real));
+  for (size_t at = 0; at < l->length; at += RUN) {
+    size_t left = l->length - at, count = left < RUN ? left : RUN;
+    for (size_t k = 0; k < count; k += ROWS) dot_one(l->links, l->length, a->rows, z, at + k, y);
+    update(user, at, count);
+    if (at < l->links)
+      add_rows(l->links - at < count ? l->links - at : count, l->length, a->rows + at * l->length, p + at, x);
+  }
+}
+
+/* ---- functions ---- */
+
+static void map_exp(size_t n, real *y, const real *x) {
   for (size_t k = 0; k < n; k += WIDTH) store(y + k, vec_exp(load(x + k)));
 }
 
-static void map_log(size_t n, double *y, const double *x) {
+static void map_log(size_t n, real *y, const real *x) {
   for (size_t k = 0; k < n; k += WIDTH) store(y + k, vec_log(load(x + k)));
 }
 
-static void map_sigmoid(size_t n, double *y, const double *x) {
-  for (size_t k = 0; k < n; k += WIDTH) store(y + k, 1.0 / (1.0 + vec_exp(-load(x + k))));
+static void map_sigmoid(size_t n, real *y, const real *x) {
+  for (size_t k = 0; k < n; k += WIDTH) store(y + k, vec_sigmoid(load(x + k)));
 }
 
-INLINE vec gather(const double *const *h, size_t at) {
-  vec v;
-  for (int lane = 0; lane < WIDTH; lane++) v[lane] = h[lane][at];
-  return v;
+/* ---- packing ---- */
+
+INLINE vec packed(pa__packing packing, vec h, vec parameter) {
+  vec scaled = h * parameter;
+  return packing == PA__PACK_GAIN ? scaled * scaled : packing == PA__PACK_BOUNDED ? h / (h + parameter) : scaled;
 }
 
-static void transpose(const pa__layout *l, const pa__matrix *m) {
-  enum { TILE_SIDE = 16 };
-  size_t n = l->links, padded = l->length;
-  for (size_t i0 = 0; i0 < n; i0 += TILE_SIDE)
-    for (size_t j = 0; j < n; j++)
-      for (size_t i = i0; i < n && i < i0 + TILE_SIDE; i++) m->transposed[j * padded + i] = m->rows[i * padded + j];
-  for (size_t j = 0; j < n; j++)
-    for (size_t k = n; k < padded; k++) m->transposed[j * padded + k] = 0;
+/* Elements (i, j), ..., (i, j + WIDTH - 1) of WIDTH samples, a vector each. */
+INLINE void gather(const real *const *h, size_t n, size_t i, size_t j, vec v[WIDTH]) {
+  for (int s = 0; s < WIDTH; s++) v[s] = j + WIDTH <= n ? load(h[s] + i * n + j) : load_part(h[s] + i * n + j, n - j);
+  transpose(v);
 }
 
-enum packing { GAIN, SCALED, BOUNDED };
-
-INLINE vec packed(enum packing kind, vec h, vec parameter) {
-  return kind == GAIN ? h * h * parameter : kind == SCALED ? h * parameter : h / (h + parameter);
-}
-
-/* One of the three packs. Interleaved, a vector is element (i, j) of WIDTH samples; single, it is WIDTH columns of row
- * i, the last one padded with amplitude 0. */
-INLINE void pack(enum packing kind, const pa__layout *l, const double *const *h, const double *row_scale,
-                 const double *column_scale, vec constant, const pa__matrix *m, double *diagonal) {
-  size_t n = l->links;
-  if (l->width > 1) {
-    for (size_t i = 0; i < n; i++) {
-      for (size_t j = 0; j < n; j++) {
-        vec parameter = kind == GAIN ? splat(row_scale[i] * column_scale[j]) : constant;
-        store(m->rows + (i * n + j) * WIDTH, packed(kind, gather(h, i * n + j), parameter));
-      }
-      double *own = m->rows + (i * n + i) * WIDTH;
-      store(diagonal + i * WIDTH, load(own));
-      if (kind == GAIN) store(own, splat(0));
-    }
-    return;
-  }
+INLINE void pack_interleaved(pa__packing packing, size_t n, const real *const *h, const real *r, const real *c,
+                             bool keep_diagonal, real *rows, real *diagonal) {
   for (size_t i = 0; i < n; i++) {
-    const double *source = h[0] + i * n;
-    double *row = m->rows + i * l->length;
+    for (size_t j = 0; j < n; j += WIDTH) {
+      if (j + WIDTH > n && n > WIDTH) j = n - WIDTH; /* once more rather than in part */
+      vec v[WIDTH];
+      gather(h, n, i, j, v);
+      for (size_t e = 0; e < WIDTH && j + e < n; e++)
+        store(rows + (i * n + j + e) * WIDTH,
+              packed(packing, v[e], packing == PA__PACK_BOUNDED ? load(c) : splat(r[i] * c[j + e])));
+    }
+    real *own = rows + (i * n + i) * WIDTH;
+    store(diagonal + i * WIDTH, load(own));
+    if (!keep_diagonal) store(own, splat(0));
+  }
+}
+
+static void transpose_matrix(const pa__layout *l, const pa__matrix *m) {
+  size_t n = l->links, padded = l->length;
+  for (size_t i = 0; i < n; i += WIDTH)
+    for (size_t j = 0; j < n; j += WIDTH) {
+      vec v[WIDTH];
+      for (size_t k = 0; k < WIDTH; k++) v[k] = i + k < n ? load(m->rows + (i + k) * padded + j) : splat(0);
+      transpose(v);
+      for (size_t k = 0; k < WIDTH && j + k < n; k++) store(m->transposed + (j + k) * padded + i, v[k]);
+    }
+}
+
+INLINE void pack_single(pa__packing packing, const pa__layout *l, const real *h, const real *r, const real *c,
+                        bool keep_diagonal, const pa__matrix *m, real *diagonal) {
+  size_t n = l->links;
+  for (size_t i = 0; i < n; i++) {
+    const real *source = h + i * n;
+    real *row = m->rows + i * l->length;
+    vec factor = splat(packing == PA__PACK_BOUNDED ? c[0] : r[i]);
     for (size_t j = 0; j < l->length; j += WIDTH) {
-      vec x = {0};
-      memcpy(&x, source + j, (j + WIDTH <= n ? (size_t)WIDTH : n - j) * sizeof(double));
-      store(row + j, packed(kind, x, kind == GAIN ? splat(row_scale[i]) * load(column_scale + j) : constant));
+      vec x = j + WIDTH <= n ? load(source + j) : load_part(source + j, n - j);
+      store(row + j, packed(packing, x, packing == PA__PACK_BOUNDED ? factor : factor * load(c + j)));
     }
     diagonal[i] = row[i];
-    if (kind == GAIN) row[i] = 0;
+    if (!keep_diagonal) row[i] = 0;
   }
   for (size_t k = n; k < l->length; k++) diagonal[k] = 0;
-  transpose(l, m);
+  if (m->transposed) transpose_matrix(l, m);
 }
 
-static void pack_gain(const pa__layout *l, const double *const *h, const double *row_scale, const double *column_scale,
-                      const pa__matrix *m, double *diagonal) {
-  pack(GAIN, l, h, row_scale, column_scale, splat(0), m, diagonal);
+#define PACK(PACKING)                                                                 \
+  case PACKING:                                                                       \
+    if (l->width > 1)                                                                 \
+      pack_interleaved(PACKING, l->links, h, r, c, keep_diagonal, m->rows, diagonal); \
+    else                                                                              \
+      pack_single(PACKING, l, h[0], r, c, keep_diagonal, m, diagonal);                \
+    break
+
+static void pack(pa__packing packing, const pa__layout *l, const real *const *h, const real *r, const real *c,
+                 bool keep_diagonal, const pa__matrix *m, real *diagonal) {
+  switch (packing) {
+    PACK(PA__PACK_AMPLITUDE);
+    PACK(PA__PACK_GAIN);
+    PACK(PA__PACK_BOUNDED);
+  }
 }
 
-static void pack_scaled(const pa__layout *l, const double *const *h, double scale, const pa__matrix *m,
-                        double *diagonal) {
-  pack(SCALED, l, h, NULL, NULL, splat(scale), m, diagonal);
+static void square_all(size_t n, real *y, const real *x) {
+  for (size_t k = 0; k < n; k += WIDTH) store(y + k, load(x + k) * load(x + k));
 }
 
-static void pack_bounded(const pa__layout *l, const double *const *h, const double *c, const pa__matrix *m,
-                         double *diagonal) {
-  pack(BOUNDED, l, h, NULL, NULL, l->width > 1 ? load(c) : splat(c[0]), m, diagonal);
+static void square(const pa__layout *l, const pa__matrix *y, const pa__matrix *x) {
+  square_all(l->links * l->length, y->rows, x->rows);
+  if (l->width == 1 && x->transposed) square_all(l->links * l->length, y->transposed, x->transposed);
 }
+
+/* ---- small dense layers ---- */
 
 /* outputs[o] = bias_o + sum_i weight[i][o] inputs[i], R vectors of O outputs at a time, i in order. */
 #define DENSE_TILE(R, O)                                                             \
@@ -150,7 +259,7 @@ static void pack_bounded(const pa__layout *l, const double *const *h, const doub
     for (int q = 0; q < O; q++)                                                      \
       for (int p = 0; p < R; p++) sum[p][q] = splat(bias ? bias[o + (size_t)q] : 0); \
     for (size_t i = 0; i < inputs; i++) {                                            \
-      const double *w = weight + i * outputs + o;                                    \
+      const real *w = weight + i * outputs + o;                                      \
       for (int p = 0; p < R; p++) {                                                  \
         vec xi = load(x + i * n + k + (size_t)(p * WIDTH));                          \
         for (int q = 0; q < O; q++) sum[p][q] += xi * splat(w[q]);                   \
@@ -159,13 +268,13 @@ static void pack_bounded(const pa__layout *l, const double *const *h, const doub
     for (int p = 0; p < R; p++)                                                      \
       for (int q = 0; q < O; q++) {                                                  \
         vec value = sum[p][q];                                                       \
-        if (relu) value = select(value > 0, value, splat(0));                        \
+        if (relu) value = at_least(value, 0);                                        \
         store(y + (o + (size_t)q) * n + k + (size_t)(p * WIDTH), value);             \
       }                                                                              \
   } while (0)
 
-static void dense(size_t n, size_t inputs, size_t outputs, const double *restrict x, const double *restrict weight,
-                  const double *restrict bias, bool relu, double *restrict y) {
+static void dense(size_t n, size_t inputs, size_t outputs, const real *restrict x, const real *restrict weight,
+                  const real *restrict bias, bool relu, real *restrict y) {
   size_t o = 0;
   for (; o + 4 <= outputs; o += 4) {
     size_t k = 0;
@@ -179,31 +288,33 @@ static void dense(size_t n, size_t inputs, size_t outputs, const double *restric
   }
 }
 
-#define OUTER_TILE(A, B)                                                           \
-  do {                                                                             \
-    vec sum[A][B] = {{{0}}};                                                       \
-    for (size_t k = 0; k < n; k += WIDTH) {                                        \
-      vec yk[B];                                                                   \
-      for (int q = 0; q < B; q++) yk[q] = load(y + (o + (size_t)q) * n + k);       \
-      for (int p = 0; p < A; p++) {                                                \
-        vec xk = load(x + (i + (size_t)p) * n + k);                                \
-        for (int q = 0; q < B; q++) sum[p][q] += xk * yk[q];                       \
-      }                                                                            \
-    }                                                                              \
-    for (int p = 0; p < A; p++)                                                    \
-      for (int q = 0; q < B; q++) {                                                \
-        double *out = products + ((i + (size_t)p) * b + o + (size_t)q) * l->width; \
-        if (l->width > 1)                                                          \
-          store(out, sum[p][q]);                                                   \
-        else {                                                                     \
-          *out = 0;                                                                \
-          for (int lane = 0; lane < WIDTH; lane++) *out += sum[p][q][lane];        \
-        }                                                                          \
-      }                                                                            \
+/* Sums over the nodes, of each sample. */
+INLINE void put_sums(const pa__layout *l, vec sum, real *to) {
+  if (l->width > 1) {
+    store(to, sum);
+    return;
+  }
+  *to = 0;
+  for (int lane = 0; lane < WIDTH; lane++) *to += sum[lane];
+}
+
+#define OUTER_TILE(A, B)                                                                                               \
+  do {                                                                                                                 \
+    vec sum[A][B] = {{{0}}};                                                                                           \
+    for (size_t k = 0; k < n; k += WIDTH) {                                                                            \
+      vec yk[B];                                                                                                       \
+      for (int q = 0; q < B; q++) yk[q] = load(y + (o + (size_t)q) * n + k);                                           \
+      for (int p = 0; p < A; p++) {                                                                                    \
+        vec xk = load(x + (i + (size_t)p) * n + k);                                                                    \
+        for (int q = 0; q < B; q++) sum[p][q] += xk * yk[q];                                                           \
+      }                                                                                                                \
+    }                                                                                                                  \
+    for (int p = 0; p < A; p++)                                                                                        \
+      for (int q = 0; q < B; q++) put_sums(l, sum[p][q], products + ((i + (size_t)p) * b + o + (size_t)q) * l->width); \
   } while (0)
 
-static void outer(const pa__layout *l, size_t a, size_t b, const double *restrict x, const double *restrict y,
-                  double *restrict products) {
+static void outer(const pa__layout *l, size_t a, size_t b, const real *restrict x, const real *restrict y,
+                  real *restrict products) {
   size_t n = l->length, o = 0;
   for (; o + 4 <= b; o += 4) {
     size_t i = 0;
@@ -218,7 +329,84 @@ static void outer(const pa__layout *l, size_t a, size_t b, const double *restric
   }
 }
 
-static bool within(size_t n, const double *h, double bound) {
+/* VECTORS vectors of nodes, from number k on, through one unit. */
+#define PERCEPTRON(VECTORS)                                                                                       \
+  do {                                                                                                            \
+    vec near[VECTORS] = {{0}}, far[VECTORS] = {{0}};                                                              \
+    for (size_t c = u * width; c < (u + 1) * width; c++) {                                                        \
+      vec h[VECTORS];                                                                                             \
+      for (size_t p = 0; p < VECTORS; p++) h[p] = splat(bias[c]);                                                 \
+      for (size_t i = 0; i < inputs; i++)                                                                         \
+        for (size_t p = 0; p < VECTORS; p++) h[p] += splat(first[i * all + c]) * load(x + i * n + k + p * WIDTH); \
+      for (size_t p = 0; p < VECTORS; p++) {                                                                      \
+        h[p] = at_least(h[p], 0);                                                                                 \
+        if (hidden) store(hidden + c * n + k + p * WIDTH, h[p]);                                                  \
+        near[p] += splat(second[c]) * h[p];                                                                       \
+        far[p] += splat(second[all + c]) * h[p];                                                                  \
+      }                                                                                                           \
+    }                                                                                                             \
+    for (size_t p = 0; p < VECTORS; p++) {                                                                        \
+      store(y + u * n + k + p * WIDTH, near[p]);                                                                  \
+      store(y + (units + u) * n + k + p * WIDTH, far[p]);                                                         \
+    }                                                                                                             \
+  } while (0)
+
+INLINE void perceptrons_of(size_t n, size_t inputs, size_t units, size_t width, const real *restrict x,
+                           const real *restrict first, const real *restrict bias, const real *restrict second,
+                           real *restrict hidden, real *restrict y) {
+  size_t all = units * width;
+  for (size_t u = 0; u < units; u++) {
+    size_t k = 0;
+    for (; k + 4 * WIDTH <= n; k += 4 * WIDTH) PERCEPTRON(4);
+    for (; k < n; k += WIDTH) PERCEPTRON(1);
+  }
+}
+
+/* Inputs of the two architectures of UWMMSE; their number is a constant in their own copies of the loops. */
+enum { FEW_INPUTS = 2, MOST_INPUTS = 8 };
+
+static void perceptrons(size_t n, size_t inputs, size_t units, size_t width, const real *x, const real *first,
+                        const real *bias, const real *second, real *hidden, real *y) {
+  if (inputs == FEW_INPUTS && !hidden)
+    perceptrons_of(n, FEW_INPUTS, units, width, x, first, bias, second, NULL, y);
+  else if (inputs == FEW_INPUTS)
+    perceptrons_of(n, FEW_INPUTS, units, width, x, first, bias, second, hidden, y);
+  else
+    perceptrons_of(n, inputs, units, width, x, first, bias, second, hidden, y);
+}
+
+INLINE void perceptrons_back(const pa__layout *l, size_t inputs, size_t units, size_t width, const real *restrict x,
+                             const real *restrict hidden, const real *restrict second, const real *restrict d_y,
+                             real *restrict d_first, real *restrict d_bias, real *restrict d_second) {
+  size_t n = l->length, all = units * width, w = l->width;
+  for (size_t c = 0; c < all; c++) {
+    const real *near = d_y + c / width * n, *far = near + units * n, *h = hidden + c * n;
+    vec to_near = {0}, to_far = {0}, to_bias = {0}, to_first[MOST_INPUTS] = {{0}};
+    for (size_t k = 0; k < n; k += WIDTH) {
+      vec hk = load(h + k), near_k = load(near + k), far_k = load(far + k);
+      vec d_h = select(hk > 0, splat(second[c]) * near_k + splat(second[all + c]) * far_k, splat(0));
+      to_near += hk * near_k;
+      to_far += hk * far_k;
+      to_bias += d_h;
+      for (size_t i = 0; i < inputs; i++) to_first[i] += d_h * load(x + i * n + k);
+    }
+    put_sums(l, to_near, d_second + c * w);
+    put_sums(l, to_far, d_second + (all + c) * w);
+    put_sums(l, to_bias, d_bias + c * w);
+    for (size_t i = 0; i < inputs; i++) put_sums(l, to_first[i], d_first + (i * all + c) * w);
+  }
+}
+
+static void perceptrons_backward(const pa__layout *l, size_t inputs, size_t units, size_t width, const real *x,
+                                 const real *hidden, const real *second, const real *d_y, real *d_first, real *d_bias,
+                                 real *d_second) {
+  if (inputs == FEW_INPUTS)
+    perceptrons_back(l, FEW_INPUTS, units, width, x, hidden, second, d_y, d_first, d_bias, d_second);
+  else
+    perceptrons_back(l, MOST_INPUTS, units, width, x, hidden, second, d_y, d_first, d_bias, d_second);
+}
+
+static bool within(size_t n, const real *h, real bound) {
   vec worst = {0};
   size_t k = 0;
   /* NaN and what is out of range are caught as not (0 <= h <= bound). */
@@ -234,24 +422,26 @@ static bool within(size_t n, const double *h, double bound) {
   return true;
 }
 
-/* BLOCKS at a time hide the latency of one. */
-enum { BLOCKS = 2 };
+/* ---- random numbers ---- */
 
-/* Two vectors of 64 random bits from each block of WIDTH counters, index on: see pa__philox(). */
-INLINE void philox(uint64_t key, uint64_t counter, uint64_t index, uvec bits[BLOCKS][2]) {
-  const uvec low = usplat(0xffffffffu), m0 = usplat(PA__PHILOX_M0), m1 = usplat(PA__PHILOX_M1);
-  uvec c[BLOCKS][4], lane;
-  for (int q = 0; q < WIDTH; q++) lane[q] = index + (uint64_t)q;
-  for (int b = 0; b < BLOCKS; b++, lane += WIDTH) {
+/* BLOCKS at a time hide the latency of one. */
+enum { BLOCKS = 2, LANES = BYTES / 8 };
+
+/* Two vectors of 64 random bits from each block of LANES counters, index on: see pa__philox(). */
+INLINE void philox(uint64_t key, uint64_t counter, uint64_t index, wide bits[BLOCKS][2]) {
+  const wide low = wsplat(0xffffffffu), m0 = wsplat(PA__PHILOX_M0), m1 = wsplat(PA__PHILOX_M1);
+  wide c[BLOCKS][4], lane;
+  for (int q = 0; q < LANES; q++) lane[q] = index + (uint64_t)q;
+  for (int b = 0; b < BLOCKS; b++, lane += LANES) {
     c[b][0] = lane & low;
-    c[b][1] = usplat(counter & 0xffffffffu);
-    c[b][2] = usplat(counter >> 32);
+    c[b][1] = wsplat(counter & 0xffffffffu);
+    c[b][2] = wsplat(counter >> 32);
     c[b][3] = lane >> 32;
   }
-  uvec k0 = usplat((uint32_t)key), k1 = usplat(key >> 32);
+  wide k0 = wsplat((uint32_t)key), k1 = wsplat(key >> 32);
   for (int round = 0; round < 10; round++) {
     for (int b = 0; b < BLOCKS; b++) {
-      uvec p0 = multiply32(c[b][0], m0), p1 = multiply32(c[b][2], m1);
+      wide p0 = multiply32(c[b][0], m0), p1 = multiply32(c[b][2], m1);
       c[b][0] = (p1 >> 32) ^ c[b][1] ^ k0;
       c[b][2] = (p0 >> 32) ^ c[b][3] ^ k1;
       c[b][1] = p1 & low;
@@ -266,36 +456,41 @@ INLINE void philox(uint64_t key, uint64_t counter, uint64_t index, uvec bits[BLO
   }
 }
 
-/* (x + 1/2) 2^-52 for the top 52 bits x, see pa__random_uniform(). */
-INLINE vec uniform_of(uvec bits) { return (vec)((bits >> 12) | 0x3ff0000000000000u) - (1.0 - 0x1p-53); }
+/* (x + 1/2) 2^-n for the top n bits x, see pa__random_uniform(); n = 52, or 23 of 32 bits in single precision. */
+INLINE vec uniform_of(wide bits) {
+#ifdef PA_SINGLE
+  return (vec)(((uvec)bits >> 9) | 0x3f800000u) - (1.f - 0x1p-24f);
+#else
+  return (vec)((bits >> 12) | 0x3ff0000000000000u) - (1.0 - 0x1p-53);
+#endif
+}
 
-INLINE vec rayleigh_of(uvec bits) { return square_root(-2.0 * vec_log(uniform_of(bits))); }
+INLINE vec rayleigh_of(wide bits) { return square_root(-2 * vec_log(uniform_of(bits))); }
 
-enum { DRAW_STEP = 2 * BLOCKS * WIDTH };
+enum { DRAW_STEP = 2 * BLOCKS * WIDTH, PER_BLOCK = 16 / sizeof(real) };
 
-INLINE void draw_step(vec (*of)(uvec bits), uint64_t key, uint64_t counter, uint64_t index, double *h) {
-  uvec bits[BLOCKS][2];
+INLINE void draw_step(vec (*of)(wide bits), uint64_t key, uint64_t counter, uint64_t index, real *h) {
+  wide bits[BLOCKS][2];
   philox(key, counter, index, bits);
   for (int b = 0; b < BLOCKS; b++) {
-    vec even = of(bits[b][0]), odd = of(bits[b][1]);
-    store(h + 2 * b * WIDTH, interleave_low(even, odd));
-    store(h + 2 * b * WIDTH + WIDTH, interleave_high(even, odd));
+    store(h + 2 * b * WIDTH, of(interleave_low(bits[b][0], bits[b][1])));
+    store(h + 2 * b * WIDTH + WIDTH, of(interleave_high(bits[b][0], bits[b][1])));
   }
 }
 
-INLINE void draw(vec (*of)(uvec bits), uint64_t key, uint64_t counter, size_t n, double *h) {
+INLINE void draw(vec (*of)(wide bits), uint64_t key, uint64_t counter, size_t n, real *h) {
   size_t e = 0;
-  for (; e + DRAW_STEP <= n; e += DRAW_STEP) draw_step(of, key, counter, e / 2, h + e);
+  for (; e + DRAW_STEP <= n; e += DRAW_STEP) draw_step(of, key, counter, e / PER_BLOCK, h + e);
   if (e < n) {
-    double rest[DRAW_STEP];
-    draw_step(of, key, counter, e / 2, rest);
-    memcpy(h + e, rest, (n - e) * sizeof(double));
+    real rest[DRAW_STEP];
+    draw_step(of, key, counter, e / PER_BLOCK, rest);
+    memcpy(h + e, rest, (n - e) * sizeof(real));
   }
 }
 
-static void uniform(uint64_t key, uint64_t counter, size_t n, double *h) { draw(uniform_of, key, counter, n, h); }
+static void uniform(uint64_t key, uint64_t counter, size_t n, real *h) { draw(uniform_of, key, counter, n, h); }
 
-static void rayleigh(uint64_t key, uint64_t counter, size_t n, double *h) { draw(rayleigh_of, key, counter, n, h); }
+static void rayleigh(uint64_t key, uint64_t counter, size_t n, real *h) { draw(rayleigh_of, key, counter, n, h); }
 
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
@@ -311,14 +506,16 @@ const pa__la KERNEL(la) = {.name = TEXT(PA_KERNEL_SET),
                            .width = WIDTH,
                            .shift = shift,
                            .shift_transposed = shift_transposed,
+                           .round = round_of,
                            .exp = map_exp,
                            .log = map_log,
                            .sigmoid = map_sigmoid,
-                           .pack_gain = pack_gain,
-                           .pack_scaled = pack_scaled,
-                           .pack_bounded = pack_bounded,
+                           .pack = pack,
+                           .square = square,
                            .dense = dense,
                            .outer = outer,
+                           .perceptrons = perceptrons,
+                           .perceptrons_backward = perceptrons_backward,
                            .within = within,
                            .uniform = uniform,
                            .rayleigh = rayleigh};

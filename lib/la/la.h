@@ -1,17 +1,35 @@
-/* The numeric port: graph shifts, vector functions and random amplitudes on blocks of samples.
+/* The numeric port: graph shifts, vector functions and random amplitudes on blocks of samples, in the precision that
+ * the including file is compiled for.
  *
  * A block holds its samples in one of two layouts, chosen by pa__layout_choose():
  *
  *   interleaved  `width` samples side by side, one a SIMD lane: node vector [links][width], matrix
- * [links][links][width] single       one sample: node vector [padded], matrix [links][padded] row-major and its
- * transpose beside it; padded = links rounded up to width, the padding is 0
+ *                [links][links][width]
+ *   single       one sample: node vector [padded], matrix [links][padded] row-major; padded = links rounded up to
+ *                width, the padding is 0. Small matrices have their transpose beside them.
  *
- * Elementwise code sees a node vector as `length` numbers and need not know the layout. Every sum over links runs in
- * the order of the links, so that both layouts give the same bits. */
+ * Elementwise code sees a node vector as `length` numbers and need not know the layout. Where a block could be of
+ * either layout, every sum over links runs in the order of the links, so that both give the same bits. */
 #ifndef POWALLOC_LIB_LA_H
 #define POWALLOC_LIB_LA_H
 
 #include "../base/base.h"
+#include "cpu.h"
+#include "kernel_set.h"
+
+#ifdef PA_SINGLE
+#define pa__la_best pa__la_best_f32
+#define pa__la_of pa__la_of_f32
+#define pa__la_ref pa__la_ref_f32
+#define pa__la_training pa__la_training_f32
+#define pa__layout_choose pa__layout_choose_f32
+#define pa__layout_interleaved pa__layout_interleaved_f32
+#define pa__layout_single pa__layout_single_f32
+#define pa__matrix_take pa__matrix_take_f32
+#endif
+
+/* Samples in the widest block. */
+enum { PA__WIDEST = 64 / sizeof(real) };
 
 typedef struct pa__layout {
   size_t links;
@@ -19,54 +37,72 @@ typedef struct pa__layout {
   size_t length; /* numbers in a node vector: links * width, or padded */
 } pa__layout;
 
-/* A matrix of a block. transposed is used by the single layout only. */
 typedef struct pa__matrix {
-  double *rows;       /* interleaved [links][links][width], single [links][padded] */
-  double *transposed; /* single [links][padded]: element (j, i) is rows' (i, j) */
+  real *rows;       /* interleaved [links][links][width], single [links][padded] */
+  real *transposed; /* single, up to PA__SMALL links: [links][padded], element (j, i) is rows' (i, j); else NULL */
 } pa__matrix;
 
-enum { PA__BASELINE, PA__AVX2, PA__AVX512, PA__SETS };
+/* Elements of a packed matrix, from amplitudes h and node vectors r and c of factors: */
+typedef enum pa__packing {
+  PA__PACK_AMPLITUDE, /* h_ij r_i c_j */
+  PA__PACK_GAIN,      /* (h_ij r_i c_j)^2 */
+  PA__PACK_BOUNDED    /* h_ij / (h_ij + c[sample]), c > 0 */
+} pa__packing;
+
+/* May read y and sets p, of the same round, at numbers [at, at + count) of their node vectors. */
+typedef void pa__update_fn(void *user, size_t at, size_t count);
 
 typedef struct pa__la {
   const char *name;
   int set;      /* instruction set, the index of the tables of kernels that other rooms keep */
-  size_t width; /* doubles in a vector */
+  size_t width; /* reals in a vector */
 
   /* y[c] = A z[c]: y_i = sum_j A_ij z_j, for node vectors c = 0..columns-1 of y and z, length apart. */
-  void (*shift)(const pa__layout *layout, double *y, const pa__matrix *a, const double *z, size_t columns);
+  void (*shift)(const pa__layout *layout, real *y, const pa__matrix *a, const real *z, size_t columns);
   /* y[c] = A^T z[c]: y_j = sum_i A_ij z_i. */
-  void (*shift_transposed)(const pa__layout *layout, double *y, const pa__matrix *a, const double *z, size_t columns);
+  void (*shift_transposed)(const pa__layout *layout, real *y, const pa__matrix *a, const real *z, size_t columns);
+  /* y = A z, then x = A^T p with p made from y by update, which is called for runs of nodes in order. A large A is read
+   * once. */
+  void (*round)(const pa__layout *layout, real *y, real *x, const pa__matrix *a, const real *z, const real *p,
+                pa__update_fn *update, void *user);
 
   /* y_k = f(x_k), k < n, n a multiple of width; y may be x. */
-  void (*exp)(size_t n, double *y, const double *x);     /* 0 below -708, infinity above 709.7 */
-  void (*log)(size_t n, double *y, const double *x);     /* x > 0, normal; others give log of the least normal */
-  void (*sigmoid)(size_t n, double *y, const double *x); /* 1 / (1 + exp(-x)) */
+  void (*exp)(size_t n, real *y, const real *x);     /* 0 below -708, infinity above 709.7; single: -86.9, 88.72 */
+  void (*log)(size_t n, real *y, const real *x);     /* x > 0, normal; others give log of the least normal */
+  void (*sigmoid)(size_t n, real *y, const real *x); /* 1 / (1 + exp(-x)) */
 
-  /* Splits `width` (interleaved) or 1 (single) samples h[s], each [links][links], into what policies work on:
-   *   cross  gain [i][j] = h_ij^2 row_scale_i column_scale_j, 0 on the diagonal
-   *   direct [links] the diagonal of the same, zero in the padding
-   * row_scale [links], column_scale [links] (padded with zeros to length when single) */
-  void (*pack_gain)(const pa__layout *layout, const double *const *h, const double *row_scale,
-                    const double *column_scale, const pa__matrix *cross, double *direct);
-  /*   m [i][j] = scale h_ij, and its diagonal */
-  void (*pack_scaled)(const pa__layout *layout, const double *const *h, double scale, const pa__matrix *m,
-                      double *diagonal);
-  /*   m [i][j] = h_ij / (h_ij + c[lane]), c > 0, and its diagonal */
-  void (*pack_bounded)(const pa__layout *layout, const double *const *h, const double *c, const pa__matrix *m,
-                       double *diagonal);
+  /* Packs `width` (interleaved) or 1 (single) samples h[s], each [links][links]; the diagonal goes to its own node
+   * vector, and only with keep_diagonal also into the matrix. r and c are [links], padded with zeros to length when
+   * single; for PA__PACK_BOUNDED c is [samples] and r is not used. */
+  void (*pack)(pa__packing packing, const pa__layout *layout, const real *const *h, const real *r, const real *c,
+               bool keep_diagonal, const pa__matrix *m, real *diagonal);
+  /* y_ij = x_ij^2; y may be x. */
+  void (*square)(const pa__layout *layout, const pa__matrix *y, const pa__matrix *x);
+
   /* Small dense layer on each node: y[o] = bias_o + sum_i weight[i][o] x[i] (a NULL bias is 0), negative values made 0
    * with relu. x [inputs][n], weight [inputs][outputs], y [outputs][n]; y is not x. */
-  void (*dense)(size_t n, size_t inputs, size_t outputs, const double *x, const double *weight, const double *bias,
-                bool relu, double *y);
+  void (*dense)(size_t n, size_t inputs, size_t outputs, const real *x, const real *weight, const real *bias, bool relu,
+                real *y);
   /* Its gradient: products[i][o][sample] = sum over nodes of x[i] y[o], for each sample of the block. */
-  void (*outer)(const pa__layout *layout, size_t a, size_t b, const double *x, const double *y, double *products);
+  void (*outer)(const pa__layout *layout, size_t a, size_t b, const real *x, const real *y, real *products);
+
+  /* `units` small networks of two layers on each node, one after the other: the first is hidden[u][c] =
+   * relu(bias[u][c] + sum_i first[i][u][c] x[i]), the second has two outputs, y[o][u] = sum_c second[o][u][c]
+   * hidden[u][c], o = 0, 1. x [inputs][n], hidden [units][width][n] (NULL: not kept), y [2][units][n]. */
+  void (*perceptrons)(size_t n, size_t inputs, size_t units, size_t width, const real *x, const real *first,
+                      const real *bias, const real *second, real *hidden, real *y);
+  /* Their gradient for each sample of the block, [...][sample] each, from d_y and what the forward pass kept. */
+  void (*perceptrons_backward)(const pa__layout *layout, size_t inputs, size_t units, size_t width, const real *x,
+                               const real *hidden, const real *second, const real *d_y, real *d_first, real *d_bias,
+                               real *d_second);
 
   /* true if all of h[0..n) are finite, >= 0 and at most bound. */
-  bool (*within)(size_t n, const double *h, double bound);
+  bool (*within)(size_t n, const real *h, real bound);
 
-  /* Element e is pa__random_uniform(key, counter, e); and Rayleigh amplitudes of scale 1 made from these. */
-  void (*uniform)(uint64_t key, uint64_t counter, size_t n, double *u);
-  void (*rayleigh)(uint64_t key, uint64_t counter, size_t n, double *h);
+  /* Element e is pa__random_uniform(key, counter, e); in single precision, made of the 32-bit word e of the draw. */
+  void (*uniform)(uint64_t key, uint64_t counter, size_t n, real *u);
+  /* Rayleigh amplitudes of scale 1 made from these. */
+  void (*rayleigh)(uint64_t key, uint64_t counter, size_t n, real *h);
 } pa__la;
 
 /* Best table of this machine; tables of every set it can run, for tests. */
@@ -82,19 +118,15 @@ pa__la pa__la_training(size_t links);
 void pa__la_product(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, const double *a, const double *b,
                     double *c);
 
+/* Up to this size a block of several samples is interleaved: beyond it the matrices leave the first-level cache. */
+enum { PA__SMALL = 32 };
+
 /* Layout for a block of at most `samples` samples. */
 pa__layout pa__layout_choose(const pa__la *la, size_t links, size_t samples);
 pa__layout pa__layout_interleaved(const pa__la *la, size_t links);
 pa__layout pa__layout_single(const pa__la *la, size_t links);
 
-/* Memory of a matrix in a workspace; no transpose when interleaved. */
+/* Memory of a matrix in a workspace. */
 pa__matrix pa__matrix_take(pa__arena *arena, const pa__layout *layout);
-
-/* Denormals as zero, set on entry and restored on return: v decays towards zero and would crawl. */
-typedef struct pa__flush {
-  unsigned state;
-} pa__flush;
-pa__flush pa__flush_begin(void);
-void pa__flush_end(pa__flush saved);
 
 #endif

@@ -1,5 +1,5 @@
 /* The numeric port in plain C: the truth that every other table is checked against. Its layouts are those of a
- * vector of four doubles. */
+ * vector of four numbers. */
 #include "../base/random.h"
 #include "la.h"
 
@@ -8,21 +8,20 @@
 enum { WIDTH = 4 };
 
 /* Element (i, j) of a matrix for a sample of the block. */
-static double element(const pa__layout *l, const pa__matrix *m, size_t i, size_t j, size_t sample) {
+static real element(const pa__layout *l, const pa__matrix *m, size_t i, size_t j, size_t sample) {
   return l->width > 1 ? m->rows[(i * l->links + j) * l->width + sample] : m->rows[i * l->length + j];
 }
 
-static void set(const pa__layout *l, const pa__matrix *m, size_t i, size_t j, size_t sample, double value) {
+static void set(const pa__layout *l, const pa__matrix *m, size_t i, size_t j, size_t sample, real value) {
   if (l->width > 1) {
     m->rows[(i * l->links + j) * l->width + sample] = value;
   } else {
     m->rows[i * l->length + j] = value;
-    m->transposed[j * l->length + i] = value;
+    if (m->transposed) m->transposed[j * l->length + i] = value;
   }
 }
 
-static void product(const pa__layout *l, double *y, const pa__matrix *a, const double *z, size_t columns,
-                    bool transposed) {
+static void product(const pa__layout *l, real *y, const pa__matrix *a, const real *z, size_t columns, bool transposed) {
   for (size_t c = 0; c < columns; c++) {
     for (size_t k = 0; k < l->length; k++) y[c * l->length + k] = 0;
     for (size_t s = 0; s < l->width; s++)
@@ -33,103 +32,142 @@ static void product(const pa__layout *l, double *y, const pa__matrix *a, const d
   }
 }
 
-static void shift(const pa__layout *l, double *y, const pa__matrix *a, const double *z, size_t columns) {
+static void shift(const pa__layout *l, real *y, const pa__matrix *a, const real *z, size_t columns) {
   product(l, y, a, z, columns, false);
 }
 
-static void shift_transposed(const pa__layout *l, double *y, const pa__matrix *a, const double *z, size_t columns) {
+static void shift_transposed(const pa__layout *l, real *y, const pa__matrix *a, const real *z, size_t columns) {
   product(l, y, a, z, columns, true);
 }
 
-static void map_exp(size_t n, double *y, const double *x) {
-  for (size_t k = 0; k < n; k++) y[k] = x[k] < -708 ? 0 : x[k] > 709.7 ? INFINITY : exp(x[k]);
+static void round_of(const pa__layout *l, real *y, real *x, const pa__matrix *a, const real *z, const real *p,
+                     pa__update_fn *update, void *user) {
+  shift(l, y, a, z, 1);
+  update(user, 0, l->length);
+  shift_transposed(l, x, a, p, 1);
 }
 
-static void map_log(size_t n, double *y, const double *x) {
-  for (size_t k = 0; k < n; k++) y[k] = log(x[k] < 0x1p-1022 ? 0x1p-1022 : x[k]);
+/* Beyond these exp is 0 or infinite. */
+static const double least = sizeof(real) == 4 ? -86.9 : -708, most = sizeof(real) == 4 ? 88.7228 : 709.7,
+                    least_normal = sizeof(real) == 4 ? 0x1p-126 : 0x1p-1022;
+
+static void map_exp(size_t n, real *y, const real *x) {
+  for (size_t k = 0; k < n; k++) y[k] = (real)(x[k] < (real)least ? 0 : x[k] > (real)most ? INFINITY : exp(x[k]));
 }
 
-static void map_sigmoid(size_t n, double *y, const double *x) {
-  map_exp(n, y, x);
-  for (size_t k = 0; k < n; k++) y[k] = isinf(y[k]) ? 1 : y[k] / (1 + y[k]);
+static void map_log(size_t n, real *y, const real *x) {
+  for (size_t k = 0; k < n; k++) y[k] = (real)log(x[k] < (real)least_normal ? least_normal : x[k]);
 }
 
-static void clear(const pa__layout *l, const pa__matrix *m, double *diagonal) {
-  for (size_t k = 0; k < l->length; k++) diagonal[k] = 0;
-  for (size_t k = 0; k < l->links * l->length; k++) {
-    m->rows[k] = 0;
-    if (m->transposed) m->transposed[k] = 0;
+static void map_sigmoid(size_t n, real *y, const real *x) {
+  for (size_t k = 0; k < n; k++) {
+    double inside = x[k] < least ? least : x[k] > -least ? -least : (double)x[k];
+    y[k] = (real)(1 / (1 + exp(-inside)));
   }
 }
 
-static void pack_gain(const pa__layout *l, const double *const *h, const double *row_scale, const double *column_scale,
-                      const pa__matrix *m, double *diagonal) {
-  clear(l, m, diagonal);
+static void pack(pa__packing packing, const pa__layout *l, const real *const *h, const real *r, const real *c,
+                 bool keep_diagonal, const pa__matrix *m, real *diagonal) {
+  for (size_t k = 0; k < l->length; k++) diagonal[k] = 0;
+  for (size_t k = 0; k < l->links * l->length; k++) m->rows[k] = 0;
+  for (size_t k = 0; m->transposed && k < l->links * l->length; k++) m->transposed[k] = 0;
   for (size_t s = 0; s < l->width; s++)
     for (size_t i = 0; i < l->links; i++)
       for (size_t j = 0; j < l->links; j++) {
-        double x = h[s][i * l->links + j], gain = x * x * (row_scale[i] * column_scale[j]);
-        set(l, m, i, j, s, i == j ? 0 : gain);
-        if (i == j) diagonal[i * l->width + s] = gain;
-      }
-}
-
-static void pack_scaled(const pa__layout *l, const double *const *h, double scale, const pa__matrix *m,
-                        double *diagonal) {
-  clear(l, m, diagonal);
-  for (size_t s = 0; s < l->width; s++)
-    for (size_t i = 0; i < l->links; i++)
-      for (size_t j = 0; j < l->links; j++) {
-        double value = scale * h[s][i * l->links + j];
-        set(l, m, i, j, s, value);
+        real x = h[s][i * l->links + j];
+        real value = packing == PA__PACK_BOUNDED ? x / (x + c[s]) : x * (r[i] * c[j]);
+        if (packing == PA__PACK_GAIN) value *= value;
+        set(l, m, i, j, s, i == j && !keep_diagonal ? 0 : value);
         if (i == j) diagonal[i * l->width + s] = value;
       }
 }
 
-static void pack_bounded(const pa__layout *l, const double *const *h, const double *c, const pa__matrix *m,
-                         double *diagonal) {
-  clear(l, m, diagonal);
-  for (size_t s = 0; s < l->width; s++)
-    for (size_t i = 0; i < l->links; i++)
-      for (size_t j = 0; j < l->links; j++) {
-        double x = h[s][i * l->links + j], value = x / (x + c[s]);
-        set(l, m, i, j, s, value);
-        if (i == j) diagonal[i * l->width + s] = value;
-      }
+static void square(const pa__layout *l, const pa__matrix *y, const pa__matrix *x) {
+  for (size_t k = 0; k < l->links * l->length; k++) {
+    y->rows[k] = x->rows[k] * x->rows[k];
+    if (l->width == 1 && x->transposed) y->transposed[k] = x->transposed[k] * x->transposed[k];
+  }
 }
 
-static void dense(size_t n, size_t inputs, size_t outputs, const double *x, const double *weight, const double *bias,
-                  bool relu, double *y) {
+static void dense(size_t n, size_t inputs, size_t outputs, const real *x, const real *weight, const real *bias,
+                  bool relu, real *y) {
   for (size_t o = 0; o < outputs; o++)
     for (size_t k = 0; k < n; k++) {
-      double sum = bias ? bias[o] : 0;
+      real sum = bias ? bias[o] : 0;
       for (size_t i = 0; i < inputs; i++) sum += weight[i * outputs + o] * x[i * n + k];
       y[o * n + k] = relu && !(sum > 0) ? 0 : sum;
     }
 }
 
-static void outer(const pa__layout *l, size_t a, size_t b, const double *x, const double *y, double *products) {
+static void outer(const pa__layout *l, size_t a, size_t b, const real *x, const real *y, real *products) {
   for (size_t i = 0; i < a; i++)
     for (size_t o = 0; o < b; o++)
       for (size_t s = 0; s < l->width; s++) {
-        double sum = 0;
+        real sum = 0;
         for (size_t k = s; k < l->length; k += l->width) sum += x[i * l->length + k] * y[o * l->length + k];
         products[(i * b + o) * l->width + s] = sum;
       }
 }
 
-static bool within(size_t n, const double *h, double bound) {
+static void perceptrons(size_t n, size_t inputs, size_t units, size_t width, const real *x, const real *first,
+                        const real *bias, const real *second, real *hidden, real *y) {
+  size_t all = units * width;
+  for (size_t u = 0; u < units; u++)
+    for (size_t k = 0; k < n; k++) {
+      y[u * n + k] = y[(units + u) * n + k] = 0;
+      for (size_t c = u * width; c < (u + 1) * width; c++) {
+        real sum = bias[c];
+        for (size_t i = 0; i < inputs; i++) sum += first[i * all + c] * x[i * n + k];
+        sum = sum > 0 ? sum : 0;
+        if (hidden) hidden[c * n + k] = sum;
+        y[u * n + k] += second[c] * sum;
+        y[(units + u) * n + k] += second[all + c] * sum;
+      }
+    }
+}
+
+static void perceptrons_backward(const pa__layout *l, size_t inputs, size_t units, size_t width, const real *x,
+                                 const real *hidden, const real *second, const real *d_y, real *d_first, real *d_bias,
+                                 real *d_second) {
+  size_t n = l->length, all = units * width, w = l->width;
+  for (size_t c = 0; c < all; c++)
+    for (size_t s = 0; s < w; s++) {
+      const real *near = d_y + c / width * n, *far = near + units * n;
+      d_bias[c * w + s] = d_second[c * w + s] = d_second[(all + c) * w + s] = 0;
+      for (size_t i = 0; i < inputs; i++) d_first[(i * all + c) * w + s] = 0;
+      for (size_t k = s; k < n; k += w) {
+        real h = hidden[c * n + k], d_h = h > 0 ? second[c] * near[k] + second[all + c] * far[k] : 0;
+        d_second[c * w + s] += h * near[k];
+        d_second[(all + c) * w + s] += h * far[k];
+        d_bias[c * w + s] += d_h;
+        for (size_t i = 0; i < inputs; i++) d_first[(i * all + c) * w + s] += d_h * x[i * n + k];
+      }
+    }
+}
+
+static bool within(size_t n, const real *h, real bound) {
   for (size_t k = 0; k < n; k++)
     if (!(h[k] >= 0 && h[k] <= bound)) return false;
   return true;
 }
 
-static void uniform(uint64_t key, uint64_t counter, size_t n, double *u) {
+#ifdef PA_SINGLE
+
+static void uniform(uint64_t key, uint64_t counter, size_t n, real *u) {
+  for (size_t k = 0; k < n; k++) u[k] = pa__random_uniform_f32(key, counter, k);
+}
+
+#else
+
+static void uniform(uint64_t key, uint64_t counter, size_t n, real *u) {
   for (size_t k = 0; k < n; k++) u[k] = pa__random_uniform(key, counter, k);
 }
 
-static void rayleigh(uint64_t key, uint64_t counter, size_t n, double *h) {
-  for (size_t k = 0; k < n; k++) h[k] = sqrt(-2 * log(pa__random_uniform(key, counter, k)));
+#endif
+
+static void rayleigh(uint64_t key, uint64_t counter, size_t n, real *h) {
+  uniform(key, counter, n, h);
+  for (size_t k = 0; k < n; k++) h[k] = (real)sqrt(-2 * log(h[k]));
 }
 
 const pa__la pa__la_ref = {.name = "reference",
@@ -137,14 +175,16 @@ const pa__la pa__la_ref = {.name = "reference",
                            .width = WIDTH,
                            .shift = shift,
                            .shift_transposed = shift_transposed,
+                           .round = round_of,
                            .exp = map_exp,
                            .log = map_log,
                            .sigmoid = map_sigmoid,
-                           .pack_gain = pack_gain,
-                           .pack_scaled = pack_scaled,
-                           .pack_bounded = pack_bounded,
+                           .pack = pack,
+                           .square = square,
                            .dense = dense,
                            .outer = outer,
+                           .perceptrons = perceptrons,
+                           .perceptrons_backward = perceptrons_backward,
                            .within = within,
                            .uniform = uniform,
                            .rayleigh = rayleigh};

@@ -8,7 +8,9 @@
 struct pa_states {
   pa_allocator allocator;
   size_t batch, links;
-  const double *h;                 /* [batch][links][links] */
+  int precision;                   /* PA__DOUBLE or PA__SINGLE, of the channels: */
+  const double *h;                 /* [batch][links][links]; NULL if single */
+  const float *h_f32;              /* the same, NULL if double */
   double *noise, *limit, *weights; /* [links] */
   uint64_t first;
   const double *node_state; /* [batch][links][node_features], the caller's; NULL if there is none */

@@ -22,8 +22,8 @@ struct pa_igcnet {
   pa__igcnet_weights view;
 };
 
-static pa__igcnet_forward_fn *const forward_of[] = KERNEL_TABLE(igcnet_forward);
-static pa__igcnet_backward_fn *const backward_of[] = KERNEL_TABLE(igcnet_backward);
+static pa__igcnet_forward_fn *const forward_of[] = {KERNEL_EACH(KERNEL_NAME, igcnet_forward)};
+static pa__igcnet_backward_fn *const backward_of[] = {KERNEL_EACH(KERNEL_NAME, igcnet_backward)};
 
 static const pa_igcnet *model_of(const pa_policy *policy) { return (const pa_igcnet *)policy; }
 
@@ -144,7 +144,8 @@ static pa__recipe recipe(const pa_policy *policy, bool family) {
 static pa__output *output(pa_policy *policy) { return &((pa_igcnet *)policy)->output; }
 
 /* One tape a sample. */
-static void tape_workspace(const pa_policy *policy, size_t samples, size_t links, pa__arena *arena) {
+static void tape_workspace(const pa_policy *policy, int precision, size_t samples, size_t links, pa__arena *arena) {
+  (void)precision;
   pa__layout layout = pa__layout_single(pa__la_best(), links);
   pa__arena_take(arena, layout.length, sizeof(double));
   for (size_t b = 0; b < samples; b++) take_tape(arena, &model_of(policy)->shape, &layout, true);

@@ -5,7 +5,7 @@
 #ifndef POWALLOC_LIB_IGCNET_PASS_H
 #define POWALLOC_LIB_IGCNET_PASS_H
 
-#include "../la/kernel_set.h"
+#include "../la/la.h"
 #include "policy.h"
 
 enum { PA__IGCNET_EDGE = 5, PA__IGCNET_OWN = 3, PA__IGCNET_ROUNDS = 64 };
@@ -50,9 +50,7 @@ typedef void pa__igcnet_backward_fn(const pa__la *la, const pa__igcnet_shape *sh
                                     const pa__layout *layout, const pa__igcnet_tape *tape, const double *d_output,
                                     const pa__igcnet_weights *gradient);
 
-#define PA__DECLARE_IGCNET_FORWARD(name) extern pa__igcnet_forward_fn name
-#define PA__DECLARE_IGCNET_BACKWARD(name) extern pa__igcnet_backward_fn name
-KERNEL_DECLARE(PA__DECLARE_IGCNET_FORWARD, igcnet_forward);
-KERNEL_DECLARE(PA__DECLARE_IGCNET_BACKWARD, igcnet_backward);
+extern pa__igcnet_forward_fn KERNEL_EACH(KERNEL_NAME, igcnet_forward);
+extern pa__igcnet_backward_fn KERNEL_EACH(KERNEL_NAME, igcnet_backward);
 
 #endif

@@ -1,3 +1,4 @@
+#include "../la/la.h"
 #include "../base/random.h"
 #include "../io/io.h"
 #include "channel_input.h"
@@ -230,7 +231,8 @@ static struct tape tape_take(const pa_mlp *m, size_t samples, pa__arena *arena) 
   return t;
 }
 
-static void tape_workspace(const pa_policy *policy, size_t samples, size_t links, pa__arena *arena) {
+static void tape_workspace(const pa_policy *policy, int precision, size_t samples, size_t links, pa__arena *arena) {
+  (void)precision;
   (void)links;
   tape_take(model_of(policy), samples, arena);
 }

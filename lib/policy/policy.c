@@ -91,6 +91,13 @@ size_t pa__policy_measure(void (*workspace)(const pa_policy *, size_t, size_t, p
   return arena.used;
 }
 
+size_t pa__learner_measure(void (*workspace)(const pa_policy *, int, size_t, size_t, pa__arena *),
+                           const pa_policy *policy, int precision, size_t batch, size_t links) {
+  pa__arena arena = {NULL, 0};
+  workspace(policy, precision, batch, links, &arena);
+  return arena.used;
+}
+
 pa_status pa_policy_workspace(const pa_policy *policy, size_t batch, size_t links, size_t *bytes) {
   if (!policy || !bytes) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "bytes" : "policy");
   if (batch == 0 || links == 0)
@@ -212,47 +219,4 @@ pa_status pa_policy_meet_budget(pa_policy *policy, const pa_states *states, doub
   put(policy, key, status != PA_OK ? before : key == PA_POLICY_OFFSET ? -price : price);
   pa__release(&policy->allocator, b.power);
   return status;
-}
-
-pa__block pa__block_at(const pa_states *states, pa__layout layout, size_t first) {
-  size_t left = states->batch - first, elements = states->links * states->links;
-  pa__block block = {.layout = layout, .first = first, .count = left < layout.width ? left : layout.width};
-  for (size_t s = 0; s < layout.width; s++)
-    block.h[s] = states->h + (first + (s < block.count ? s : block.count - 1)) * elements;
-  return block;
-}
-
-pa__gains pa__gains_take(pa__arena *arena, const pa__layout *layout) {
-  pa__gains g = {.cross = pa__matrix_take(arena, layout)};
-  g.direct = pa__arena_take(arena, layout->length, sizeof(double));
-  g.weight = pa__arena_take(arena, layout->length, sizeof(double));
-  g.limit = pa__arena_take(arena, layout->length, sizeof(double));
-  g.row_scale = pa__arena_take(arena, layout->length, sizeof(double));
-  g.column_scale = pa__arena_take(arena, layout->length, sizeof(double));
-  return g;
-}
-
-void pa__gains_fill(const pa__la *la, const pa_states *states, const pa__block *block, const pa__gains *gains) {
-  const pa__layout *l = &block->layout;
-  for (size_t i = 0; i < l->links; i++) {
-    gains->row_scale[i] = states->limit[i];
-    gains->column_scale[i] = 1 / states->noise[i];
-    for (size_t s = 0; s < l->width; s++) {
-      gains->weight[i * l->width + s] = states->weights[i];
-      gains->limit[i * l->width + s] = states->limit[i];
-    }
-  }
-  if (l->width == 1)
-    for (size_t k = l->links; k < l->length; k++)
-      gains->row_scale[k] = gains->column_scale[k] = gains->weight[k] = gains->limit[k] = 0;
-  la->pack_gain(l, block->h, gains->row_scale, gains->column_scale, &gains->cross, gains->direct);
-}
-
-void pa__block_power(const pa_states *states, const pa__block *block, const double *v, double *power) {
-  size_t n = states->links, width = block->layout.width;
-  for (size_t s = 0; s < block->count; s++)
-    for (size_t i = 0; i < n; i++) {
-      double x = v[i * width + s];
-      power[(block->first + s) * n + i] = states->limit[i] * (x * x);
-    }
 }

@@ -2,7 +2,8 @@
 #ifndef POWALLOC_LIB_POLICY_H
 #define POWALLOC_LIB_POLICY_H
 
-#include "../la/la.h"
+#include "../la/cpu.h"
+#include "../la/kernel_set.h"
 #include "../net/states.h"
 #include "output.h"
 
@@ -45,7 +46,7 @@ typedef struct pa__learner_class {
 
   pa__recipe (*recipe)(const pa_policy *policy, bool family);
   /* Workspace of both calls below, for `samples` samples of `links` links. */
-  void (*gradient_workspace)(const pa_policy *policy, size_t samples, size_t links, pa__arena *arena);
+  void (*gradient_workspace)(const pa_policy *policy, int precision, size_t samples, size_t links, pa__arena *arena);
   /* Sum of the samples' gradients, each cut to norm sample_clip (0: not), into gradient [weights]; the samples'
    * weighted sum-rates into rate [batch]. Samples whose gradient is not finite are left out; returns how many. */
   size_t (*gradient)(const pa_policy *policy, const pa_states *states, double sample_clip, double *gradient,
@@ -59,7 +60,7 @@ typedef struct pa__learner_class {
   /* Fails if the policy cannot run on such states; NULL: it runs on any. */
   pa_status (*check)(const pa_policy *policy, const pa_states *states);
   /* Memory of both calls below, for `samples` samples of `links` links. */
-  void (*tape_workspace)(const pa_policy *policy, size_t samples, size_t links, pa__arena *arena);
+  void (*tape_workspace)(const pa_policy *policy, int precision, size_t samples, size_t links, pa__arena *arena);
   /* Outputs y [batch][links][count]; leaves in work what backward needs. */
   void (*forward)(const pa_policy *policy, const pa_states *states, double *y, void *work);
   /* Adds to gradient [weights] that of sum y dy. */
@@ -77,6 +78,9 @@ typedef struct pa__policy_class {
   void (*workspace)(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena);
   /* Fills power; states were checked, work is large enough. */
   pa_status (*allocate)(const pa_policy *policy, const pa_states *states, double *power, void *work);
+  /* The same for states in single precision. NULL: the policy sees a copy of them in double. */
+  void (*workspace_f32)(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena);
+  pa_status (*allocate_f32)(const pa_policy *policy, const pa_states *states, float *power, void *work);
   const pa__learner_class *learner; /* NULL: nothing to learn */
   pa_status (*save)(const pa_policy *policy, const char *path, const char *note);
   /* Models: the policy of a file whose kind is the class's name, still borrowed. */
@@ -105,36 +109,13 @@ double pa__policy_value(const pa_policy *policy, int32_t key);
 /* Bytes of the workspace that a function above takes; SIZE_MAX if they overflow. */
 size_t pa__policy_measure(void (*workspace)(const pa_policy *, size_t, size_t, pa__arena *), const pa_policy *policy,
                           size_t batch, size_t links);
+/* The same of a learner's functions, for states in a precision. */
+size_t pa__learner_measure(void (*workspace)(const pa_policy *, int, size_t, size_t, pa__arena *),
+                           const pa_policy *policy, int precision, size_t batch, size_t links);
 
 /* The classical policies: NULL-terminated list of classes that pa_policy_create() makes. */
 extern const pa__policy_class *const pa__heuristic_classes[];
 extern const pa__policy_class *const pa__wmmse_classes[];
 extern const pa__policy_class pa__wmmse_best_class, pa__optimal_class;
-
-/* Splits a batch into blocks of one layout; samples beyond the batch repeat its last. */
-typedef struct pa__block {
-  pa__layout layout;
-  size_t first, count; /* samples of the batch in this block */
-  const double *h[8];  /* [layout.width] */
-} pa__block;
-
-enum { PA__WIDEST = 8 };
-
-pa__block pa__block_at(const pa_states *states, pa__layout layout, size_t first);
-
-/* The block as WMMSE sees it, in units of the noise and the power limits: gain h_ij^2 pmax_i / noise_j, noise 1,
- * amplitudes v in [0, 1]. */
-typedef struct pa__gains {
-  pa__matrix cross; /* 0 on the diagonal */
-  double *direct;   /* node vector */
-  double *weight;   /* node vector, 0 in the padding */
-  double *limit;    /* node vector of pmax in W, 0 in the padding */
-  double *row_scale, *column_scale;
-} pa__gains;
-
-pa__gains pa__gains_take(pa__arena *arena, const pa__layout *layout);
-void pa__gains_fill(const pa__la *la, const pa_states *states, const pa__block *block, const pa__gains *gains);
-/* power [links] of each sample in the block: pmax v^2. */
-void pa__block_power(const pa_states *states, const pa__block *block, const double *v, double *power);
 
 #endif

@@ -13,20 +13,22 @@ enum { FIRST_OPTION = PA_REGNN_LAYERS, OPTIONS = 13 };
 
 struct pa_regnn {
   pa_policy policy; /* first: a pa_policy of this class is a pa_regnn */
-  pa__regnn_shape shape;
+  pa__regnn_model model;
   pa__output output;
   double option[OPTIONS];
   size_t weight_count;
-  double *weights;      /* in the public order */
-  double *back;         /* the taps of each layer transposed */
-  double prepared;      /* 1 once the SNR input has its divisor */
-  size_t link_count;    /* links that the model has weights of, 0: none */
-  double *link_weights; /* [link_count], factors of the states' weights */
-  pa__regnn_weights view;
+  double *weights;               /* in the public order */
+  double *back;                  /* the taps of each layer transposed */
+  float *weights_f32, *back_f32; /* the same */
+  double prepared;               /* 1 once the SNR input has its divisor */
+  size_t link_count;             /* links that the model has weights of, 0: none */
+  double *link_weights;          /* [link_count], factors of the states' weights */
 };
 
-static pa__regnn_forward_fn *const forward_of[] = KERNEL_TABLE(regnn_forward);
-static pa__regnn_backward_fn *const backward_of[] = KERNEL_TABLE(regnn_backward);
+extern const pa__regnn_pass KERNEL_BOTH(regnn_pass);
+static const pa__regnn_pass *const passes[PA__PRECISIONS][PA__SETS] = KERNEL_TABLE(regnn_pass);
+
+static const pa__regnn_pass *pass_of(int precision) { return passes[precision][pa__cpu_set()]; }
 
 static const pa_regnn *model_of(const pa_policy *policy) { return (const pa_regnn *)policy; }
 
@@ -40,44 +42,35 @@ static size_t layer_size(const pa__regnn_shape *s, size_t layer) {
   return tap_count(s, layer) + (s->bias ? pa__regnn_width_out(s, layer) : 0);
 }
 
+size_t pa__regnn_weight_count(const pa__regnn_shape *shape) {
+  size_t count = 0;
+  for (size_t layer = 0; layer < shape->layers; layer++) count += layer_size(shape, layer);
+  return count;
+}
+
 static void repack(pa_regnn *m) {
-  for (size_t layer = 0; layer < m->shape.layers; layer++) {
-    size_t rows = m->shape.taps * pa__regnn_width_in(&m->shape, layer), columns = pa__regnn_width_out(&m->shape, layer);
-    double *back = m->back + (m->view.back[layer] - m->back);
+  const pa__regnn_shape *shape = &m->model.shape;
+  const double *weights = m->weights;
+  double *back = m->back;
+  for (size_t layer = 0; layer < shape->layers; layer++) {
+    size_t rows = shape->taps * pa__regnn_width_in(shape, layer), columns = pa__regnn_width_out(shape, layer);
     for (size_t r = 0; r < rows; r++)
-      for (size_t c = 0; c < columns; c++) back[c * rows + r] = m->view.layer[layer][r * columns + c];
+      for (size_t c = 0; c < columns; c++) back[c * rows + r] = weights[r * columns + c];
+    weights += layer_size(shape, layer);
+    back += rows * columns;
   }
+  for (size_t k = 0; k < m->weight_count; k++) m->weights_f32[k] = (float)m->weights[k];
+  for (size_t k = 0; k < (size_t)(back - m->back); k++) m->back_f32[k] = (float)m->back[k];
 }
 
 /* ---- inference ---- */
-
-pa__regnn_tape pa__regnn_tape_take(pa__arena *arena, const pa__regnn_shape *s, const pa__layout *layout,
-                                   bool backward) {
-  size_t vector = layout->length * sizeof(double), widest = s->features > s->outputs ? s->features : s->outputs;
-  pa__regnn_tape t = {.gains = pa__gains_take(arena, layout)};
-  t.shift = t.gains.cross;
-  t.ones = pa__arena_take(arena, 1, vector);
-  t.scratch = pa__arena_take(arena, 4, vector);
-  for (size_t layer = 0; layer < s->layers; layer++) {
-    t.power[layer] = pa__arena_take(arena, s->taps * pa__regnn_width_in(s, layer), vector);
-    if (layer + 1 < s->layers && s->activation == PA_REGNN_ACTIVATION_ABSOLUTE)
-      t.linear[layer] = pa__arena_take(arena, s->features, vector);
-  }
-  t.output = pa__arena_take(arena, s->outputs, vector);
-  if (backward) {
-    t.d_output = pa__arena_take(arena, widest, vector);
-    t.d_power = pa__arena_take(arena, s->taps * s->features, vector);
-    t.d_sum = pa__arena_take(arena, s->features, vector);
-  }
-  return t;
-}
 
 static pa_status check_states(const pa_regnn *m, const pa_states *states) {
   if (m->link_count > 0 && m->link_count != states->links)
     return pa__fail(PA_ERROR_ARGUMENT, "states has %zu links, the model has weights of %zu links", states->links,
                     m->link_count);
-  size_t wanted = m->shape.state_features, given = states->node_features;
-  bool in_place_of_ones = m->shape.kinds == PA_REGNN_INPUT_ONES && wanted == 0 && given == 1;
+  size_t wanted = m->model.shape.state_features, given = states->node_features;
+  bool in_place_of_ones = m->model.shape.kinds == PA_REGNN_INPUT_ONES && wanted == 0 && given == 1;
   if (wanted == given || in_place_of_ones || (wanted == 0 && given == 0)) return PA_OK;
   return pa__fail(PA_ERROR_ARGUMENT, "states has a node state of %zu features, the model takes %zu", given, wanted);
 }
@@ -92,57 +85,38 @@ static struct pa_states seen(const pa_regnn *m, const pa_states *states, pa__are
   return view;
 }
 
-static void workspace(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena) {
-  pa__layout layout = pa__layout_choose(pa__la_best(), links, batch);
+static void workspace_of(const pa_policy *policy, int precision, size_t batch, size_t links, pa__arena *arena) {
   pa__arena_take(arena, links, sizeof(double));
-  pa__regnn_tape_take(arena, &model_of(policy)->shape, &layout, false);
+  pass_of(precision)->workspace(&model_of(policy)->model.shape, batch, links, arena);
 }
 
-/* The output of link i of the block's sample s, its node vectors side by side. */
-static void output_of(const pa__regnn_tape *t, const pa__layout *l, size_t count, size_t s, size_t i, double *y) {
-  for (size_t k = 0; k < count; k++) y[k] = t->output[k * l->length + i * l->width + s];
-}
-
-typedef void take_output(const pa_regnn *model, const pa_states *states, size_t sample, size_t link, const double *y,
-                         double *out);
-
-/* Runs the model on a batch and hands each link's output on. */
-static void run(const pa_regnn *m, const pa_states *states, take_output *take, double *out, void *work) {
-  const pa__la *la = pa__la_best();
-  pa__layout layout = pa__layout_choose(la, states->links, states->batch);
-  pa__arena arena = {work, 0};
-  struct pa_states view = seen(m, states, &arena);
-  pa__regnn_tape tape = pa__regnn_tape_take(&arena, &m->shape, &layout, false);
-  for (size_t first = 0; first < states->batch; first += layout.width) {
-    pa__block block = pa__block_at(states, layout, first);
-    forward_of[la->set](la, &m->shape, &m->view, &view, &block, &tape);
-    for (size_t s = 0; s < block.count; s++)
-      for (size_t i = 0; i < states->links; i++) {
-        double y[PA__OUTPUT_MOST];
-        output_of(&tape, &layout, m->output.count, s, i, y);
-        take(m, states, first + s, i, y, out);
-      }
-  }
-}
-
-static void take_power(const pa_regnn *m, const pa_states *states, size_t sample, size_t link, const double *y,
-                       double *power) {
-  power[sample * states->links + link] = states->limit[link] * pa__output_power(&m->output, y, 0);
-}
-
-static void take_draw(const pa_regnn *m, const pa_states *states, size_t sample, size_t link, const double *y,
-                      double *power) {
-  uint64_t key = pa__random_key((uint64_t)pa__policy_value(&m->policy, PA_POLICY_SEED), PA__STREAM_ACTIONS, 0);
-  power[sample * states->links + link] =
-      states->limit[link] * pa__output_draw(&m->output, y, key, states->first + sample, 2 * link, NULL);
-}
-
-static pa_status allocate(const pa_policy *policy, const pa_states *states, double *power, void *work) {
+static pa_status allocate_any(const pa_policy *policy, const pa_states *states, void *power, void *work) {
   const pa_regnn *m = model_of(policy);
   pa_status status = check_states(m, states);
   if (status != PA_OK) return status;
-  run(m, states, pa__policy_value(policy, PA_POLICY_SAMPLE) != 0 ? take_draw : take_power, power, work);
+  pa__arena arena = {work, 0};
+  struct pa_states view = seen(m, states, &arena);
+  bool draws = pa__policy_value(policy, PA_POLICY_SAMPLE) != 0;
+  uint64_t key = pa__random_key((uint64_t)pa__policy_value(policy, PA_POLICY_SEED), PA__STREAM_ACTIONS, 0);
+  pass_of(states->precision)
+      ->allocate(&m->model, &view, &m->output, draws ? &key : NULL, power, pa__arena_take(&arena, 0, 1));
   return PA_OK;
+}
+
+static void workspace(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena) {
+  workspace_of(policy, PA__DOUBLE, batch, links, arena);
+}
+
+static pa_status allocate(const pa_policy *policy, const pa_states *states, double *power, void *work) {
+  return allocate_any(policy, states, power, work);
+}
+
+static void workspace_f32(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena) {
+  workspace_of(policy, PA__SINGLE, batch, links, arena);
+}
+
+static pa_status allocate_f32(const pa_policy *policy, const pa_states *states, float *power, void *work) {
+  return allocate_any(policy, states, power, work);
 }
 
 /* ---- the learner ---- */
@@ -168,61 +142,28 @@ static pa_status check(const pa_policy *policy, const pa_states *states) {
   return check_states(model_of(policy), states);
 }
 
-/* One tape a block, and the gradient of a block's samples. */
-static void tape_workspace(const pa_policy *policy, size_t samples, size_t links, pa__arena *arena) {
-  const pa_regnn *m = model_of(policy);
-  pa__layout layout = pa__layout_choose(pa__la_best(), links, samples);
+static void tape_workspace(const pa_policy *policy, int precision, size_t samples, size_t links, pa__arena *arena) {
   pa__arena_take(arena, links, sizeof(double));
-  for (size_t first = 0; first < samples; first += layout.width) pa__regnn_tape_take(arena, &m->shape, &layout, true);
-  pa__arena_take(arena, m->weight_count, layout.width * sizeof(double));
+  pass_of(precision)->tape_workspace(&model_of(policy)->model.shape, samples, links, arena);
 }
 
 static void forward(const pa_policy *policy, const pa_states *states, double *y, void *work) {
-  const pa_regnn *m = model_of(policy);
-  const pa__la table = pa__la_training(states->links), *la = &table;
-  pa__layout layout = pa__layout_choose(la, states->links, states->batch);
   pa__arena arena = {work, 0};
-  struct pa_states view = seen(m, states, &arena);
-  for (size_t first = 0; first < states->batch; first += layout.width) {
-    pa__regnn_tape tape = pa__regnn_tape_take(&arena, &m->shape, &layout, true);
-    pa__block block = pa__block_at(states, layout, first);
-    forward_of[la->set](la, &m->shape, &m->view, &view, &block, &tape);
-    for (size_t s = 0; s < block.count; s++)
-      for (size_t i = 0; i < states->links; i++)
-        output_of(&tape, &layout, m->output.count, s, i, y + ((first + s) * states->links + i) * m->output.count);
-  }
+  struct pa_states view = seen(model_of(policy), states, &arena);
+  pass_of(states->precision)->forward(&model_of(policy)->model, &view, y, pa__arena_take(&arena, 0, 1));
 }
 
 static void backward(const pa_policy *policy, const pa_states *states, const double *dy, double *gradient, void *work) {
-  const pa_regnn *m = model_of(policy);
-  const pa__la table = pa__la_training(states->links), *la = &table;
-  size_t count = m->output.count, n = states->links;
-  pa__layout layout = pa__layout_choose(la, n, states->batch);
-  pa__arena arena = {work, 0}, behind = {work, 0};
-  pa__arena_take(&arena, n, sizeof(double));
-  pa__arena_take(&behind, n, sizeof(double));
-  for (size_t first = 0; first < states->batch; first += layout.width)
-    pa__regnn_tape_take(&behind, &m->shape, &layout, true);
-  double *per_sample = pa__arena_take(&behind, m->weight_count, layout.width * sizeof(double));
-  for (size_t first = 0; first < states->batch; first += layout.width) {
-    pa__regnn_tape tape = pa__regnn_tape_take(&arena, &m->shape, &layout, true);
-    pa__block block = pa__block_at(states, layout, first);
-    memset(tape.d_output, 0, count * layout.length * sizeof(double));
-    for (size_t s = 0; s < block.count; s++)
-      for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < count; k++)
-          tape.d_output[k * layout.length + i * layout.width + s] = dy[((first + s) * n + i) * count + k];
-    backward_of[la->set](la, &m->shape, &m->view, &block, &tape, per_sample);
-    for (size_t k = 0; k < m->weight_count; k++)
-      for (size_t s = 0; s < block.count; s++) gradient[k] += per_sample[k * layout.width + s];
-  }
+  pa__arena arena = {work, 0};
+  pa__arena_take(&arena, states->links, sizeof(double));
+  pass_of(states->precision)->backward(&model_of(policy)->model, states, dy, gradient, pa__arena_take(&arena, 0, 1));
 }
 
 /* Before the first training: the root mean square of the log SNR, and a last layer that
  * starts at `share` of pmax. */
 static pa_status prepare(pa_policy *policy, const pa_states *states, double share) {
   pa_regnn *m = (pa_regnn *)policy;
-  size_t n = states->links, last = m->shape.layers - 1, in = pa__regnn_width_in(&m->shape, last);
+  size_t n = states->links, last = m->model.shape.layers - 1, in = pa__regnn_width_in(&m->model.shape, last);
   if (m->prepared != 0) return PA_OK;
   double square = 0;
   for (size_t b = 0; b < states->batch; b++)
@@ -231,12 +172,12 @@ static pa_status prepare(pa_policy *policy, const pa_states *states, double shar
       square += s * s / (double)(states->batch * n);
     }
   m->prepared = 1;
-  m->view.snr = square > 0 ? sqrt(square) : 1;
+  m->model.snr = square > 0 ? sqrt(square) : 1;
   if (m->output.kind == PA_REGNN_OUTPUT_LEVELS || share == 0) return PA_OK;
   double start = m->option[PA_REGNN_START - FIRST_OPTION];
   share = fmin(fmax(share, 1e-3), 1 - 1e-3);
   double change = log(share / (1 - share)) - log(start / (1 - start));
-  double *tap = m->weights + m->weight_count - layer_size(&m->shape, last);
+  double *tap = m->weights + m->weight_count - layer_size(&m->model.shape, last);
   for (size_t f = 0; f < in; f++) tap[f] += change / (double)in;
   repack(m);
   return PA_OK;
@@ -247,12 +188,12 @@ static size_t constant_count(const pa_policy *policy) {
   return 1;
 }
 
-static void get_constants(const pa_policy *policy, double *constants) { constants[0] = model_of(policy)->view.snr; }
+static void get_constants(const pa_policy *policy, double *constants) { constants[0] = model_of(policy)->model.snr; }
 
 static void set_constants(pa_policy *policy, const double *constants) {
   pa_regnn *m = (pa_regnn *)policy;
   m->prepared = 1;
-  m->view.snr = constants[0];
+  m->model.snr = constants[0];
 }
 
 static bool allows(const pa_policy *policy, const double *constants) {
@@ -286,6 +227,8 @@ static void release(pa_policy *policy) {
   pa_regnn *m = (pa_regnn *)policy;
   pa__release(&policy->allocator, m->weights);
   pa__release(&policy->allocator, m->back);
+  pa__release(&policy->allocator, m->weights_f32);
+  pa__release(&policy->allocator, m->back_f32);
   pa__release(&policy->allocator, m->link_weights);
 }
 
@@ -293,7 +236,7 @@ static const int32_t keys[] = {PA_POLICY_SAMPLE, PA_POLICY_SEED, PA_POLICY_OFFSE
 
 /* The offset acts where the outputs are made. */
 static void key_changed(pa_policy *policy, int32_t key, double value) {
-  if (key == PA_POLICY_OFFSET) ((pa_regnn *)policy)->view.offset = value;
+  if (key == PA_POLICY_OFFSET) ((pa_regnn *)policy)->model.offset = value;
 }
 
 /* ---- the handle ---- */
@@ -316,30 +259,32 @@ static pa_status create(pa_regnn **out, const double options[OPTIONS], const pa_
   int kind = (int)option(options, PA_REGNN_OUTPUT);
   m->output = (pa__output){.kind = kind, .count = 1, .deviation = .3};
   if (kind == PA_REGNN_OUTPUT_LEVELS) m->output.count = (size_t)option(options, PA_REGNN_LEVEL_COUNT);
-  m->shape = (pa__regnn_shape){.layers = (size_t)option(options, PA_REGNN_LAYERS),
-                               .features = (size_t)option(options, PA_REGNN_FEATURES),
-                               .taps = (size_t)option(options, PA_REGNN_TAPS),
-                               .outputs = m->output.count,
-                               .kinds = (int)option(options, PA_REGNN_INPUTS),
-                               .state_features = (size_t)option(options, PA_REGNN_STATE_FEATURES),
-                               .shift = (int)option(options, PA_REGNN_SHIFT),
-                               .activation = (int)option(options, PA_REGNN_ACTIVATION),
-                               .bias = option(options, PA_REGNN_BIAS) != 0,
-                               .transposed = option(options, PA_REGNN_TRANSPOSED) != 0};
-  m->shape.inputs = bits(m->shape.kinds) + m->shape.state_features;
-  for (size_t layer = 0; layer < m->shape.layers; layer++) m->weight_count += layer_size(&m->shape, layer);
+  m->model.shape = (pa__regnn_shape){.layers = (size_t)option(options, PA_REGNN_LAYERS),
+                                     .features = (size_t)option(options, PA_REGNN_FEATURES),
+                                     .taps = (size_t)option(options, PA_REGNN_TAPS),
+                                     .outputs = m->output.count,
+                                     .kinds = (int)option(options, PA_REGNN_INPUTS),
+                                     .state_features = (size_t)option(options, PA_REGNN_STATE_FEATURES),
+                                     .shift = (int)option(options, PA_REGNN_SHIFT),
+                                     .activation = (int)option(options, PA_REGNN_ACTIVATION),
+                                     .bias = option(options, PA_REGNN_BIAS) != 0,
+                                     .transposed = option(options, PA_REGNN_TRANSPOSED) != 0};
+  m->model.shape.inputs = bits(m->model.shape.kinds) + m->model.shape.state_features;
+  m->weight_count = pa__regnn_weight_count(&m->model.shape);
   m->weights = pa__allocate(&m->policy.allocator, m->weight_count, sizeof(double));
   m->back = pa__allocate(&m->policy.allocator, m->weight_count, sizeof(double));
-  if (!m->weights || !m->back) {
+  m->weights_f32 = pa__allocate(&m->policy.allocator, m->weight_count, sizeof(float));
+  m->back_f32 = pa__allocate(&m->policy.allocator, m->weight_count, sizeof(float));
+  if (!m->weights || !m->back || !m->weights_f32 || !m->back_f32) {
     pa_regnn_free(m);
     return PA_ERROR_MEMORY;
   }
-  m->view = (pa__regnn_weights){.scale = option(options, PA_REGNN_SCALE), .snr = 1};
-  size_t at = 0;
-  for (size_t layer = 0; layer < m->shape.layers; at += layer_size(&m->shape, layer++)) {
-    m->view.layer[layer] = m->weights + at;
-    m->view.back[layer] = m->back + at;
-  }
+  m->model.weights[PA__DOUBLE] = m->weights;
+  m->model.weights[PA__SINGLE] = m->weights_f32;
+  m->model.back[PA__DOUBLE] = m->back;
+  m->model.back[PA__SINGLE] = m->back_f32;
+  m->model.scale = option(options, PA_REGNN_SCALE);
+  m->model.snr = 1;
   *out = m;
   return PA_OK;
 }
@@ -352,7 +297,7 @@ static double normal(uint64_t key, uint64_t index) {
 /* Taps 0.1 N / sqrt(F_in), and on tap 0 what lets the input through: its mean in the first layer, the identity in the
  * others, the start's logit in the last. Symmetric initialisations leave most models dead. */
 static void initialise(pa_regnn *m, uint64_t seed) {
-  const pa__regnn_shape *s = &m->shape;
+  const pa__regnn_shape *s = &m->model.shape;
   uint64_t key = pa__random_key(seed, PA__STREAM_WEIGHTS, 1), drawn = 0;
   double start = option(m->option, PA_REGNN_START), *w = m->weights;
   for (size_t layer = 0; layer < s->layers; w += layer_size(s, layer++)) {
@@ -490,7 +435,7 @@ enum { WORDS = sizeof words / sizeof words[0], NUMBERS = sizeof numbers / sizeof
 #define LINK_WEIGHTS "link.weights"
 
 static size_t tensors_of(pa_regnn *m, pa__tensor *tensors) {
-  const pa__regnn_shape *s = &m->shape;
+  const pa__regnn_shape *s = &m->model.shape;
   size_t count = 0;
   double *w = m->weights;
   for (size_t layer = 0; layer < s->layers; w += layer_size(s, layer++)) {
@@ -503,9 +448,9 @@ static size_t tensors_of(pa_regnn *m, pa__tensor *tensors) {
     *t = (pa__tensor){.rank = 1, .extent = {out}, .data = w + tap_count(s, layer)};
     snprintf(t->name, sizeof t->name, "layer%zu.bias", layer + 1);
   }
-  const pa__tensor scalars[SCALARS] = {{.name = "shift.scale", .data = &m->view.scale, .optional = true},
-                                       {.name = "input.snr.rms", .data = &m->view.snr, .optional = true},
-                                       {.name = "output.offset", .data = &m->view.offset, .optional = true},
+  const pa__tensor scalars[SCALARS] = {{.name = "shift.scale", .data = &m->model.scale, .optional = true},
+                                       {.name = "input.snr.rms", .data = &m->model.snr, .optional = true},
+                                       {.name = "output.offset", .data = &m->model.offset, .optional = true},
                                        {.name = "output.deviation", .data = &m->output.deviation, .optional = true}};
   memcpy(tensors + count, scalars, sizeof scalars);
   count += SCALARS;
@@ -581,21 +526,21 @@ static pa_status read_model(pa_policy **out, const pa_model_file *file, const pa
   if ((status = create(&m, options, allocator)) != PA_OK) return status;
   status = make_room(m, file);
   pa__tensor *tensors =
-      status == PA_OK ? pa__allocate(&m->policy.allocator, most_tensors(&m->shape), sizeof *tensors) : NULL;
+      status == PA_OK ? pa__allocate(&m->policy.allocator, most_tensors(&m->model.shape), sizeof *tensors) : NULL;
   status = tensors ? pa__model_read(file, tensors, tensors_of(m, tensors)) : PA_ERROR_MEMORY;
   pa__release(&m->policy.allocator, tensors);
-  if (status == PA_OK && !(m->view.snr > 0 && m->output.deviation > 0))
+  if (status == PA_OK && !(m->model.snr > 0 && m->output.deviation > 0))
     status = pa__fail(PA_ERROR_FORMAT, "%s: %s is %g, must be > 0", path,
-                      m->view.snr > 0 ? "output.deviation" : "input.snr.rms",
-                      m->view.snr > 0 ? m->output.deviation : m->view.snr);
+                      m->model.snr > 0 ? "output.deviation" : "input.snr.rms",
+                      m->model.snr > 0 ? m->output.deviation : m->model.snr);
   if (status == PA_OK) status = check_link_weights(m, path);
-  if (status == PA_OK) status = pa_policy_set(&m->policy, PA_POLICY_OFFSET, m->view.offset);
+  if (status == PA_OK) status = pa_policy_set(&m->policy, PA_POLICY_OFFSET, m->model.offset);
   if (status != PA_OK) {
     pa_regnn_free(m);
     return status;
   }
   m->prepared = 1;
-  m->option[PA_REGNN_SCALE - FIRST_OPTION] = m->view.scale;
+  m->option[PA_REGNN_SCALE - FIRST_OPTION] = m->model.scale;
   repack(m);
   *out = &m->policy;
   return PA_OK;
@@ -622,7 +567,7 @@ static pa_status save(const pa_policy *policy, const char *path, const char *not
     if (option(model->option, words[k].key) == words[k].value)
       metadata[count++] = (pa__metadata){words[k].name, words[k].text};
   if (note) metadata[count++] = (pa__metadata){"trained", note};
-  pa__tensor *tensors = pa__allocate(&model->policy.allocator, most_tensors(&model->shape), sizeof *tensors);
+  pa__tensor *tensors = pa__allocate(&model->policy.allocator, most_tensors(&model->model.shape), sizeof *tensors);
   if (!tensors) return PA_ERROR_MEMORY;
   pa_regnn view = *model; /* tensors point into it; writing reads only */
   pa_status status = pa__model_write(path, metadata, count, tensors, tensors_of(&view, tensors));
@@ -637,6 +582,8 @@ const pa__policy_class pa__regnn_class = {.name = "regnn",
                                           .free = release,
                                           .workspace = workspace,
                                           .allocate = allocate,
+                                          .workspace_f32 = workspace_f32,
+                                          .allocate_f32 = allocate_f32,
                                           .learner = &learner,
                                           .save = save,
                                           .read = read_model};

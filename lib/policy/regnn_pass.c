@@ -1,5 +1,8 @@
-/* REGNN forward and backward on one block: eqs. (11)-(15) of its paper, y = sum_k S^k z A_k in each layer. */
+/* REGNN forward and backward: eqs. (11)-(15) of its paper, y = sum_k S^k z A_k in each layer. */
 #include "regnn_pass.h"
+
+#include "../base/random.h"
+#include "gains.h"
 
 #include <math.h>
 #include <powalloc/regnn.h>
@@ -8,199 +11,354 @@
 /* A shift is divided by its spectral norm after this many steps of power iteration; the number is part of the model. */
 enum { POWER_STEPS = 30 };
 
-static double *node(double *vectors, const pa__layout *l, size_t index) { return vectors + index * l->length; }
+enum { WEIGHTS_OF_PRECISION = sizeof(real) == sizeof(float) ? PA__SINGLE : PA__DOUBLE };
 
-static double *element(const pa__layout *l, double *matrix, size_t i, size_t j) {
+/* What a pass over one block keeps; node vectors of the block. */
+struct tape {
+  pa__gains gains;
+  pa__matrix shift;
+  real *ones;                       /* 1, 0 in the padding */
+  real *scratch;                    /* [4] */
+  real *power[PA__REGNN_LAYERS];    /* [K][F_in]: S^k z of the layer's input z; without a way back, two in turn */
+  real *linear[PA__REGNN_LAYERS];   /* [F_out] before the activation; NULL where it is not needed */
+  real *output;                     /* [outputs] */
+  real *d_output, *d_power, *d_sum; /* backward only: [F_out], [K][F_in], [F_in] of the widest layer */
+};
+
+static struct tape take(pa__arena *arena, const pa__regnn_shape *s, const pa__layout *layout, bool backward) {
+  size_t vector = layout->length * sizeof(real), widest = s->features > s->outputs ? s->features : s->outputs;
+  struct tape t = {.gains = pa__gains_take(arena, layout, false), .shift = pa__matrix_take(arena, layout)};
+  t.ones = pa__arena_take(arena, 1, vector);
+  t.scratch = pa__arena_take(arena, 4, vector);
+  for (size_t layer = 0; layer < s->layers; layer++) {
+    t.power[layer] = layer < 3 || backward ? pa__arena_take(arena, s->taps * pa__regnn_width_in(s, layer), vector)
+                                           : t.power[layer - 2];
+    if (layer + 1 < s->layers && s->activation == PA_REGNN_ACTIVATION_ABSOLUTE)
+      t.linear[layer] = pa__arena_take(arena, s->features, vector);
+  }
+  t.output = pa__arena_take(arena, s->outputs, vector);
+  if (backward) {
+    t.d_output = pa__arena_take(arena, widest, vector);
+    t.d_power = pa__arena_take(arena, s->taps * s->features, vector);
+    t.d_sum = pa__arena_take(arena, s->features, vector);
+  }
+  return t;
+}
+
+static real *node(real *vectors, const pa__layout *l, size_t index) { return vectors + index * l->length; }
+
+static real *element(const pa__layout *l, real *matrix, size_t i, size_t j) {
   return matrix + (l->width > 1 ? (i * l->links + j) * l->width : i * l->length + j);
 }
 
-static void put_diagonal(const pa__layout *l, const pa__matrix *m, const double *diagonal) {
-  for (size_t i = 0; i < l->links; i++) {
-    memcpy(element(l, m->rows, i, i), diagonal + i * l->width, l->width * sizeof(double));
-    if (l->width == 1) *element(l, m->transposed, i, i) = diagonal[i];
-  }
-}
-
 /* Element (i, j) times factor[j], a node vector. */
-static void scale_columns(const pa__layout *l, const pa__matrix *m, const double *restrict factor) {
+static void scale_columns(const pa__layout *l, const pa__matrix *m, const real *restrict factor) {
   size_t n = l->links;
   for (size_t i = 0; i < n; i++) {
-    double *restrict row = element(l, m->rows, i, 0);
+    real *restrict row = element(l, m->rows, i, 0);
+    NODEWISE
     for (size_t k = 0; k < l->length; k++) row[k] *= factor[k];
   }
-  for (size_t j = 0; l->width == 1 && j < n; j++)
-    for (size_t k = 0; k < l->length; k++) m->transposed[j * l->length + k] *= factor[j];
+  for (size_t j = 0; m->transposed && j < n; j++) NODEWISE
+  for (size_t k = 0; k < l->length; k++) m->transposed[j * l->length + k] *= factor[j];
 }
 
 /* g / (1 + g) on every element. */
 static void bound(const pa__layout *l, const pa__matrix *m) {
-  double *matrices[2] = {m->rows, l->width == 1 ? m->transposed : NULL};
-  for (int which = 0; which < 2 && matrices[which]; which++)
-    for (size_t k = 0; k < l->links * l->length; k++) matrices[which][k] /= 1 + matrices[which][k];
+  real *matrices[2] = {m->rows, m->transposed};
+  for (int which = 0; which < 2 && matrices[which]; which++) NODEWISE
+  for (size_t k = 0; k < l->links * l->length; k++) matrices[which][k] /= 1 + matrices[which][k];
 }
 
-static void sum_of_squares(const pa__layout *l, const double *x, double sum[PA__WIDEST]) {
+static void sum_of_squares(const pa__layout *l, const real *x, real sum[PA__WIDEST]) {
   for (size_t s = 0; s < l->width; s++) sum[s] = 0;
   for (size_t i = 0; i < l->links; i++)
     for (size_t s = 0; s < l->width; s++) sum[s] += x[i * l->width + s] * x[i * l->width + s];
 }
 
-static void divide(const pa__layout *l, double *x, const double by[PA__WIDEST]) {
+static void divide(const pa__layout *l, real *x, const real by[PA__WIDEST]) {
   for (size_t i = 0; i < l->links; i++)
     for (size_t s = 0; s < l->width; s++) x[i * l->width + s] /= by[s] > 0 ? by[s] : 1;
 }
 
 /* Divides each sample's matrix by its largest singular value. */
-static void normalise(const pa__la *la, const pa__layout *l, const pa__regnn_tape *t) {
-  double *x = t->scratch, *y = node(t->scratch, l, 1), sum[PA__WIDEST], norm[PA__WIDEST] = {0};
-  memcpy(x, t->ones, l->length * sizeof(double));
+static void normalise(const pa__la *la, const pa__layout *l, const struct tape *t) {
+  real *x = t->scratch, *y = node(t->scratch, l, 1), sum[PA__WIDEST], norm[PA__WIDEST] = {0};
+  memcpy(x, t->ones, l->length * sizeof(real));
   for (int step = 0; step < POWER_STEPS; step++) {
     sum_of_squares(l, x, sum);
-    for (size_t s = 0; s < l->width; s++) norm[s] = sqrt(sum[s]);
+    for (size_t s = 0; s < l->width; s++) norm[s] = (real)sqrt(sum[s]);
     divide(l, x, norm);
     la->shift(l, y, &t->shift, x, 1);
     sum_of_squares(l, y, sum);
-    for (size_t s = 0; s < l->width; s++) norm[s] = sqrt(sum[s]);
+    for (size_t s = 0; s < l->width; s++) norm[s] = (real)sqrt(sum[s]);
     la->shift_transposed(l, x, &t->shift, y, 1);
   }
+  NODEWISE
   for (size_t k = 0; k < l->length; k++) y[k] = norm[k % l->width] > 0 ? 1 / norm[k % l->width] : 1;
   scale_columns(l, &t->shift, y);
 }
 
-static void build_shift(const pa__la *la, const pa__regnn_shape *shape, const pa__regnn_weights *w,
-                        const pa__block *block, const pa__regnn_tape *t) {
+/* S; uses scratch. */
+static void build_shift(const pa__la *la, const pa__regnn_model *m, const pa__block *block, const struct tape *t) {
   const pa__layout *l = &block->layout;
-  double *sums = t->scratch;
-  switch (shape->shift) {
+  const pa__gains *g = &t->gains;
+  real *diagonal = t->scratch, *sums = node(t->scratch, l, 1), *scale = node(t->scratch, l, 2);
+  switch (m->shape.shift) {
   case PA_REGNN_SHIFT_SHARE:
+    la->pack(PA__PACK_GAIN, l, block->h, g->transmit, g->receive, true, &t->shift, diagonal);
     la->shift_transposed(l, sums, &t->shift, t->ones, 1);
-    for (size_t k = 0; k < l->length; k++) sums[k] = 1 / (1 + sums[k] + t->gains.direct[k]);
-    put_diagonal(l, &t->shift, t->gains.direct);
+    NODEWISE
+    for (size_t k = 0; k < l->length; k++) sums[k] = 1 / (1 + sums[k]);
     scale_columns(l, &t->shift, sums);
     break;
   case PA_REGNN_SHIFT_BOUNDED:
-    put_diagonal(l, &t->shift, t->gains.direct);
+    la->pack(PA__PACK_GAIN, l, block->h, g->transmit, g->receive, true, &t->shift, diagonal);
     bound(l, &t->shift);
     normalise(la, l, t);
     break;
   default:
-    la->pack_scaled(l, block->h, w->scale, &t->shift, t->scratch);
-    if (shape->shift == PA_REGNN_SHIFT_SPECTRAL) normalise(la, l, t);
+    NODEWISE
+    for (size_t k = 0; k < l->length; k++) scale[k] = t->ones[k] * (real)m->scale;
+    la->pack(PA__PACK_AMPLITUDE, l, block->h, scale, t->ones, true, &t->shift, diagonal);
+    if (m->shape.shift == PA_REGNN_SHIFT_SPECTRAL) normalise(la, l, t);
   }
 }
 
 /* The inputs in the order of their bits, the caller's node state last; a lone input of ones gives way to it. */
-static void node_inputs(const pa__la *la, const pa__regnn_shape *shape, const pa__regnn_weights *w,
-                        const pa_states *states, const pa__block *block, const pa__regnn_tape *t) {
+static void node_inputs(const pa__la *la, const pa__regnn_model *m, const pa_states *states, const pa__block *block,
+                        const struct tape *t) {
   const pa__layout *l = &block->layout;
+  const pa__regnn_shape *shape = &m->shape;
   size_t n = l->length, column = 0;
   bool given = shape->inputs == 1 && shape->kinds == PA_REGNN_INPUT_ONES && states->node_features == 1;
   size_t from_state = given ? 1 : shape->state_features;
-  double *x = t->power[0], *snr = t->scratch, *weight = node(t->scratch, l, 1), mean = 0;
+  real *x = t->power[0], *snr = t->scratch, *weight = node(t->scratch, l, 1);
+  double mean = 0;
   if (shape->kinds & (PA_REGNN_INPUT_SNR | PA_REGNN_INPUT_WEIGHT_SNR)) {
+    pa__gains_direct(block, &t->gains);
+    NODEWISE
     for (size_t k = 0; k < n; k++) snr[k] = 1 + t->gains.direct[k];
     la->log(n, snr, snr);
-    for (size_t k = 0; k < n; k++) snr[k] /= w->snr;
+    NODEWISE
+    for (size_t k = 0; k < n; k++) snr[k] /= (real)m->snr;
   }
   for (size_t i = 0; i < l->links; i++) mean += states->weights[i] / (double)l->links;
-  for (size_t k = 0; k < n; k++) weight[k] = t->gains.weight[k] / mean;
-  if (shape->kinds & PA_REGNN_INPUT_ONES && !given) memcpy(node(x, l, column++), t->ones, n * sizeof(double));
-  if (shape->kinds & PA_REGNN_INPUT_SNR) memcpy(node(x, l, column++), snr, n * sizeof(double));
-  if (shape->kinds & PA_REGNN_INPUT_WEIGHT) memcpy(node(x, l, column++), weight, n * sizeof(double));
+  NODEWISE
+  for (size_t k = 0; k < n; k++) weight[k] = t->gains.weight[k] / (real)mean;
+  if (shape->kinds & PA_REGNN_INPUT_ONES && !given) memcpy(node(x, l, column++), t->ones, n * sizeof(real));
+  if (shape->kinds & PA_REGNN_INPUT_SNR) memcpy(node(x, l, column++), snr, n * sizeof(real));
+  if (shape->kinds & PA_REGNN_INPUT_WEIGHT) memcpy(node(x, l, column++), weight, n * sizeof(real));
   if (shape->kinds & PA_REGNN_INPUT_WEIGHT_SNR) {
-    double *both = node(x, l, column++);
+    real *both = node(x, l, column++);
+    NODEWISE
     for (size_t k = 0; k < n; k++) both[k] = weight[k] * snr[k];
   }
   for (size_t f = 0; f < from_state; f++) {
-    double *to = node(x, l, column++);
-    memset(to, 0, n * sizeof(double));
+    real *to = node(x, l, column++);
+    memset(to, 0, n * sizeof(real));
     for (size_t s = 0; s < l->width; s++) {
       size_t sample = block->first + (s < block->count ? s : block->count - 1);
       for (size_t i = 0; i < l->links; i++)
-        to[i * l->width + s] = states->node_state[(sample * l->links + i) * from_state + f];
+        to[i * l->width + s] = (real)states->node_state[(sample * l->links + i) * from_state + f];
     }
   }
 }
 
 /* z = activation(y); y and z may be the same for ReLU, which is already done. */
-static void activate(const pa__la *la, int activation, size_t n, const double *y, double *z) {
-  if (activation == PA_REGNN_ACTIVATION_ABSOLUTE)
-    for (size_t k = 0; k < n; k++) z[k] = fabs(y[k]);
+static void activate(const pa__la *la, int activation, size_t n, const real *y, real *z) {
+  if (activation == PA_REGNN_ACTIVATION_ABSOLUTE) NODEWISE
+  for (size_t k = 0; k < n; k++) z[k] = y[k] < 0 ? -y[k] : y[k];
   if (activation == PA_REGNN_ACTIVATION_TANH) {
+    NODEWISE
     for (size_t k = 0; k < n; k++) z[k] = 2 * y[k];
     la->sigmoid(n, z, z);
+    NODEWISE
     for (size_t k = 0; k < n; k++) z[k] = 2 * z[k] - 1;
   }
 }
 
 /* d z, with z the activation's output and y its input, becomes d y. */
-static void activate_backward(int activation, size_t n, const double *restrict y, const double *restrict z,
-                              double *restrict d) {
+static void activate_backward(int activation, size_t n, const real *restrict y, const real *restrict z,
+                              real *restrict d) {
   switch (activation) {
   case PA_REGNN_ACTIVATION_ABSOLUTE:
+    NODEWISE
     for (size_t k = 0; k < n; k++) d[k] = y[k] > 0 ? d[k] : y[k] < 0 ? -d[k] : 0;
     break;
   case PA_REGNN_ACTIVATION_TANH:
+    NODEWISE
     for (size_t k = 0; k < n; k++) d[k] *= 1 - z[k] * z[k];
     break;
   default:
+    NODEWISE
     for (size_t k = 0; k < n; k++) d[k] = z[k] > 0 ? d[k] : 0;
   }
 }
 
-pa__regnn_forward_fn KERNEL(regnn_forward);
+static size_t layer_size(const pa__regnn_shape *s, size_t layer) {
+  return (s->taps * pa__regnn_width_in(s, layer) + s->bias) * pa__regnn_width_out(s, layer);
+}
 
-void KERNEL(regnn_forward)(const pa__la *la, const pa__regnn_shape *shape, const pa__regnn_weights *w,
-                           const pa_states *states, const pa__block *block, const pa__regnn_tape *t) {
+/* What does not depend on the channels of a block. */
+static void begin(const pa_states *states, const pa__layout *l, const struct tape *t) {
+  pa__gains_begin(states, l, &t->gains);
+  NODEWISE
+  for (size_t k = 0; k < l->length; k++) t->ones[k] = k / l->width < l->links;
+}
+
+/* t->output of the block. */
+static void block_forward(const pa__la *la, const pa__regnn_model *m, const pa_states *states, const pa__block *block,
+                          const struct tape *t) {
   const pa__layout *l = &block->layout;
+  const pa__regnn_shape *shape = &m->shape;
+  const real *weights = m->weights[WEIGHTS_OF_PRECISION];
   size_t n = l->length, taps = shape->taps;
-  for (size_t k = 0; k < n; k++) t->ones[k] = l->width > 1 || k < l->links ? 1 : 0;
-  pa__gains_fill(la, states, block, &t->gains);
-  build_shift(la, shape, w, block, t);
-  node_inputs(la, shape, w, states, block, t);
+  build_shift(la, m, block, t);
+  node_inputs(la, m, states, block, t);
   for (size_t layer = 0; layer < shape->layers; layer++) {
     size_t in = pa__regnn_width_in(shape, layer), out = pa__regnn_width_out(shape, layer);
-    double *power = t->power[layer];
+    real *power = t->power[layer];
     for (size_t k = 1; k < taps; k++)
       (shape->transposed ? la->shift_transposed : la->shift)(l, node(power, l, k * in), &t->shift,
                                                              node(power, l, (k - 1) * in), in);
     bool last = layer + 1 == shape->layers, relu = !last && shape->activation == PA_REGNN_ACTIVATION_RELU;
-    double *z = last ? t->output : t->power[layer + 1], *y = t->linear[layer] ? t->linear[layer] : z;
-    const double *weights = w->layer[layer], *bias = shape->bias ? weights + taps * in * out : NULL;
-    la->dense(n, taps * in, out, power, weights, bias, relu, y);
+    real *z = last ? t->output : t->power[layer + 1], *y = t->linear[layer] ? t->linear[layer] : z;
+    la->dense(n, taps * in, out, power, weights, shape->bias ? weights + taps * in * out : NULL, relu, y);
     if (!last) activate(la, shape->activation, out * n, y, z);
+    weights += layer_size(shape, layer);
   }
   for (size_t o = 0; o < shape->outputs; o++) {
     double part = shape->outputs > 1 ? (double)o / (double)(shape->outputs - 1) : 1;
-    for (size_t k = 0; k < n; k++) t->output[o * n + k] += part * w->offset;
+    NODEWISE
+    for (size_t k = 0; k < n; k++) t->output[o * n + k] += (real)(part * m->offset);
   }
 }
 
-pa__regnn_backward_fn KERNEL(regnn_backward);
-
-void KERNEL(regnn_backward)(const pa__la *la, const pa__regnn_shape *shape, const pa__regnn_weights *w,
-                            const pa__block *block, const pa__regnn_tape *t, double *gradient) {
-  const pa__layout *l = &block->layout;
-  size_t n = l->length, taps = shape->taps, at = 0, begin[PA__REGNN_LAYERS];
+/* From t->d_output, which is overwritten, to the gradient of each sample: as the weights, [block width] numbers each.
+ */
+static void block_backward(const pa__la *la, const pa__regnn_model *m, const pa__layout *l, const struct tape *t,
+                           real *gradient) {
+  const pa__regnn_shape *shape = &m->shape;
+  size_t n = l->length, taps = shape->taps, at = 0, back_at = 0;
   for (size_t layer = 0; layer < shape->layers; layer++) {
-    begin[layer] = at;
-    at += (taps * pa__regnn_width_in(shape, layer) + shape->bias) * pa__regnn_width_out(shape, layer);
+    at += layer_size(shape, layer);
+    back_at += taps * pa__regnn_width_in(shape, layer) * pa__regnn_width_out(shape, layer);
   }
   for (size_t layer = shape->layers; layer-- > 0;) {
     size_t in = pa__regnn_width_in(shape, layer), out = pa__regnn_width_out(shape, layer);
-    double *d = gradient + begin[layer] * l->width;
+    at -= layer_size(shape, layer);
+    back_at -= taps * in * out;
+    real *d = gradient + at * l->width;
     la->outer(l, taps * in, out, t->power[layer], t->d_output, d);
     if (shape->bias) la->outer(l, out, 1, t->d_output, t->ones, d + taps * in * out * l->width);
     if (layer == 0) break;
-    la->dense(n, out, taps * in, t->d_output, w->back[layer], NULL, false, t->d_power);
+    la->dense(n, out, taps * in, t->d_output, (const real *)m->back[WEIGHTS_OF_PRECISION] + back_at, NULL, false,
+              t->d_power);
     /* d z = d_0 + S' (d_1 + S' (d_2 + ...)), S' the shift's transpose. */
     for (size_t k = taps - 1; k-- > 0;) {
       (shape->transposed ? la->shift : la->shift_transposed)(l, t->d_sum, &t->shift, node(t->d_power, l, (k + 1) * in),
                                                              in);
-      double *restrict sum = node(t->d_power, l, k * in);
+      real *restrict sum = node(t->d_power, l, k * in);
+      NODEWISE
       for (size_t e = 0; e < in * n; e++) sum[e] += t->d_sum[e];
     }
     activate_backward(shape->activation, in * n, t->linear[layer - 1], t->power[layer], t->d_power);
-    memcpy(t->d_output, t->d_power, in * n * sizeof(double));
+    memcpy(t->d_output, t->d_power, in * n * sizeof(real));
   }
 }
+
+/* ---- batches ---- */
+
+static void workspace(const pa__regnn_shape *shape, size_t batch, size_t links, pa__arena *arena) {
+  pa__layout layout = pa__layout_choose(pa__la_best(), links, batch);
+  take(arena, shape, &layout, false);
+}
+
+/* Parts of the power limits that the outputs stand for, where these are one a link and nothing is drawn. */
+static void parts_of(const pa__la *la, int kind, size_t n, real *y) {
+  if (kind == PA_REGNN_OUTPUT_CONTINUOUS)
+    la->sigmoid(n, y, y);
+  else
+    NODEWISE
+  for (size_t k = 0; k < n; k++) y[k] = y[k] >= 0;
+}
+
+static void allocate(const pa__regnn_model *m, const pa_states *states, const pa__output *output, const uint64_t *key,
+                     void *power, void *work) {
+  const pa__la *la = pa__la_best();
+  pa__layout l = pa__layout_choose(la, states->links, states->batch);
+  pa__arena arena = {work, 0};
+  struct tape tape = take(&arena, &m->shape, &l, false);
+  bool plain = !key && output->kind != PA_REGNN_OUTPUT_LEVELS;
+  begin(states, &l, &tape);
+  for (size_t first = 0; first < states->batch; first += l.width) {
+    pa__block block = pa__block_at(states, l, first);
+    block_forward(la, m, states, &block, &tape);
+    if (plain) parts_of(la, output->kind, l.length, tape.output);
+    for (size_t s = 0; s < block.count; s++)
+      for (size_t i = 0; i < l.links; i++) {
+        real part = tape.output[i * l.width + s];
+        if (!plain) {
+          double y[PA__OUTPUT_MOST];
+          for (size_t o = 0; o < output->count; o++) y[o] = (double)tape.output[o * l.length + i * l.width + s];
+          part = (real)(key ? pa__output_draw(output, y, *key, states->first + first + s, 2 * i, NULL)
+                            : pa__output_power(output, y, 0));
+        }
+        ((real *)power)[(first + s) * l.links + i] = (real)states->limit[i] * part;
+      }
+  }
+}
+
+/* One tape a block, and the gradient of a block's samples. */
+static void tape_workspace(const pa__regnn_shape *shape, size_t samples, size_t links, pa__arena *arena) {
+  pa__layout layout = pa__layout_choose(pa__la_best(), links, samples);
+  for (size_t first = 0; first < samples; first += layout.width) take(arena, shape, &layout, true);
+  pa__arena_take(arena, pa__regnn_weight_count(shape), layout.width * sizeof(real));
+}
+
+static void forward(const pa__regnn_model *m, const pa_states *states, double *y, void *work) {
+  const pa__la table = pa__la_training(states->links), *la = &table;
+  pa__layout l = pa__layout_choose(la, states->links, states->batch);
+  pa__arena arena = {work, 0};
+  size_t count = m->shape.outputs;
+  for (size_t first = 0; first < states->batch; first += l.width) {
+    struct tape tape = take(&arena, &m->shape, &l, true);
+    pa__block block = pa__block_at(states, l, first);
+    begin(states, &l, &tape);
+    block_forward(la, m, states, &block, &tape);
+    for (size_t s = 0; s < block.count; s++)
+      for (size_t i = 0; i < l.links; i++)
+        for (size_t o = 0; o < count; o++)
+          y[((first + s) * l.links + i) * count + o] = (double)tape.output[o * l.length + i * l.width + s];
+  }
+}
+
+static void backward(const pa__regnn_model *m, const pa_states *states, const double *dy, double *gradient,
+                     void *work) {
+  const pa__la table = pa__la_training(states->links), *la = &table;
+  size_t count = m->shape.outputs, n = states->links, weights = pa__regnn_weight_count(&m->shape);
+  pa__layout l = pa__layout_choose(la, n, states->batch);
+  pa__arena arena = {work, 0}, behind = {work, 0};
+  for (size_t first = 0; first < states->batch; first += l.width) take(&behind, &m->shape, &l, true);
+  real *per_sample = pa__arena_take(&behind, weights, l.width * sizeof(real));
+  for (size_t first = 0; first < states->batch; first += l.width) {
+    struct tape tape = take(&arena, &m->shape, &l, true);
+    size_t samples = states->batch - first < l.width ? states->batch - first : l.width;
+    memset(tape.d_output, 0, count * l.length * sizeof(real));
+    for (size_t s = 0; s < samples; s++)
+      for (size_t i = 0; i < n; i++)
+        for (size_t o = 0; o < count; o++)
+          tape.d_output[o * l.length + i * l.width + s] = (real)dy[((first + s) * n + i) * count + o];
+    block_backward(la, m, &l, &tape, per_sample);
+    for (size_t k = 0; k < weights; k++)
+      for (size_t s = 0; s < samples; s++) gradient[k] += (double)per_sample[k * l.width + s];
+  }
+}
+
+extern const pa__regnn_pass KERNEL(regnn_pass);
+const pa__regnn_pass KERNEL(regnn_pass) = {.workspace = workspace,
+                                           .allocate = allocate,
+                                           .tape_workspace = tape_workspace,
+                                           .forward = forward,
+                                           .backward = backward};

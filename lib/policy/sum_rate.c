@@ -19,11 +19,12 @@ static struct work take(const pa_policy *policy, size_t samples, size_t links, p
     *vectors[k] = pa__arena_take(arena, samples * links, sizeof(double));
   w.single = pa__arena_take(arena, policy->class->learner->weight_count(policy), sizeof(double));
   w.tape = pa__arena_take(arena, 0, 1);
-  policy->class->learner->tape_workspace(policy, samples, links, arena);
+  policy->class->learner->tape_workspace(policy, PA__DOUBLE, samples, links, arena);
   return w;
 }
 
-void pa__sum_rate_workspace(const pa_policy *policy, size_t samples, size_t links, pa__arena *arena) {
+void pa__sum_rate_workspace(const pa_policy *policy, int precision, size_t samples, size_t links, pa__arena *arena) {
+  (void)precision;
   take(policy, samples, links, arena);
 }
 

@@ -1,6 +1,7 @@
 #include "../base/random.h"
 #include "../io/io.h"
 #include "model.h"
+#include "policy.h"
 #include "uwmmse_pass.h"
 
 #include <math.h>
@@ -13,20 +14,20 @@ enum { MOST_LAYERS = 64, MOST_HIDDEN = 64, FEATURES = 4 };
 
 struct pa_uwmmse {
   pa_policy policy; /* first: a pa_policy of this class is a pa_uwmmse */
-  pa__uwmmse_shape shape;
+  pa__uwmmse_model model;
   size_t weight_count;
-  double *weights; /* in the public order */
-  double *memory;  /* of packed */
-  size_t *place;   /* [weight_count], see map_places() */
-  double *sharers; /* [packed size] */
-  pa__uwmmse_weights packed;
+  double *weights;   /* in the public order */
+  double *packed;    /* [packed size] */
+  float *packed_f32; /* the same */
+  size_t *place;     /* [weight_count], see map_places() */
+  double *sharers;   /* [packed size] */
   pa__output output; /* of model-free training: the logit of the power as a part of the limit */
 };
 
-static pa__uwmmse_forward_fn *const forward[] = KERNEL_TABLE(uwmmse_forward);
-static pa__uwmmse_rate_fn *const rate_of[] = KERNEL_TABLE(uwmmse_rate);
-static pa__uwmmse_rate_slope_fn *const rate_slope[] = KERNEL_TABLE(uwmmse_rate_slope);
-static pa__uwmmse_backward_fn *const backward[] = KERNEL_TABLE(uwmmse_backward);
+extern const pa__uwmmse_pass KERNEL_BOTH(uwmmse_pass);
+static const pa__uwmmse_pass *const passes[PA__PRECISIONS][PA__SETS] = KERNEL_TABLE(uwmmse_pass);
+
+static const pa__uwmmse_pass *pass_of(int precision) { return passes[precision][pa__cpu_set()]; }
 
 /* ---- weights: the public order and the packed one ---- */
 
@@ -54,20 +55,6 @@ static size_t mu_at(const pa__uwmmse_shape *s) { return s->gcns * gcn_size(s); }
 
 static size_t tau_at(const pa__uwmmse_shape *s) { return mu_at(s) + s->layers; }
 
-size_t pa__uwmmse_packed_size(const pa__uwmmse_shape *s) {
-  return s->gcns * (2 * s->features * s->hidden + s->hidden + 2 * s->hidden + 1) + 2 * s->layers;
-}
-
-pa__uwmmse_weights pa__uwmmse_packed_view(const pa__uwmmse_shape *s, double *memory, size_t width) {
-  pa__uwmmse_weights w = {.first = memory, .scale = 1, .start = 1};
-  w.first_bias = w.first + 2 * s->features * s->gcns * s->hidden * width;
-  w.second = w.first_bias + s->gcns * s->hidden * width;
-  w.second_bias = w.second + 2 * s->gcns * s->hidden * width;
-  w.mu = w.second_bias + s->gcns * width;
-  w.tau = w.mu + s->layers * width;
-  return w;
-}
-
 /* Where element e of a GCN's part stands in the packed order. b0 and b1 share a place. */
 static size_t packed_index(const pa__uwmmse_shape *s, size_t gcn, enum part part, size_t e) {
   size_t per_input = s->gcns * s->hidden, second = (2 * s->features + 1) * per_input;
@@ -88,7 +75,7 @@ static size_t packed_index(const pa__uwmmse_shape *s, size_t gcn, enum part part
 
 /* Place of each public weight in the packed order, and how many weights share each packed place. */
 static void map_places(pa_uwmmse *m) {
-  const pa__uwmmse_shape *s = &m->shape;
+  const pa__uwmmse_shape *s = &m->model.shape;
   size_t k = 0, scalars = packed_index(s, s->gcns, B0_2, 0);
   for (size_t g = 0; g < s->gcns; g++)
     for (enum part p = 0; p < PARTS; p++)
@@ -98,137 +85,62 @@ static void map_places(pa_uwmmse *m) {
 }
 
 static void repack(pa_uwmmse *m) {
-  memset(m->memory, 0, pa__uwmmse_packed_size(&m->shape) * sizeof(double));
-  for (size_t k = 0; k < m->weight_count; k++) m->memory[m->place[k]] += m->weights[k];
+  size_t size = pa__uwmmse_packed_size(&m->model.shape);
+  memset(m->packed, 0, size * sizeof(double));
+  for (size_t k = 0; k < m->weight_count; k++) m->packed[m->place[k]] += m->weights[k];
+  for (size_t k = 0; k < size; k++) m->packed_f32[k] = (float)m->packed[k];
+}
+
+/* Adds a gradient of packed weights to one in the public order. */
+static void unpack(const pa_uwmmse *m, const double *packed, double *gradient) {
+  for (size_t k = 0; k < m->weight_count; k++) gradient[k] += packed[m->place[k]];
 }
 
 /* ---- passes over a batch ---- */
 
-pa__uwmmse_tape pa__uwmmse_tape_take(pa__arena *arena, const pa__uwmmse_shape *s, const pa__layout *layout,
-                                     bool with_backward) {
-  size_t layers = s->layers, gcns = s->gcns, hidden = gcns * s->hidden;
-  pa__uwmmse_tape t = {.gains = pa__gains_take(arena, layout), .shift = pa__matrix_take(arena, layout)};
-  const struct {
-    double **vectors;
-    size_t count;
-  } parts[] = {{&t.inputs, 2 * s->features},
-               {&t.ones, 1},
-               {&t.price, 1},
-               {&t.hidden, hidden},
-               {&t.head, 2 * gcns},
-               {&t.gate, gcns},
-               {&t.v, layers + 1},
-               {&t.interference, layers + 1},
-               {&t.denominator, layers},
-               {&t.log_ratio, s->extended ? layers : 0},
-               {&t.growth, s->extended ? layers : 0},
-               {&t.scratch, PA__UWMMSE_SCRATCH},
-               {&t.d_v, with_backward ? 1 : 0},
-               {&t.d_gate, with_backward ? gcns : 0},
-               {&t.d_head, with_backward ? 2 * gcns : 0},
-               {&t.d_hidden, with_backward ? hidden : 0}};
-  for (size_t k = 0; k < sizeof parts / sizeof parts[0]; k++)
-    *parts[k].vectors = pa__arena_take(arena, parts[k].count, layout->length * sizeof(double));
-  return t;
-}
-
 static const pa_uwmmse *model_of(const pa_policy *policy) { return (const pa_uwmmse *)policy; }
 
 static void workspace(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena) {
-  pa__layout layout = pa__layout_choose(pa__la_best(), links, batch);
-  pa__uwmmse_tape_take(arena, &model_of(policy)->shape, &layout, false);
+  pass_of(PA__DOUBLE)->workspace(&model_of(policy)->model.shape, batch, links, arena);
 }
 
 static pa_status allocate(const pa_policy *policy, const pa_states *states, double *power, void *work) {
-  const pa_uwmmse *m = model_of(policy);
-  const pa__la *la = pa__la_best();
-  pa__layout layout = pa__layout_choose(la, states->links, states->batch);
-  pa__arena arena = {work, 0};
-  pa__uwmmse_tape tape = pa__uwmmse_tape_take(&arena, &m->shape, &layout, false);
-  for (size_t first = 0; first < states->batch; first += layout.width) {
-    pa__block block = pa__block_at(states, layout, first);
-    forward[la->set](la, &m->shape, &m->packed, states, &block, &tape);
-    pa__block_power(states, &block, tape.v + m->shape.layers * layout.length, power);
-  }
+  pass_of(PA__DOUBLE)->allocate(&model_of(policy)->model, states, power, work);
   return PA_OK;
 }
 
-struct gradient_work {
-  pa__uwmmse_tape tape;
-  double *per_sample; /* [packed][width] */
-  double *sum;        /* [packed] */
-};
-
-static struct gradient_work gradient_take(pa__arena *arena, const pa__uwmmse_shape *shape, const pa__layout *layout) {
-  size_t packed = pa__uwmmse_packed_size(shape);
-  struct gradient_work w = {.tape = pa__uwmmse_tape_take(arena, shape, layout, true)};
-  w.per_sample = pa__arena_take(arena, packed, layout->width * sizeof(double));
-  w.sum = pa__arena_take(arena, packed, sizeof(double));
-  return w;
+static void workspace_f32(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena) {
+  pass_of(PA__SINGLE)->workspace(&model_of(policy)->model.shape, batch, links, arena);
 }
 
-static void gradient_workspace(const pa_policy *policy, size_t samples, size_t links, pa__arena *arena) {
-  pa__layout layout = pa__layout_choose(pa__la_best(), links, samples);
-  gradient_take(arena, &model_of(policy)->shape, &layout);
+static pa_status allocate_f32(const pa_policy *policy, const pa_states *states, float *power, void *work) {
+  pass_of(PA__SINGLE)->allocate(&model_of(policy)->model, states, power, work);
+  return PA_OK;
 }
 
-/* Adds the block's samples, each cut to sample_clip, to w->sum; returns how many were not finite. */
-static size_t gather_samples(const pa_uwmmse *m, const pa__block *block, double sample_clip, const double *rate,
-                             struct gradient_work *w) {
-  size_t width = block->layout.width, packed = pa__uwmmse_packed_size(&m->shape), dropped = 0;
-  double scale[PA__WIDEST] = {0};
-  for (size_t k = 0; k < packed; k++)
-    for (size_t s = 0; s < width; s++)
-      scale[s] += m->sharers[k] * w->per_sample[k * width + s] * w->per_sample[k * width + s];
-  for (size_t s = 0; s < width; s++) {
-    double norm = sqrt(scale[s]);
-    bool usable = s < block->count && isfinite(norm) && isfinite(rate[s]);
-    dropped += s < block->count && !usable;
-    scale[s] = !usable ? 0 : sample_clip > 0 && norm > sample_clip ? sample_clip / norm : 1;
-  }
-  for (size_t s = 0; s < width; s++)
-    for (size_t k = 0; k < packed && scale[s] > 0; k++) w->sum[k] += scale[s] * w->per_sample[k * width + s];
-  return dropped;
+/* The sum of packed gradients stands in front of a pass's own memory. */
+static double *take_packed(const pa_uwmmse *m, pa__arena *arena) {
+  return pa__arena_take(arena, pa__uwmmse_packed_size(&m->model.shape), sizeof(double));
+}
+
+static void gradient_workspace(const pa_policy *policy, int precision, size_t samples, size_t links, pa__arena *arena) {
+  take_packed(model_of(policy), arena);
+  pass_of(precision)->gradient_workspace(&model_of(policy)->model.shape, samples, links, arena);
 }
 
 static size_t gradient(const pa_policy *policy, const pa_states *states, double sample_clip, double *out, double *rate,
                        void *memory) {
   const pa_uwmmse *m = model_of(policy);
-  const pa__uwmmse_shape *shape = &m->shape;
-  const pa__la table = pa__la_training(states->links), *la = &table;
-  pa__layout layout = pa__layout_choose(la, states->links, states->batch);
   pa__arena arena = {memory, 0};
-  struct gradient_work w = gradient_take(&arena, shape, &layout);
-  size_t packed = pa__uwmmse_packed_size(shape), dropped = 0;
-  memset(w.sum, 0, packed * sizeof(double));
-  memset(w.per_sample, 0, packed * layout.width * sizeof(double));
-  for (size_t first = 0; first < states->batch; first += layout.width) {
-    pa__block block = pa__block_at(states, layout, first);
-    double rates[PA__WIDEST];
-    forward[la->set](la, shape, &m->packed, states, &block, &w.tape);
-    rate_of[la->set](la, shape, &block, &w.tape, rates);
-    rate_slope[la->set](la, shape, &block, &w.tape);
-    backward[la->set](la, shape, &m->packed, &block, &w.tape, w.per_sample);
-    memcpy(rate + first, rates, block.count * sizeof(double));
-    dropped += gather_samples(m, &block, sample_clip, rates, &w);
-  }
-  for (size_t k = 0; k < m->weight_count; k++) out[k] += w.sum[m->place[k]];
+  double *packed = take_packed(m, &arena);
+  size_t dropped =
+      pass_of(states->precision)->gradient(&m->model, states, sample_clip, packed, rate, pa__arena_take(&arena, 0, 1));
+  unpack(m, packed, out);
   return dropped;
 }
 
 static void rates(const pa_policy *policy, const pa_states *states, double *rate, void *memory) {
-  const pa_uwmmse *m = model_of(policy);
-  const pa__la table = pa__la_training(states->links), *la = &table;
-  pa__layout layout = pa__layout_choose(la, states->links, states->batch);
-  pa__arena arena = {memory, 0};
-  pa__uwmmse_tape tape = pa__uwmmse_tape_take(&arena, &m->shape, &layout, false);
-  for (size_t first = 0; first < states->batch; first += layout.width) {
-    pa__block block = pa__block_at(states, layout, first);
-    double of_block[PA__WIDEST];
-    forward[la->set](la, &m->shape, &m->packed, states, &block, &tape);
-    rate_of[la->set](la, &m->shape, &block, &tape, of_block);
-    memcpy(rate + first, of_block, block.count * sizeof(double));
-  }
+  pass_of(states->precision)->rates(&model_of(policy)->model, states, rate, memory);
 }
 
 /* ---- the learner ---- */
@@ -247,19 +159,19 @@ static void learner_set(pa_policy *policy, const double *weights) {
 
 /* mu and tau of the extended architecture are not negative; the authors leave mu free. */
 static void project(const pa_policy *policy, double *weights) {
-  const pa__uwmmse_shape *s = &model_of(policy)->shape;
+  const pa__uwmmse_shape *s = &model_of(policy)->model.shape;
   for (size_t k = mu_at(s); s->extended && k < weight_count(s); k++) weights[k] = fmax(weights[k], 0);
 }
 
 static void describe(const pa_policy *policy, char text[PA__DESCRIPTION]) {
-  const pa__uwmmse_shape *s = &model_of(policy)->shape;
+  const pa__uwmmse_shape *s = &model_of(policy)->model.shape;
   snprintf(text, PA__DESCRIPTION, "%s, %zu layers of %zu", s->extended ? "extended" : "paper", s->layers, s->hidden);
 }
 
 static pa__recipe recipe(const pa_policy *policy, bool family) {
   pa__recipe recipe = {
       .learning_rate = 1e-3, .final_rate = 1, .clip = 5, .batch = 64, .held_out = 2000, .held_out_every = 250};
-  if (!model_of(policy)->shape.extended) return recipe;
+  if (!model_of(policy)->model.shape.extended) return recipe;
   recipe.learning_rate = family ? 5e-3 : 1e-2;
   recipe.final_rate = .01;
   recipe.warmup = 300;
@@ -274,57 +186,54 @@ static pa__recipe recipe(const pa_policy *policy, bool family) {
 
 static pa__output *output(pa_policy *policy) { return &((pa_uwmmse *)policy)->output; }
 
-/* One tape a block, and the gradient of a block's samples. */
-static void tape_workspace(const pa_policy *policy, size_t samples, size_t links, pa__arena *arena) {
-  const pa__uwmmse_shape *shape = &model_of(policy)->shape;
-  pa__layout layout = pa__layout_choose(pa__la_best(), links, samples);
-  for (size_t first = 0; first < samples; first += layout.width) pa__uwmmse_tape_take(arena, shape, &layout, true);
-  pa__arena_take(arena, pa__uwmmse_packed_size(shape), layout.width * sizeof(double));
+static double *take_slopes(size_t samples, size_t links, pa__arena *arena) {
+  return pa__arena_take(arena, samples * links, sizeof(double));
+}
+
+/* v, its slopes, and the sum of packed gradients stand in front of a pass's own memory. */
+static void tape_workspace(const pa_policy *policy, int precision, size_t samples, size_t links, pa__arena *arena) {
+  const pa_uwmmse *m = model_of(policy);
+  take_slopes(samples, links, arena);
+  take_slopes(samples, links, arena);
+  take_packed(m, arena);
+  pass_of(precision)->tape_workspace(&m->model.shape, samples, links, arena);
+}
+
+struct tape {
+  double *v, *d_v, *packed;
+  void *pass;
+};
+
+static struct tape tape_of(const pa_uwmmse *m, const pa_states *states, void *work) {
+  pa__arena arena = {work, 0};
+  struct tape t = {.v = take_slopes(states->batch, states->links, &arena)};
+  t.d_v = take_slopes(states->batch, states->links, &arena);
+  t.packed = take_packed(m, &arena);
+  t.pass = pa__arena_take(&arena, 0, 1);
+  return t;
 }
 
 static void learner_forward(const pa_policy *policy, const pa_states *states, double *y, void *work) {
   const pa_uwmmse *m = model_of(policy);
-  const pa__la table = pa__la_training(states->links), *la = &table;
-  pa__layout l = pa__layout_choose(la, states->links, states->batch);
-  pa__arena arena = {work, 0};
-  for (size_t first = 0; first < states->batch; first += l.width) {
-    pa__uwmmse_tape tape = pa__uwmmse_tape_take(&arena, &m->shape, &l, true);
-    pa__block block = pa__block_at(states, l, first);
-    forward[la->set](la, &m->shape, &m->packed, states, &block, &tape);
-    const double *v = tape.v + m->shape.layers * l.length;
-    for (size_t s = 0; s < block.count; s++)
-      for (size_t i = 0; i < states->links; i++) {
-        double power = v[i * l.width + s] * v[i * l.width + s];
-        power = fmin(fmax(power, EDGE), 1 - EDGE);
-        y[(first + s) * states->links + i] = log(power / (1 - power));
-      }
+  struct tape t = tape_of(m, states, work);
+  pass_of(states->precision)->forward(&m->model, states, t.v, t.pass);
+  for (size_t k = 0; k < states->batch * states->links; k++) {
+    double power = fmin(fmax(t.v[k] * t.v[k], EDGE), 1 - EDGE);
+    y[k] = log(power / (1 - power));
   }
 }
 
 static void learner_backward(const pa_policy *policy, const pa_states *states, const double *dy, double *gradient,
                              void *work) {
   const pa_uwmmse *m = model_of(policy);
-  const pa__la table = pa__la_training(states->links), *la = &table;
-  size_t packed = pa__uwmmse_packed_size(&m->shape), n = states->links;
-  pa__layout l = pa__layout_choose(la, n, states->batch);
-  pa__arena arena = {work, 0}, behind = {work, 0};
-  for (size_t first = 0; first < states->batch; first += l.width) pa__uwmmse_tape_take(&behind, &m->shape, &l, true);
-  double *per_sample = pa__arena_take(&behind, packed, l.width * sizeof(double));
-  for (size_t first = 0; first < states->batch; first += l.width) {
-    pa__uwmmse_tape tape = pa__uwmmse_tape_take(&arena, &m->shape, &l, true);
-    pa__block block = pa__block_at(states, l, first);
-    const double *last = tape.v + m->shape.layers * l.length;
-    memset(tape.d_v, 0, l.length * sizeof(double));
-    for (size_t s = 0; s < block.count; s++)
-      for (size_t i = 0; i < n; i++) {
-        double v = last[i * l.width + s]; /* d logit(v^2) / d v = 2 / (v (1 - v^2)) */
-        if (v * v > EDGE && v * v < 1 - EDGE)
-          tape.d_v[i * l.width + s] = dy[(first + s) * n + i] * 2 / (v * (1 - v * v));
-      }
-    backward[la->set](la, &m->shape, &m->packed, &block, &tape, per_sample);
-    for (size_t k = 0; k < m->weight_count; k++)
-      for (size_t s = 0; s < block.count; s++) gradient[k] += per_sample[m->place[k] * l.width + s];
+  struct tape t = tape_of(m, states, work);
+  for (size_t k = 0; k < states->batch * states->links; k++) {
+    double v = t.v[k]; /* d logit(v^2) / d v = 2 / (v (1 - v^2)) */
+    t.d_v[k] = v * v > EDGE && v * v < 1 - EDGE ? dy[k] * 2 / (v * (1 - v * v)) : 0;
   }
+  memset(t.packed, 0, pa__uwmmse_packed_size(&m->model.shape) * sizeof(double));
+  pass_of(states->precision)->backward(&m->model, states, t.d_v, t.packed, t.pass);
+  unpack(m, t.packed, gradient);
 }
 
 static const pa__learner_class learner = {.weight_count = learner_weight_count,
@@ -344,7 +253,8 @@ static const pa__learner_class learner = {.weight_count = learner_weight_count,
 static void release(pa_policy *policy) {
   pa_uwmmse *m = (pa_uwmmse *)policy;
   pa__release(&policy->allocator, m->weights);
-  pa__release(&policy->allocator, m->memory);
+  pa__release(&policy->allocator, m->packed);
+  pa__release(&policy->allocator, m->packed_f32);
   pa__release(&policy->allocator, m->place);
   pa__release(&policy->allocator, m->sharers);
 }
@@ -361,30 +271,34 @@ static pa_status create(pa_uwmmse **out, bool extended, size_t layers, size_t hi
   if (status != PA_OK) return status;
   pa__policy_init(&m->policy, &pa__uwmmse_class);
   m->policy.borrowed = true;
-  m->shape = (pa__uwmmse_shape){.extended = extended,
-                                .layers = layers,
-                                .hidden = hidden,
-                                .features = extended ? FEATURES : 1,
-                                .gcns = 2 * layers + extended};
+  m->model.shape = (pa__uwmmse_shape){.extended = extended,
+                                      .layers = layers,
+                                      .hidden = hidden,
+                                      .features = extended ? FEATURES : 1,
+                                      .gcns = 2 * layers + extended};
   m->output = (pa__output){.kind = PA_REGNN_OUTPUT_CONTINUOUS, .count = 1, .deviation = .3};
-  m->weight_count = weight_count(&m->shape);
+  m->weight_count = weight_count(&m->model.shape);
   m->weights = pa__allocate(&m->policy.allocator, m->weight_count, sizeof(double));
-  m->memory = pa__allocate(&m->policy.allocator, pa__uwmmse_packed_size(&m->shape), sizeof(double));
+  m->packed = pa__allocate(&m->policy.allocator, pa__uwmmse_packed_size(&m->model.shape), sizeof(double));
+  m->packed_f32 = pa__allocate(&m->policy.allocator, pa__uwmmse_packed_size(&m->model.shape), sizeof(float));
   m->place = pa__allocate(&m->policy.allocator, m->weight_count, sizeof(size_t));
-  m->sharers = pa__allocate(&m->policy.allocator, pa__uwmmse_packed_size(&m->shape), sizeof(double));
-  if (!m->weights || !m->memory || !m->place || !m->sharers) {
+  m->sharers = pa__allocate(&m->policy.allocator, pa__uwmmse_packed_size(&m->model.shape), sizeof(double));
+  if (!m->weights || !m->packed || !m->packed_f32 || !m->place || !m->sharers) {
     pa_uwmmse_free(m);
     return PA_ERROR_MEMORY;
   }
   map_places(m);
-  m->packed = pa__uwmmse_packed_view(&m->shape, m->memory, 1);
+  m->model.packed[PA__DOUBLE] = m->packed;
+  m->model.packed[PA__SINGLE] = m->packed_f32;
+  m->model.sharers = m->sharers;
+  m->model.scale = m->model.start = 1;
   *out = m;
   return PA_OK;
 }
 
 /* Glorot's uniform weights; biases .1 as the authors', +2 at the start's output so that links start close to pmax. */
 static void initialise(pa_uwmmse *m, uint64_t seed) {
-  const pa__uwmmse_shape *s = &m->shape;
+  const pa__uwmmse_shape *s = &m->model.shape;
   uint64_t key = pa__random_key(seed, PA__STREAM_WEIGHTS, 0), drawn = 0;
   double *w = m->weights;
   for (size_t g = 0; g < s->gcns; g++)
@@ -417,7 +331,7 @@ pa_status pa_uwmmse_create(pa_uwmmse **out, int32_t architecture, size_t layers,
 
 /* Tensors of the file format, data pointing into the model. Fills at most `most`; returns how many there are. */
 static size_t tensors_of(pa_uwmmse *m, pa__tensor *tensors) {
-  const pa__uwmmse_shape *s = &m->shape;
+  const pa__uwmmse_shape *s = &m->model.shape;
   size_t count = 0;
   double *w = m->weights;
   for (size_t g = 0; g < s->gcns; g++)
@@ -441,8 +355,8 @@ static size_t tensors_of(pa_uwmmse *m, pa__tensor *tensors) {
     snprintf(t->name, sizeof t->name, "layer%zu.%s", k % s->layers + 1, k < s->layers ? "mu" : "tau");
   }
   if (!s->extended) {
-    tensors[count++] = (pa__tensor){.name = "gcn.scale", .data = &m->packed.scale, .optional = true};
-    tensors[count++] = (pa__tensor){.name = "v0", .data = &m->packed.start, .optional = true};
+    tensors[count++] = (pa__tensor){.name = "gcn.scale", .data = &m->model.scale, .optional = true};
+    tensors[count++] = (pa__tensor){.name = "v0", .data = &m->model.start, .optional = true};
   }
   return count;
 }
@@ -450,13 +364,13 @@ static size_t tensors_of(pa_uwmmse *m, pa__tensor *tensors) {
 static size_t most_tensors(const pa__uwmmse_shape *s) { return s->gcns * PARTS + 2 * s->layers + 2; }
 
 static pa_status check_scalars(const pa_uwmmse *m, const char *where) {
-  const pa__uwmmse_shape *s = &m->shape;
+  const pa__uwmmse_shape *s = &m->model.shape;
   for (size_t k = 0; s->extended && k < 2 * s->layers; k++)
     if (m->weights[mu_at(s) + k] < 0)
       return pa__fail(PA_ERROR_FORMAT, "%s: layer%zu.%s is negative", where, k % s->layers + 1,
                       k < s->layers ? "mu" : "tau");
-  if (!(m->packed.start > 0 && m->packed.start <= 1))
-    return pa__fail(PA_ERROR_FORMAT, "%s: v0 is %g, must be above 0 and at most 1", where, m->packed.start);
+  if (!(m->model.start > 0 && m->model.start <= 1))
+    return pa__fail(PA_ERROR_FORMAT, "%s: v0 is %g, must be above 0 and at most 1", where, m->model.start);
   return PA_OK;
 }
 
@@ -472,7 +386,7 @@ static pa_status read_model(pa_policy **out, const pa_model_file *file, const pa
   if (status != PA_OK) return status;
   pa_uwmmse *m = NULL;
   if ((status = create(&m, extended, layers, hidden, allocator)) != PA_OK) return status;
-  pa__tensor *tensors = pa__allocate(&m->policy.allocator, most_tensors(&m->shape), sizeof *tensors);
+  pa__tensor *tensors = pa__allocate(&m->policy.allocator, most_tensors(&m->model.shape), sizeof *tensors);
   status = tensors ? pa__model_read(file, tensors, tensors_of(m, tensors)) : PA_ERROR_MEMORY;
   pa__release(&m->policy.allocator, tensors);
   if (status == PA_OK) status = check_scalars(m, path);
@@ -495,7 +409,7 @@ pa_status pa_uwmmse_load(pa_uwmmse **out, const char *path, const pa_allocator *
 
 static pa_status save(const pa_policy *policy, const char *path, const char *note) {
   const pa_uwmmse *model = model_of(policy);
-  const pa__uwmmse_shape *s = &model->shape;
+  const pa__uwmmse_shape *s = &model->model.shape;
   char layers[24], hidden[24];
   snprintf(layers, sizeof layers, "%zu", s->layers);
   snprintf(hidden, sizeof hidden, "%zu", s->hidden);
@@ -524,12 +438,12 @@ pa_uwmmse *pa_policy_uwmmse(pa_policy *policy) {
 pa_policy *pa_uwmmse_policy(pa_uwmmse *model) { return model ? &model->policy : NULL; }
 
 int32_t pa_uwmmse_architecture(const pa_uwmmse *model) {
-  return !model ? 0 : model->shape.extended ? PA_UWMMSE_EXTENDED : PA_UWMMSE_PAPER;
+  return !model ? 0 : model->model.shape.extended ? PA_UWMMSE_EXTENDED : PA_UWMMSE_PAPER;
 }
 
-size_t pa_uwmmse_layers(const pa_uwmmse *model) { return model ? model->shape.layers : 0; }
+size_t pa_uwmmse_layers(const pa_uwmmse *model) { return model ? model->model.shape.layers : 0; }
 
-size_t pa_uwmmse_hidden(const pa_uwmmse *model) { return model ? model->shape.hidden : 0; }
+size_t pa_uwmmse_hidden(const pa_uwmmse *model) { return model ? model->model.shape.hidden : 0; }
 
 size_t pa_uwmmse_weight_count(const pa_uwmmse *model) { return model ? model->weight_count : 0; }
 
@@ -551,9 +465,9 @@ pa_status pa_uwmmse_set_weights(pa_uwmmse *model, const double *weights, size_t 
   if (status != PA_OK) return status;
   for (size_t k = 0; k < n; k++) {
     if (!isfinite(weights[k])) return pa__fail(PA_ERROR_ARGUMENT, "weights[%zu] is not finite", k);
-    if (model->shape.extended && k >= mu_at(&model->shape) && weights[k] < 0)
+    if (model->model.shape.extended && k >= mu_at(&model->model.shape) && weights[k] < 0)
       return pa__fail(PA_ERROR_ARGUMENT, "weights[%zu], a %s, is negative", k,
-                      k < tau_at(&model->shape) ? "mu" : "tau");
+                      k < tau_at(&model->model.shape) ? "mu" : "tau");
   }
   learner_set(&model->policy, weights);
   return PA_OK;
@@ -564,7 +478,9 @@ pa_status pa_uwmmse_gradient(const pa_uwmmse *model, const pa_states *states, do
   if (status == PA_OK) status = pa__states_check(states);
   if (status != PA_OK) return status;
   const pa_allocator *allocator = &model->policy.allocator;
-  size_t bytes = pa__policy_measure(gradient_workspace, &model->policy, states->batch, states->links), dropped = 0;
+  size_t bytes =
+             pa__learner_measure(gradient_workspace, &model->policy, states->precision, states->batch, states->links),
+         dropped = 0;
   double *sum = pa__allocate(allocator, n + states->batch, sizeof(double)), *rate = sum + n, total = 0;
   void *work = sum ? pa__allocate(allocator, bytes, 1) : NULL;
   if (work) {
@@ -587,6 +503,8 @@ const pa__policy_class pa__uwmmse_class = {.name = "uwmmse",
                                            .free = release,
                                            .workspace = workspace,
                                            .allocate = allocate,
+                                           .workspace_f32 = workspace_f32,
+                                           .allocate_f32 = allocate_f32,
                                            .learner = &learner,
                                            .save = save,
                                            .read = read_model};

@@ -1,331 +1,497 @@
-/* UWMMSE forward and backward on one block. Everything is in the units of pa__gains: noise 1, amplitudes v in [0, 1],
- * so that with T_j = I_j + d_j v_j^2 the paper's eqs. (6)-(8) read u_j^2 w_j = d_j v_j^2 w_j / T_j^2,   u_j h_jj w_j =
+/* UWMMSE forward and backward. Everything is in the units of pa__gains: noise 1, amplitudes v in [0, 1], so that with
+ * T_j = I_j + d_j v_j^2 the paper's eqs. (6)-(8) read u_j^2 w_j = d_j v_j^2 w_j / T_j^2,   u_j h_jj w_j =
  * d_j v_j w_j / T_j,   w_j = a_j T_j / I_j + b_j. */
 #include "uwmmse_pass.h"
+
+#include "floor.h"
+#include "uwmmse_tape.h"
 
 #include <math.h>
 #include <string.h>
 
-#define INV_LN2 1.44269504088896340736
+#define INV_LN2 ((real)1.44269504088896340736)
 
-/* Features below this strength count as this strong. */
-#define WEAKEST 1e-20
 /* Bounds of z / v and of the exponent of its power: their products stay finite. */
+#ifdef PA_SINGLE
+#define LEAST_RATIO 1e-30f
+#define LARGEST_RATIO 1e30f
+#define LARGEST_EXPONENT 80.f
+#else
 #define LEAST_RATIO 1e-300
 #define LARGEST_RATIO 1e300
 #define LARGEST_EXPONENT 700.0
+#endif
 
-static double *node(double *vectors, const pa__layout *l, size_t index) { return vectors + index * l->length; }
+#define node pa__node
 
-/* c[sample]: geometric mean of the direct channels that are not 0; 1 if there is none. work: two node vectors. */
-static void geometric_mean(const pa__la *la, const pa__block *block, double *c, double *work) {
-  const pa__layout *l = &block->layout;
-  double *channel = work, *logarithm = work + l->length;
-  for (size_t k = 0; k < l->length; k++) channel[k] = 1;
-  for (size_t i = 0; i < l->links; i++)
-    for (size_t s = 0; s < l->width; s++) channel[i * l->width + s] = block->h[s][i * (l->links + 1)];
-  la->log(l->length, logarithm, channel);
-  for (size_t s = 0; s < l->width; s++) {
-    double sum = 0, count = 0;
-    for (size_t i = 0; i < l->links; i++)
-      if (channel[i * l->width + s] > 0) sum += logarithm[i * l->width + s], count++;
-    c[s] = count > 0 ? exp(sum / count) : 1;
+static pa__uwmmse_tape take(pa__arena *arena, const pa__uwmmse_shape *s, const pa__layout *layout, bool backward) {
+  size_t layers = s->layers, gcns = s->gcns;
+  bool two = s->extended || backward;
+  pa__uwmmse_tape t = {.gains = pa__gains_take(arena, layout, two), .shift = pa__matrix_take(arena, layout)};
+  if (!two) t.gains.cross = t.shift;
+  const struct {
+    real **vectors;
+    size_t count;
+  } parts[] = {{&t.own, 1},
+               {&t.enter, 1},
+               {&t.leave, 1},
+               {&t.inputs, 2 * s->features},
+               {&t.ones, 1},
+               {&t.price, 1},
+               {&t.head, 2 * gcns},
+               {&t.gate, gcns},
+               {&t.v, layers + 1},
+               {&t.power, 1},
+               {&t.interference, layers + 1},
+               {&t.denominator, layers},
+               {&t.log_ratio, s->extended ? layers : 0},
+               {&t.growth, s->extended ? layers : 0},
+               {&t.w, 1},
+               {&t.q, 1},
+               {&t.per_v, 1},
+               {&t.inverse_t, 1},
+               {&t.inverse_i, 1},
+               {&t.scratch, 5},
+               {&t.hidden, gcns * s->hidden},
+               {&t.d_v, 1},
+               {&t.d_gate, gcns},
+               {&t.d_head, 2 * gcns}};
+  enum { BACKWARD_ONLY = 4 };
+  size_t count = sizeof parts / sizeof parts[0] - (backward ? 0 : BACKWARD_ONLY);
+  NODEWISE
+  for (size_t k = 0; k < count; k++)
+    *parts[k].vectors = pa__arena_take(arena, parts[k].count, layout->length * sizeof(real));
+  return t;
+}
+
+/* What does not depend on the channels of a block. */
+static void begin(const pa__uwmmse_model *m, const pa_states *states, const pa__layout *l, const pa__uwmmse_tape *t) {
+  bool extended = m->shape.extended;
+  pa__gains_begin(states, l, &t->gains);
+  NODEWISE
+  for (size_t k = 0; k < l->length; k++) {
+    size_t i = k / l->width;
+    bool link = i < l->links;
+    t->ones[k] = link;
+    t->price[k] = extended ? t->ones[k] : t->gains.limit[k];
+    t->enter[k] = (real)(!link ? 0 : extended ? 1 : sqrt(states->noise[i]));
+    t->leave[k] = (real)(!link ? 0 : extended ? 1 : m->scale / sqrt(states->limit[i]));
   }
 }
 
-static void log_strength(const pa__la *la, size_t n, double *x, const double *restrict signal,
-                         const double *restrict interference) {
+/* From a, b, v and I: w, u^2 w, u h w / v, 1 / T and 1 / I. */
+static void receive(size_t n, const pa__uwmmse_tape *t, const real *restrict a, const real *restrict b,
+                    const real *restrict v, const real *restrict interference) {
+  const real *restrict direct = t->gains.direct, *restrict weight = t->gains.weight;
+  real *restrict w = t->w, *restrict q = t->q, *restrict per_v = t->per_v, *restrict inverse_t = t->inverse_t,
+                 *restrict inverse_i = t->inverse_i;
+  NODEWISE
   for (size_t k = 0; k < n; k++) {
-    double strength = signal[k] / (1 + interference[k]);
-    x[k] = strength > WEAKEST ? strength : WEAKEST;
-  }
-  la->log(n, x, x);
-  for (size_t k = 0; k < n; k++) x[k] /= 10;
-}
-
-/* F and the GCNs' inputs diag(F) X, F X. X is all ones; extended, also the column sums of F, the log SNR and the log
- * SINR at full power, both by 10. */
-static void node_inputs(const pa__la *la, const pa__uwmmse_shape *shape, const pa__uwmmse_weights *w,
-                        const pa__block *block, const pa__uwmmse_tape *t) {
-  const pa__layout *l = &block->layout;
-  size_t n = l->length, features = shape->features;
-  double *diagonal = t->inputs, *x = t->scratch;
-  for (size_t k = 0; k < n; k++) t->ones[k] = l->width > 1 || k < l->links ? 1 : 0;
-  memcpy(x, t->ones, n * sizeof(double));
-  if (shape->extended) {
-    double c[PA__WIDEST], *colsum = node(x, l, 1), *snr = node(x, l, 2), *sinr = node(x, l, 3), *none = node(x, l, 4);
-    geometric_mean(la, block, c, node(x, l, 4));
-    la->pack_bounded(l, block->h, c, &t->shift, diagonal);
-    la->shift_transposed(l, colsum, &t->shift, x, 1);
-    memset(none, 0, n * sizeof(double));
-    log_strength(la, n, snr, t->gains.direct, none);
-    la->shift_transposed(l, none, &t->gains.cross, x, 1);
-    log_strength(la, n, sinr, t->gains.direct, none);
-  } else {
-    la->pack_scaled(l, block->h, w->scale, &t->shift, diagonal);
-  }
-  la->shift(l, node(t->inputs, l, features), &t->shift, x, features);
-  for (size_t f = 1; f < features; f++)
-    for (size_t k = 0; k < n; k++) t->inputs[f * n + k] = diagonal[k] * x[f * n + k];
-}
-
-/* gate = sigmoid(diag(F) X w0 + F X w1 + b) of all GCNs on relu of the same. */
-static void gcns_forward(const pa__la *la, const pa__uwmmse_shape *shape, const pa__uwmmse_weights *w,
-                         const pa__layout *l, const pa__uwmmse_tape *t) {
-  size_t n = l->length, gcns = shape->gcns, hidden = shape->hidden;
-  const double *diagonal = t->inputs;
-  la->dense(n, 2 * shape->features, gcns * hidden, t->inputs, w->first, w->first_bias, true, t->hidden);
-  for (size_t side = 0; side < 2; side++)
-    for (size_t g = 0; g < gcns; g++)
-      la->dense(n, hidden, 1, node(t->hidden, l, g * hidden), w->second + (side * gcns + g) * hidden, NULL, false,
-                node(t->head, l, side * gcns + g));
-  la->shift(l, t->gate, &t->shift, node(t->head, l, gcns), gcns);
-  for (size_t g = 0; g < gcns; g++) {
-    double *restrict y = node(t->gate, l, g), bias = w->second_bias[g];
-    const double *restrict own = node(t->head, l, g);
-    for (size_t k = 0; k < n; k++) y[k] += diagonal[k] * own[k] + bias;
-  }
-  la->sigmoid(gcns * n, t->gate, t->gate);
-}
-
-/* d_gate in, d weights of all GCNs out. */
-static void gcns_backward(const pa__la *la, const pa__uwmmse_shape *shape, const pa__uwmmse_weights *w,
-                          const pa__layout *l, const pa__uwmmse_tape *t, const pa__uwmmse_weights *d) {
-  size_t n = l->length, gcns = shape->gcns, hidden = shape->hidden, width = l->width;
-  const double *restrict diagonal = t->inputs;
-  for (size_t k = 0; k < gcns * n; k++) t->d_gate[k] *= t->gate[k] * (1 - t->gate[k]);
-  la->outer(l, gcns, 1, t->d_gate, t->ones, d->second_bias);
-  la->shift_transposed(l, node(t->d_head, l, gcns), &t->shift, t->d_gate, gcns);
-  for (size_t g = 0; g < gcns; g++)
-    for (size_t k = 0; k < n; k++) t->d_head[g * n + k] = diagonal[k] * t->d_gate[g * n + k];
-  for (size_t g = 0; g < gcns; g++) {
-    const double *restrict x = node(t->hidden, l, g * hidden);
-    for (size_t side = 0; side < 2; side++)
-      la->outer(l, hidden, 1, x, node(t->d_head, l, side * gcns + g), d->second + (side * gcns + g) * hidden * width);
-    for (size_t c = 0; c < hidden; c++) {
-      double w0 = w->second[g * hidden + c], w1 = w->second[(gcns + g) * hidden + c];
-      const double *restrict d_own = node(t->d_head, l, g), *restrict d_far = node(t->d_head, l, gcns + g);
-      double *restrict d_x = node(t->d_hidden, l, g * hidden + c);
-      for (size_t k = 0; k < n; k++) d_x[k] = x[c * n + k] > 0 ? w0 * d_own[k] + w1 * d_far[k] : 0;
-    }
-  }
-  la->outer(l, 2 * shape->features, gcns * hidden, t->inputs, t->d_hidden, d->first);
-  la->outer(l, gcns * hidden, 1, t->d_hidden, t->ones, d->first_bias);
-}
-
-/* I = 1 + what arrives from the other transmitters at amplitudes v. */
-static void listen(const pa__la *la, const pa__layout *l, const pa__uwmmse_tape *t, const double *restrict v,
-                   double *restrict interference) {
-  double *restrict power = t->scratch;
-  for (size_t k = 0; k < l->length; k++) power[k] = v[k] * v[k];
-  la->shift_transposed(l, interference, &t->gains.cross, power, 1);
-  for (size_t k = 0; k < l->length; k++) interference[k] += 1;
-}
-
-/* w_j (into w) and u_j^2 w_j (into q). */
-static void receive(size_t n, const pa__gains *g, const double *restrict a, const double *restrict b,
-                    const double *restrict v, const double *restrict interference, double *restrict w,
-                    double *restrict q) {
-  const double *restrict direct = g->direct, *restrict weight = g->weight;
-  for (size_t k = 0; k < n; k++) {
-    double s = v[k] * v[k], t = interference[k] + direct[k] * s;
-    w[k] = weight[k] * (a[k] * t / interference[k] + b[k]);
-    q[k] = direct[k] * s * w[k] / (t * t);
+    real s = v[k] * v[k], i = interference[k], received = i + direct[k] * s, both = 1 / (received * i);
+    real of_t = both * i, of_i = both * received;
+    w[k] = weight[k] * (a[k] * (received * of_i) + b[k]);
+    per_v[k] = direct[k] * w[k] * of_t;
+    q[k] = per_v[k] * s * of_t;
+    inverse_t[k] = of_t;
+    inverse_i[k] = of_i;
   }
 }
 
-static void complete(size_t n, const pa__uwmmse_tape *t, const double *restrict q, double mu,
-                     double *restrict denominator) {
-  const double *restrict direct = t->gains.direct, *restrict price = t->price;
-  for (size_t k = 0; k < n; k++) denominator[k] += direct[k] * q[k] + mu * price[k];
+/* One layer's update of v. */
+struct transmission {
+  const pa__la *la;
+  const pa__uwmmse_tape *tape;
+  const real *v;
+  real *denominator, *log_ratio, *growth, *next;
+  real mu, exponent; /* exponent: 1 + tau */
+};
+
+static void complete(const struct transmission *x, size_t at, size_t count) {
+  const real *restrict direct = x->tape->gains.direct + at, *restrict price = x->tape->price + at,
+                       *restrict q = x->tape->q + at;
+  real *restrict denominator = x->denominator + at;
+  NODEWISE
+  for (size_t k = 0; k < count; k++) denominator[k] += direct[k] * q[k] + x->mu * price[k];
 }
 
 /* v' = clip(z), z = u h w / denominator; 0 / 0 = 0. The authors leave mu free, so the denominator may be negative. */
-static void transmit(size_t n, const double *restrict direct, const double *restrict w, const double *restrict v,
-                     const double *restrict interference, const double *restrict denominator, double *restrict next) {
-  for (size_t k = 0; k < n; k++) {
-    double numerator = direct[k] * v[k] * w[k] / (interference[k] + direct[k] * v[k] * v[k]);
-    double z = numerator / denominator[k];
-    next[k] = z > 0 ? (z < 1 ? z : 1) : 0;
+static void transmit(void *user, size_t at, size_t count) {
+  const struct transmission *x = user;
+  complete(x, at, count);
+  const real *restrict per_v = x->tape->per_v + at, *restrict v = x->v + at,
+                       *restrict denominator = x->denominator + at;
+  real *restrict next = x->next + at, *restrict power = x->tape->power + at;
+  NODEWISE
+  for (size_t k = 0; k < count; k++) {
+    real numerator = per_v[k] * v[k], z = numerator / denominator[k];
+    z = z < 1 ? z : 1;
+    z = z > 0 ? (z > FLOOR ? z : FLOOR) : 0;
+    next[k] = numerator > 0 ? z : 0;
+    power[k] = next[k] * next[k];
   }
 }
 
-/* v' = clip(z (z / v)^tau) = clip(v r^(1 + tau)), r = z / v = d w / (T denominator): no division by v. */
-static void transmit_relaxed(const pa__la *la, size_t n, const double *restrict direct, const double *restrict w,
-                             const double *restrict v, const double *restrict interference,
-                             const double *restrict denominator, double tau, double *restrict log_ratio,
-                             double *restrict growth, double *restrict next) {
-  for (size_t k = 0; k < n; k++) {
-    double numerator = direct[k] * w[k] / (interference[k] + direct[k] * v[k] * v[k]), r = numerator / denominator[k];
-    r = numerator > 0 ? r : LEAST_RATIO;
+/* v' = clip(z (z / v)^tau) = clip(v r^(1 + tau)), r = z / v = u h w / (v denominator): no division by v. */
+static void transmit_relaxed(void *user, size_t at, size_t count) {
+  const struct transmission *x = user;
+  complete(x, at, count);
+  const real *restrict per_v = x->tape->per_v + at, *restrict v = x->v + at,
+                       *restrict denominator = x->denominator + at;
+  real *restrict next = x->next + at, *restrict power = x->tape->power + at, *restrict log_ratio = x->log_ratio + at,
+                 *restrict growth = x->growth + at;
+  NODEWISE
+  for (size_t k = 0; k < count; k++) {
+    real r = per_v[k] / denominator[k];
+    r = per_v[k] > 0 ? r : LEAST_RATIO;
     r = r < LARGEST_RATIO ? r : LARGEST_RATIO;
     log_ratio[k] = r > LEAST_RATIO ? r : LEAST_RATIO;
   }
-  la->log(n, log_ratio, log_ratio);
-  for (size_t k = 0; k < n; k++) {
-    double e = (1 + tau) * log_ratio[k];
+  x->la->log(count, log_ratio, log_ratio);
+  NODEWISE
+  for (size_t k = 0; k < count; k++) {
+    real e = x->exponent * log_ratio[k];
     growth[k] = e < LARGEST_EXPONENT ? e : LARGEST_EXPONENT;
   }
-  la->exp(n, growth, growth);
-  for (size_t k = 0; k < n; k++) {
-    double z = v[k] * growth[k];
-    next[k] = z < 1 ? z : 1;
+  x->la->exp(count, growth, growth);
+  NODEWISE
+  for (size_t k = 0; k < count; k++) {
+    real z = v[k] * growth[k];
+    z = z < 1 ? z : 1;
+    next[k] = v[k] > 0 && z < FLOOR ? FLOOR : z;
+    power[k] = next[k] * next[k];
   }
 }
 
-pa__uwmmse_forward_fn KERNEL(uwmmse_forward);
-
-void KERNEL(uwmmse_forward)(const pa__la *la, const pa__uwmmse_shape *shape, const pa__uwmmse_weights *weights,
-                            const pa_states *states, const pa__block *block, const pa__uwmmse_tape *t) {
-  const pa__layout *l = &block->layout;
-  size_t n = l->length;
-  pa__gains_fill(la, states, block, &t->gains);
-  node_inputs(la, shape, weights, block, t);
-  gcns_forward(la, shape, weights, l, t);
-  for (size_t k = 0; k < n; k++) {
-    t->price[k] = shape->extended ? t->ones[k] : t->gains.limit[k];
-    t->v[k] = t->ones[k] * (shape->extended ? node(t->gate, l, 2 * shape->layers)[k] : weights->start);
-  }
-  double *w = node(t->scratch, l, 1), *q = node(t->scratch, l, 2);
-  for (size_t layer = 0; layer < shape->layers; layer++) {
-    double *v = node(t->v, l, layer), *next = node(t->v, l, layer + 1);
-    double *interference = node(t->interference, l, layer), *denominator = node(t->denominator, l, layer);
-    listen(la, l, t, v, interference);
-    receive(n, &t->gains, node(t->gate, l, 2 * layer), node(t->gate, l, 2 * layer + 1), v, interference, w, q);
-    la->shift(l, denominator, &t->gains.cross, q, 1);
-    complete(n, t, q, weights->mu[layer], denominator);
-    if (shape->extended)
-      transmit_relaxed(la, n, t->gains.direct, w, v, interference, denominator, weights->tau[layer],
-                       node(t->log_ratio, l, layer), node(t->growth, l, layer), next);
-    else
-      transmit(n, t->gains.direct, w, v, interference, denominator, next);
-  }
+static void add_noise(size_t n, real *interference) {
+  NODEWISE
+  for (size_t k = 0; k < n; k++) interference[k] += 1;
 }
 
-pa__uwmmse_rate_fn KERNEL(uwmmse_rate);
-
-void KERNEL(uwmmse_rate)(const pa__la *la, const pa__uwmmse_shape *shape, const pa__block *block,
-                         const pa__uwmmse_tape *t, double *rate) {
+/* Amplitudes t->v[layers] of the block. With all, also the interference that they make. */
+static void block_forward(const pa__la *la, const pa__uwmmse_model *m, const pa__uwmmse_weights *weights,
+                          const pa__block *block, const pa__uwmmse_tape *t, bool all) {
   const pa__layout *l = &block->layout;
+  const pa__uwmmse_shape *shape = &m->shape;
+  size_t n = l->length, layers = shape->layers;
+  pa__gates_forward(la, shape, weights, block, t);
+  if (!shape->extended) la->square(l, &t->gains.cross, &t->shift);
+  NODEWISE
+  for (size_t k = 0; k < n; k++) {
+    t->v[k] = t->ones[k] * (shape->extended ? node(t->gate, l, 2 * layers)[k] : (real)m->start);
+    t->power[k] = t->v[k] * t->v[k];
+  }
+  la->shift_transposed(l, t->interference, &t->gains.cross, t->power, 1);
+  for (size_t layer = 0; layer < layers; layer++) {
+    real *interference = node(t->interference, l, layer), *denominator = node(t->denominator, l, layer);
+    struct transmission x = {.la = la,
+                             .tape = t,
+                             .v = node(t->v, l, layer),
+                             .denominator = denominator,
+                             .next = node(t->v, l, layer + 1),
+                             .mu = weights->mu[layer]};
+    pa__update_fn *update = transmit;
+    if (shape->extended) {
+      x.log_ratio = node(t->log_ratio, l, layer);
+      x.growth = node(t->growth, l, layer);
+      x.exponent = 1 + weights->tau[layer];
+      update = transmit_relaxed;
+    }
+    add_noise(n, interference);
+    receive(n, t, node(t->gate, l, 2 * layer), node(t->gate, l, 2 * layer + 1), x.v, interference);
+    if (all || layer + 1 < layers) {
+      la->round(l, denominator, node(t->interference, l, layer + 1), &t->gains.cross, t->q, t->power, update, &x);
+    } else {
+      la->shift(l, denominator, &t->gains.cross, t->q, 1);
+      update(&x, 0, n);
+    }
+  }
+  if (all) add_noise(n, node(t->interference, l, layers));
+}
+
+/* Rates of the block's samples. */
+static void block_rate(const pa__la *la, const pa__uwmmse_shape *shape, const pa__layout *l, const pa__uwmmse_tape *t,
+                       double *rate) {
   size_t n = l->length;
-  const double *v = node(t->v, l, shape->layers);
-  double *interference = node(t->interference, l, shape->layers), *nats = node(t->scratch, l, 1);
-  listen(la, l, t, v, interference);
-  for (size_t k = 0; k < n; k++) nats[k] = 1 + t->gains.direct[k] * v[k] * v[k] / interference[k];
+  const real *restrict interference = node(t->interference, l, shape->layers), *restrict direct = t->gains.direct;
+  real *restrict nats = t->scratch;
+  NODEWISE
+  for (size_t k = 0; k < n; k++) nats[k] = 1 + direct[k] * t->power[k] / interference[k];
   la->log(n, nats, nats);
   for (size_t s = 0; s < l->width; s++) rate[s] = 0;
   for (size_t i = 0; i < l->links; i++)
     for (size_t s = 0; s < l->width; s++)
-      rate[s] += INV_LN2 * t->gains.weight[i * l->width + s] * nats[i * l->width + s];
+      rate[s] += (double)(INV_LN2 * t->gains.weight[i * l->width + s] * nats[i * l->width + s]);
 }
 
-pa__uwmmse_rate_slope_fn KERNEL(uwmmse_rate_slope);
-
-void KERNEL(uwmmse_rate_slope)(const pa__la *la, const pa__uwmmse_shape *shape, const pa__block *block,
-                               const pa__uwmmse_tape *t) {
-  const pa__layout *l = &block->layout;
-  const double *restrict v = node(t->v, l, shape->layers), *restrict direct = t->gains.direct,
-                         *restrict weight = t->gains.weight,
-                         *restrict interference = node(t->interference, l, shape->layers);
-  double *restrict d_interference = node(t->scratch, l, 1), *restrict d_v = t->d_v;
+/* d_v of each sample's rate. */
+static void block_rate_slope(const pa__la *la, const pa__uwmmse_shape *shape, const pa__layout *l,
+                             const pa__uwmmse_tape *t) {
+  const real *restrict v = node(t->v, l, shape->layers), *restrict direct = t->gains.direct,
+                       *restrict weight = t->gains.weight,
+                       *restrict interference = node(t->interference, l, shape->layers);
+  real *restrict d_interference = t->scratch, *restrict own = node(t->scratch, l, 1), *restrict d_v = t->d_v;
   size_t n = l->length;
+  NODEWISE
   for (size_t k = 0; k < n; k++) {
-    double received = interference[k] + direct[k] * v[k] * v[k];
-    d_interference[k] = INV_LN2 * weight[k] * (1 / received - 1 / interference[k]);
+    real i = interference[k], received = i + direct[k] * v[k] * v[k], both = INV_LN2 * weight[k] / (received * i);
+    d_interference[k] = both * i - both * received;
+    own[k] = both * i * direct[k];
   }
   la->shift(l, d_v, &t->gains.cross, d_interference, 1);
-  for (size_t k = 0; k < n; k++) {
-    double received = interference[k] + direct[k] * v[k] * v[k];
-    d_v[k] = 2 * v[k] * (d_v[k] + INV_LN2 * weight[k] * direct[k] / received);
-  }
+  NODEWISE
+  for (size_t k = 0; k < n; k++) d_v[k] = 2 * v[k] * (d_v[k] + own[k]);
 }
 
-/* From d v' (in d_next) to what z = u h w / denominator passes on: d_denominator, and the part of d_v (replacing
- * d_next), d_w and d_received that does not go through the denominator. */
-static void transmit_backward(size_t n, const double *restrict direct, const double *restrict w,
-                              const double *restrict v, const double *restrict interference,
-                              const double *restrict denominator, double *restrict d_next,
-                              double *restrict d_denominator, double *restrict d_w, double *restrict d_received) {
+/* Node vectors of a layer's way back. */
+struct slopes {
+  real *denominator, *w, *received, *power;
+};
+
+/* From d v' (in d_v) to what z = u h w / denominator passes on: d_denominator, and the part of d_v, d_w and d_received
+ * that does not go through the denominator. */
+static void transmit_backward(size_t n, const pa__uwmmse_tape *t, const real *restrict v,
+                              const real *restrict denominator, const struct slopes *d) {
+  const real *restrict direct = t->gains.direct, *restrict per_v = t->per_v, *restrict inverse_t = t->inverse_t;
+  real *restrict d_v = t->d_v, *restrict d_denominator = d->denominator, *restrict d_w = d->w,
+                 *restrict d_received = d->received;
+  NODEWISE
   for (size_t k = 0; k < n; k++) {
-    double received = interference[k] + direct[k] * v[k] * v[k], per_v = direct[k] * w[k] / received;
-    double numerator = per_v * v[k], z = numerator / denominator[k];
-    bool inside = z >= 0 && z <= 1;
-    double d_numerator = inside ? d_next[k] / denominator[k] : 0;
-    d_denominator[k] = inside ? -d_numerator * z : 0;
-    d_w[k] = d_numerator * direct[k] * v[k] / received;
-    d_received[k] = -d_numerator * numerator / received;
-    d_next[k] = d_numerator * per_v;
+    real inverse = 1 / denominator[k], numerator = per_v[k] * v[k], z = numerator * inverse;
+    real d_numerator = d_v[k] * inverse;
+    d_numerator = z >= 0 && z <= 1 ? d_numerator : 0;
+    d_denominator[k] = z >= 0 && z <= 1 ? -d_numerator * z : 0;
+    d_w[k] = d_numerator * direct[k] * v[k] * inverse_t[k];
+    d_received[k] = -d_numerator * numerator * inverse_t[k];
+    d_v[k] = d_numerator * per_v[k];
   }
 }
 
 /* The same for v' = v r^(1 + tau); d_power is d v' v', whose product with log r sums to d tau. */
-static void transmit_relaxed_backward(size_t n, const double *restrict direct, const double *restrict w,
-                                      const double *restrict v, const double *restrict interference,
-                                      const double *restrict denominator, double tau, const double *restrict growth,
-                                      double *restrict d_next, double *restrict d_denominator, double *restrict d_w,
-                                      double *restrict d_received, double *restrict d_power) {
+static void transmit_relaxed_backward(size_t n, const pa__uwmmse_tape *t, const real *restrict v,
+                                      const real *restrict denominator, real exponent, const real *restrict growth,
+                                      const struct slopes *d) {
+  const real *restrict w = t->w, *restrict inverse_t = t->inverse_t;
+  real *restrict d_v = t->d_v, *restrict d_denominator = d->denominator, *restrict d_w = d->w,
+                 *restrict d_received = d->received, *restrict d_power = d->power;
+  NODEWISE
   for (size_t k = 0; k < n; k++) {
-    double received = interference[k] + direct[k] * v[k] * v[k], z = v[k] * growth[k];
-    double d_v = z < 1 ? d_next[k] * growth[k] : 0, d_log = (1 + tau) * d_v * v[k];
-    d_power[k] = d_v * v[k];
-    d_next[k] = d_v;
+    real z = v[k] * growth[k], d_z = z < 1 ? d_v[k] * growth[k] : 0, d_log = exponent * d_z * v[k];
+    d_power[k] = d_z * v[k];
+    d_v[k] = d_z;
     d_denominator[k] = d_log != 0 ? -d_log / denominator[k] : 0;
     d_w[k] = d_log != 0 ? d_log / w[k] : 0;
-    d_received[k] = -d_log / received;
+    d_received[k] = -d_log * inverse_t[k];
   }
 }
 
 /* Through q = d v^2 w / T^2 (d_q without the own term d d_denominator), w = weight (a T / I + b), T = I + d v^2:
  * d_a, d_b, d_interference, and d_power = d / d v^2 but for the interference. */
-static void receive_backward(size_t n, const pa__gains *g, const double *restrict a, const double *restrict w,
-                             const double *restrict v, const double *restrict interference,
-                             const double *restrict d_denominator, const double *restrict d_q,
-                             const double *restrict d_w, const double *restrict d_received, double *restrict d_a,
-                             double *restrict d_b, double *restrict d_interference, double *restrict d_power) {
-  const double *restrict direct = g->direct, *restrict weight = g->weight;
+static void receive_backward(size_t n, const pa__uwmmse_tape *t, const real *restrict a, const real *restrict v,
+                             const real *restrict interference, const struct slopes *d, const real *restrict d_q,
+                             real *restrict d_a, real *restrict d_b, real *restrict d_interference) {
+  const real *restrict direct = t->gains.direct, *restrict weight = t->gains.weight, *restrict w = t->w,
+                       *restrict inverse_t = t->inverse_t, *restrict inverse_i = t->inverse_i,
+                       *restrict d_denominator = d->denominator, *restrict d_w = d->w,
+                       *restrict d_received = d->received;
+  real *restrict d_power = d->power;
+  NODEWISE
   for (size_t k = 0; k < n; k++) {
-    double s = v[k] * v[k], t = interference[k] + direct[k] * s, per_q = direct[k] / (t * t);
-    double dq = d_q[k] + direct[k] * d_denominator[k], dw = d_w[k] + dq * per_q * s;
-    double scaled = weight[k] * dw, ratio = t / interference[k];
+    real s = v[k] * v[k], received = interference[k] + direct[k] * s, per_q = direct[k] * inverse_t[k] * inverse_t[k];
+    real dq = d_q[k] + direct[k] * d_denominator[k], dw = d_w[k] + dq * per_q * s;
+    real scaled = weight[k] * dw, ratio = received * inverse_i[k], through_a = scaled * a[k] * inverse_i[k];
     d_a[k] = scaled * ratio;
     d_b[k] = scaled;
-    double dt = d_received[k] - 2 * dq * per_q * s * w[k] / t + scaled * a[k] / interference[k];
-    d_interference[k] = dt - scaled * a[k] * ratio / interference[k];
+    real dt = d_received[k] - 2 * dq * per_q * s * w[k] * inverse_t[k] + through_a;
+    d_interference[k] = dt - through_a * ratio;
     d_power[k] = dq * per_q * w[k] + direct[k] * dt;
   }
 }
 
-pa__uwmmse_backward_fn KERNEL(uwmmse_backward);
-
-void KERNEL(uwmmse_backward)(const pa__la *la, const pa__uwmmse_shape *shape, const pa__uwmmse_weights *weights,
-                             const pa__block *block, const pa__uwmmse_tape *t, double *gradient) {
-  const pa__layout *l = &block->layout;
+/* From t->d_v, which is overwritten, to the gradient of each sample: as the packed weights, [block width] numbers each.
+ */
+static void block_backward(const pa__la *la, const pa__uwmmse_shape *shape, const pa__uwmmse_weights *weights,
+                           const pa__layout *l, const pa__uwmmse_tape *t, real *gradient) {
   size_t n = l->length, width = l->width;
-  const pa__gains *g = &t->gains;
-  pa__uwmmse_weights d = pa__uwmmse_packed_view(shape, gradient, width);
-  double *w = node(t->scratch, l, 1), *q = node(t->scratch, l, 2), *d_denominator = node(t->scratch, l, 3),
-         *d_w = node(t->scratch, l, 4), *d_received = node(t->scratch, l, 5), *d_power = node(t->scratch, l, 6),
-         *d_v = t->d_v, *d_interference = q;
+  pa__uwmmse_weights d = pa__uwmmse_view(shape, gradient, width);
+  struct slopes slopes = {node(t->scratch, l, 1), node(t->scratch, l, 2), node(t->scratch, l, 3),
+                          node(t->scratch, l, 4)};
+  real *restrict d_v = t->d_v, *d_far = t->scratch, *d_interference = t->q;
   for (size_t layer = shape->layers; layer-- > 0;) {
-    const double *v = node(t->v, l, layer), *a = node(t->gate, l, 2 * layer), *b = node(t->gate, l, 2 * layer + 1);
-    const double *interference = node(t->interference, l, layer), *denominator = node(t->denominator, l, layer);
-    receive(n, g, a, b, v, interference, w, q);
+    const real *restrict v = node(t->v, l, layer), *a = node(t->gate, l, 2 * layer),
+                         *b = node(t->gate, l, 2 * layer + 1), *interference = node(t->interference, l, layer),
+                         *denominator = node(t->denominator, l, layer);
+    receive(n, t, a, b, v, interference);
     if (shape->extended) {
-      transmit_relaxed_backward(n, g->direct, w, v, interference, denominator, weights->tau[layer],
-                                node(t->growth, l, layer), d_v, d_denominator, d_w, d_received, d_power);
-      la->outer(l, 1, 1, d_power, node(t->log_ratio, l, layer), d.tau + layer * width);
+      transmit_relaxed_backward(n, t, v, denominator, 1 + weights->tau[layer], node(t->growth, l, layer), &slopes);
+      la->outer(l, 1, 1, slopes.power, node(t->log_ratio, l, layer), d.tau + layer * width);
     } else {
-      transmit_backward(n, g->direct, w, v, interference, denominator, d_v, d_denominator, d_w, d_received);
+      transmit_backward(n, t, v, denominator, &slopes);
     }
-    la->outer(l, 1, 1, d_denominator, t->price, d.mu + layer * width);
-    double *d_q = t->scratch;
-    la->shift_transposed(l, d_q, &g->cross, d_denominator, 1);
-    receive_backward(n, g, a, w, v, interference, d_denominator, d_q, d_w, d_received, node(t->d_gate, l, 2 * layer),
-                     node(t->d_gate, l, 2 * layer + 1), d_interference, d_power);
-    double *d_far = t->scratch;
-    la->shift(l, d_far, &g->cross, d_interference, 1);
-    for (size_t k = 0; k < n; k++) d_v[k] += 2 * v[k] * (d_power[k] + d_far[k]);
+    la->outer(l, 1, 1, slopes.denominator, t->price, d.mu + layer * width);
+    la->shift_transposed(l, d_far, &t->gains.cross, slopes.denominator, 1);
+    receive_backward(n, t, a, v, interference, &slopes, d_far, node(t->d_gate, l, 2 * layer),
+                     node(t->d_gate, l, 2 * layer + 1), d_interference);
+    la->shift(l, d_far, &t->gains.cross, d_interference, 1);
+    NODEWISE
+    for (size_t k = 0; k < n; k++) d_v[k] += 2 * v[k] * (slopes.power[k] + d_far[k]);
   }
-  if (shape->extended) memcpy(node(t->d_gate, l, 2 * shape->layers), d_v, n * sizeof(double));
-  gcns_backward(la, shape, weights, l, t, &d);
+  if (shape->extended) memcpy(node(t->d_gate, l, 2 * shape->layers), d_v, n * sizeof(real));
+  pa__gates_backward(la, shape, weights, l, t, &d);
 }
+
+/* ---- batches ---- */
+
+static pa__uwmmse_weights weights_of(const pa__uwmmse_model *m) {
+  return pa__uwmmse_view(&m->shape, (real *)m->packed[sizeof(real) == sizeof(float)], 1);
+}
+
+static void workspace(const pa__uwmmse_shape *shape, size_t batch, size_t links, pa__arena *arena) {
+  pa__layout layout = pa__layout_choose(pa__la_best(), links, batch);
+  take(arena, shape, &layout, false);
+}
+
+static void allocate(const pa__uwmmse_model *m, const pa_states *states, void *power, void *work) {
+  const pa__la *la = pa__la_best();
+  pa__layout layout = pa__layout_choose(la, states->links, states->batch);
+  pa__arena arena = {work, 0};
+  pa__uwmmse_tape tape = take(&arena, &m->shape, &layout, false);
+  pa__uwmmse_weights weights = weights_of(m);
+  begin(m, states, &layout, &tape);
+  for (size_t first = 0; first < states->batch; first += layout.width) {
+    pa__block block = pa__block_at(states, layout, first);
+    block_forward(la, m, &weights, &block, &tape, false);
+    pa__block_power(states, &block, node(tape.v, &layout, m->shape.layers), power);
+  }
+}
+
+struct gradient_work {
+  pa__uwmmse_tape tape;
+  real *per_sample; /* [packed][width] */
+};
+
+static struct gradient_work gradient_take(pa__arena *arena, const pa__uwmmse_shape *shape, const pa__layout *layout) {
+  struct gradient_work w = {.tape = take(arena, shape, layout, true)};
+  w.per_sample = pa__arena_take(arena, pa__uwmmse_packed_size(shape), layout->width * sizeof(real));
+  return w;
+}
+
+static void gradient_workspace(const pa__uwmmse_shape *shape, size_t samples, size_t links, pa__arena *arena) {
+  pa__layout layout = pa__layout_choose(pa__la_best(), links, samples);
+  gradient_take(arena, shape, &layout);
+}
+
+/* Adds the block's samples, each cut to sample_clip, to sum; returns how many were not finite. */
+static size_t gather_samples(const pa__uwmmse_model *m, const pa__block *block, double sample_clip, const double *rate,
+                             const real *restrict per_sample, double *restrict sum) {
+  size_t width = block->layout.width, packed = pa__uwmmse_packed_size(&m->shape), dropped = 0;
+  double scale[PA__WIDEST] = {0};
+  for (size_t k = 0; k < packed; k++)
+    for (size_t s = 0; s < width; s++) {
+      double x = (double)per_sample[k * width + s];
+      scale[s] += m->sharers[k] * x * x;
+    }
+  for (size_t s = 0; s < width; s++) {
+    double norm = sqrt(scale[s]);
+    bool usable = s < block->count && isfinite(norm) && isfinite(rate[s]);
+    dropped += s < block->count && !usable;
+    scale[s] = !usable ? 0 : sample_clip > 0 && norm > sample_clip ? sample_clip / norm : 1;
+  }
+  for (size_t s = 0; s < width; s++)
+    for (size_t k = 0; k < packed && scale[s] > 0; k++) sum[k] += scale[s] * (double)per_sample[k * width + s];
+  return dropped;
+}
+
+static size_t gradient(const pa__uwmmse_model *m, const pa_states *states, double sample_clip, double *sum,
+                       double *rate, void *memory) {
+  const pa__la table = pa__la_training(states->links), *la = &table;
+  pa__layout layout = pa__layout_choose(la, states->links, states->batch);
+  pa__arena arena = {memory, 0};
+  struct gradient_work w = gradient_take(&arena, &m->shape, &layout);
+  pa__uwmmse_weights weights = weights_of(m);
+  size_t dropped = 0;
+  begin(m, states, &layout, &w.tape);
+  memset(sum, 0, pa__uwmmse_packed_size(&m->shape) * sizeof(double));
+  memset(w.per_sample, 0, pa__uwmmse_packed_size(&m->shape) * layout.width * sizeof(real));
+  for (size_t first = 0; first < states->batch; first += layout.width) {
+    pa__block block = pa__block_at(states, layout, first);
+    double rates[PA__WIDEST];
+    block_forward(la, m, &weights, &block, &w.tape, true);
+    block_rate(la, &m->shape, &layout, &w.tape, rates);
+    block_rate_slope(la, &m->shape, &layout, &w.tape);
+    block_backward(la, &m->shape, &weights, &layout, &w.tape, w.per_sample);
+    memcpy(rate + first, rates, block.count * sizeof(double));
+    dropped += gather_samples(m, &block, sample_clip, rates, w.per_sample, sum);
+  }
+  return dropped;
+}
+
+static void rates(const pa__uwmmse_model *m, const pa_states *states, double *rate, void *memory) {
+  const pa__la table = pa__la_training(states->links), *la = &table;
+  pa__layout layout = pa__layout_choose(la, states->links, states->batch);
+  pa__arena arena = {memory, 0};
+  pa__uwmmse_tape tape = take(&arena, &m->shape, &layout, false);
+  pa__uwmmse_weights weights = weights_of(m);
+  begin(m, states, &layout, &tape);
+  for (size_t first = 0; first < states->batch; first += layout.width) {
+    pa__block block = pa__block_at(states, layout, first);
+    double of_block[PA__WIDEST];
+    block_forward(la, m, &weights, &block, &tape, true);
+    block_rate(la, &m->shape, &layout, &tape, of_block);
+    memcpy(rate + first, of_block, block.count * sizeof(double));
+  }
+}
+
+/* One tape a block, and the gradient of a block's samples. */
+static void tape_workspace(const pa__uwmmse_shape *shape, size_t samples, size_t links, pa__arena *arena) {
+  pa__layout layout = pa__layout_choose(pa__la_best(), links, samples);
+  for (size_t first = 0; first < samples; first += layout.width) take(arena, shape, &layout, true);
+  pa__arena_take(arena, pa__uwmmse_packed_size(shape), layout.width * sizeof(real));
+}
+
+static void forward(const pa__uwmmse_model *m, const pa_states *states, double *v, void *work) {
+  const pa__la table = pa__la_training(states->links), *la = &table;
+  pa__layout l = pa__layout_choose(la, states->links, states->batch);
+  pa__arena arena = {work, 0};
+  pa__uwmmse_weights weights = weights_of(m);
+  for (size_t first = 0; first < states->batch; first += l.width) {
+    pa__uwmmse_tape tape = take(&arena, &m->shape, &l, true);
+    pa__block block = pa__block_at(states, l, first);
+    begin(m, states, &l, &tape);
+    block_forward(la, m, &weights, &block, &tape, false);
+    const real *last = node(tape.v, &l, m->shape.layers);
+    for (size_t s = 0; s < block.count; s++)
+      for (size_t i = 0; i < states->links; i++) v[(first + s) * states->links + i] = (double)last[i * l.width + s];
+  }
+}
+
+static void backward(const pa__uwmmse_model *m, const pa_states *states, const double *d_v, double *gradient,
+                     void *work) {
+  const pa__la table = pa__la_training(states->links), *la = &table;
+  size_t packed = pa__uwmmse_packed_size(&m->shape), n = states->links;
+  pa__layout l = pa__layout_choose(la, n, states->batch);
+  pa__arena arena = {work, 0}, behind = {work, 0};
+  pa__uwmmse_weights weights = weights_of(m);
+  for (size_t first = 0; first < states->batch; first += l.width) take(&behind, &m->shape, &l, true);
+  real *per_sample = pa__arena_take(&behind, packed, l.width * sizeof(real));
+  memset(per_sample, 0, packed * l.width * sizeof(real));
+  for (size_t first = 0; first < states->batch; first += l.width) {
+    pa__uwmmse_tape tape = take(&arena, &m->shape, &l, true);
+    size_t count = states->batch - first < l.width ? states->batch - first : l.width;
+    memset(tape.d_v, 0, l.length * sizeof(real));
+    for (size_t s = 0; s < count; s++)
+      for (size_t i = 0; i < n; i++) tape.d_v[i * l.width + s] = (real)d_v[(first + s) * n + i];
+    block_backward(la, &m->shape, &weights, &l, &tape, per_sample);
+    for (size_t k = 0; k < packed; k++)
+      for (size_t s = 0; s < count; s++) gradient[k] += (double)per_sample[k * l.width + s];
+  }
+}
+
+extern const pa__uwmmse_pass KERNEL(uwmmse_pass);
+const pa__uwmmse_pass KERNEL(uwmmse_pass) = {.workspace = workspace,
+                                             .allocate = allocate,
+                                             .gradient_workspace = gradient_workspace,
+                                             .gradient = gradient,
+                                             .rates = rates,
+                                             .tape_workspace = tape_workspace,
+                                             .forward = forward,
+                                             .backward = backward};

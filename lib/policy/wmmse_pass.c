@@ -1,80 +1,235 @@
 #include "wmmse_pass.h"
 
-#include <math.h>
+#include "../base/random.h"
+#include "floor.h"
+#include "gains.h"
 
-/* Numerator u_i h_ii w_i and u_i^2 w_i from v, in the stable form w = T / I: with T = I + d v^2 and u = sqrt(d) v / T
- * they are d v / I and d v^2 / (T I). `interference` holds sum_{i != j} g_ij v_i^2 on entry. */
-static void receive(size_t n, const double *restrict direct, const double *restrict weight, const double *restrict v,
-                    const double *restrict interference, double *restrict numerator, double *restrict ratio) {
+#include <math.h>
+#include <string.h>
+
+struct work {
+  pa__gains gains;
+  /* Node vectors: ..., v^2, sum_{i != j} g_ij v_i^2, u h w / v, u^2 w, the same sum of those, v before. */
+  real *price, *v, *power, *received, *numerator, *ratio, *denominator, *previous;
+};
+
+static struct work take(pa__arena *arena, const pa__layout *layout) {
+  struct work w = {.gains = pa__gains_take(arena, layout, true)};
+  real **const vectors[] = {&w.price, &w.v, &w.power, &w.received, &w.numerator, &w.ratio, &w.denominator, &w.previous};
+  for (size_t k = 0; k < sizeof vectors / sizeof vectors[0]; k++)
+    *vectors[k] = pa__arena_take(arena, layout->length, sizeof(real));
+  return w;
+}
+
+/* u h w / v and u^2 w, in the stable form w = T / I: with T = I + d v^2 and u = sqrt(d) v / T they are d / I and
+ * d v^2 / (T I). */
+static void receive(size_t n, const struct work *w) {
+  const real *restrict direct = w->gains.direct, *restrict weight = w->gains.weight, *restrict power = w->power,
+                       *restrict received = w->received;
+  real *restrict numerator = w->numerator, *restrict ratio = w->ratio;
+  NODEWISE
   for (size_t k = 0; k < n; k++) {
-    double i = 1 + interference[k], s = v[k] * v[k], t = i + direct[k] * s;
-    double common = weight[k] * direct[k] / (t * i);
-    ratio[k] = common * s;
-    numerator[k] = common * v[k] * t;
+    real i = 1 + received[k], t = i + direct[k] * power[k], common = weight[k] * direct[k] / (t * i);
+    ratio[k] = common * power[k];
+    numerator[k] = common * t;
   }
 }
 
 /* 0 / 0 = 0: a link that is off stays off. */
-static double clipped(double numerator, double denominator) {
-  double z = numerator / denominator;
-  return numerator > 0 ? (z < 1 ? z : 1) : 0;
+static inline real clipped(real per_v, real v, real denominator) {
+  real z = per_v * v / denominator;
+  z = z < 1 ? z : 1;
+  return per_v * v > 0 ? (z > FLOOR ? z : FLOOR) : 0;
 }
 
-static void complete(size_t n, const double *restrict direct, const double *restrict ratio,
-                     const double *restrict price, double *restrict denominator) {
-  for (size_t k = 0; k < n; k++) denominator[k] += direct[k] * ratio[k] + price[k];
-}
-
-/* Returns how far the furthest v moved. */
-static double transmit(size_t n, const double *restrict numerator, const double *restrict denominator,
-                       double *restrict v) {
-  double moved = 0;
-  for (size_t k = 0; k < n; k++) {
-    double z = clipped(numerator[k], denominator[k]), step = fabs(z - v[k]);
+static void transmit(void *user, size_t at, size_t count) {
+  const struct work *w = user;
+  const real *restrict direct = w->gains.direct + at, *restrict ratio = w->ratio + at, *restrict price = w->price + at,
+                       *restrict numerator = w->numerator + at, *restrict received = w->denominator + at;
+  real *restrict v = w->v + at, *restrict power = w->power + at;
+  NODEWISE
+  for (size_t k = 0; k < count; k++) {
+    real z = clipped(numerator[k], v[k], received[k] + (direct[k] * ratio[k] + price[k]));
     v[k] = z;
+    power[k] = z * z;
+  }
+}
+
+/* How far the furthest v moved. */
+static real step_of(const pa__layout *l, const struct work *w) {
+  real moved = 0;
+  NODEWISE
+  for (size_t k = 0; k < l->length; k++) {
+    real step = w->v[k] < w->previous[k] ? w->previous[k] - w->v[k] : w->v[k] - w->previous[k];
     moved = step > moved ? step : moved;
   }
   return moved;
 }
 
-static double capped_power(size_t n, const double *numerator, const double *denominator, const double *limit,
-                           double multiplier) {
+static double capped_power(const pa__layout *l, const struct work *w, double multiplier) {
   double total = 0;
-  for (size_t k = 0; k < n; k++) {
-    double z = clipped(numerator[k], denominator[k] + multiplier * limit[k]);
-    total += limit[k] * z * z;
+  NODEWISE
+  for (size_t k = 0; k < l->length; k++) {
+    const pa__gains *g = &w->gains;
+    real z = clipped(w->numerator[k], w->v[k],
+                     w->denominator[k] + (g->direct[k] * w->ratio[k] + (real)multiplier * g->limit[k]));
+    total += g->limit[k] * z * z;
   }
   return total;
 }
 
-/* Adds to the denominator the multiplier that brings the sum of the powers down to the cap. It is bisected to the last
- * bit, and the side within the cap is taken. */
-static void meet_cap(size_t n, const pa__gains *gains, const double *numerator, double *denominator, double cap) {
-  if (capped_power(n, numerator, denominator, gains->limit, 0) <= cap) return;
-  double low = 0, high = 1;
-  while (capped_power(n, numerator, denominator, gains->limit, high) > cap) {
-    low = high;
-    high *= 4;
+/* The price of power that brings the sum of the powers down to the cap. It is bisected to the last bit, and the side
+ * within the cap is taken. */
+static void meet_cap(const pa__layout *l, const struct work *w, double cap) {
+  double low = 0, high = 1, last = sizeof(real) == 4 ? 1e30 : 1e300;
+  if (capped_power(l, w, 0) <= cap) {
+    high = 0;
+  } else {
+    while (high < last && capped_power(l, w, high) > cap) {
+      low = high;
+      high *= 4;
+    }
+    while (low == 0 && capped_power(l, w, high / 4) <= cap) high /= 4;
+    for (double middle = low + (high - low) / 2; middle > low && middle < high; middle = low + (high - low) / 2)
+      *(capped_power(l, w, middle) > cap ? &low : &high) = middle;
   }
-  while (low == 0 && capped_power(n, numerator, denominator, gains->limit, high / 4) <= cap) high /= 4;
-  for (double middle = low + (high - low) / 2; middle > low && middle < high; middle = low + (high - low) / 2)
-    *(capped_power(n, numerator, denominator, gains->limit, middle) > cap ? &low : &high) = middle;
-  for (size_t k = 0; k < n; k++) denominator[k] += high * gains->limit[k];
+  NODEWISE
+  for (size_t k = 0; k < l->length; k++) w->price[k] = (real)high * w->gains.limit[k];
 }
 
-pa__wmmse_fn KERNEL(wmmse);
-
-void KERNEL(wmmse)(const pa__la *la, const pa__wmmse_problem *p, const pa__wmmse_scratch *s, double *v) {
-  size_t n = p->layout->length;
-  const pa__gains *g = p->gains;
-  for (size_t iteration = 0; iteration < p->iterations; iteration++) {
-    for (size_t k = 0; k < n; k++) s->power[k] = v[k] * v[k];
-    la->shift_transposed(p->layout, s->received, &g->cross, s->power, 1);
-    receive(n, g->direct, g->weight, v, s->received, s->numerator, s->ratio);
-    la->shift(p->layout, s->denominator, &g->cross, s->ratio, 1);
-    complete(n, g->direct, s->ratio, p->price, s->denominator);
-    if (p->cap > 0) meet_cap(n, g, s->numerator, s->denominator, p->cap);
-    double moved = transmit(n, s->numerator, s->denominator, v);
-    if (p->tolerance > 0 && moved <= p->tolerance) break;
+/* Full updates of u, w and v (UWMMSE paper, eqs. (6)-(8) with a = 1, b = 0) from w->v until `iterations` are done or,
+ * with a tolerance, no v moved by more than that. A cap and a tolerance need the single layout. */
+static void iterate(const pa__la *la, const pa__layout *l, const pa__wmmse_options *o, size_t iterations,
+                    struct work *w) {
+  size_t n = l->length;
+  NODEWISE
+  for (size_t k = 0; k < n; k++) w->power[k] = w->v[k] * w->v[k];
+  la->shift_transposed(l, w->received, &w->gains.cross, w->power, 1);
+  for (size_t iteration = 0; iteration < iterations; iteration++) {
+    if (o->tolerance > 0) memcpy(w->previous, w->v, n * sizeof(real));
+    receive(n, w);
+    if (o->cap > 0) {
+      la->shift(l, w->denominator, &w->gains.cross, w->ratio, 1);
+      meet_cap(l, w, o->cap);
+      transmit(w, 0, n);
+      la->shift_transposed(l, w->received, &w->gains.cross, w->power, 1);
+    } else {
+      la->round(l, w->denominator, w->received, &w->gains.cross, w->ratio, w->power, transmit, w);
+    }
+    if (o->tolerance > 0 && step_of(l, w) <= (real)o->tolerance) break;
   }
 }
+
+/* A cap and a tolerance are a sample's own affair, so such samples come one at a time. */
+static pa__layout layout_for(const pa__wmmse_options *o, const pa__la *la, size_t batch, size_t links) {
+  return pa__layout_choose(la, links, o->cap > 0 || o->tolerance > 0 ? 1 : batch);
+}
+
+static void workspace(const pa__wmmse_options *o, size_t batch, size_t links, pa__arena *arena) {
+  pa__layout layout = layout_for(o, pa__la_best(), batch, links);
+  take(arena, &layout);
+}
+
+static void pack(const pa__la *la, const pa__block *block, const pa__gains *g) {
+  la->pack(PA__PACK_GAIN, &block->layout, block->h, g->transmit, g->receive, false, &g->cross, g->direct);
+}
+
+static void allocate(const pa__wmmse_options *o, const pa_states *states, void *power, void *memory) {
+  const pa__la *la = pa__la_best();
+  pa__layout layout = layout_for(o, la, states->batch, states->links);
+  pa__arena arena = {memory, 0};
+  struct work w = take(&arena, &layout);
+  pa__gains_begin(states, &layout, &w.gains);
+  NODEWISE
+  for (size_t k = 0; k < layout.length; k++) w.price[k] = (real)o->price * w.gains.limit[k];
+  for (size_t first = 0; first < states->batch; first += layout.width) {
+    pa__block block = pa__block_at(states, layout, first);
+    pack(la, &block, &w.gains);
+    NODEWISE
+    for (size_t k = 0; k < layout.length; k++) w.v[k] = w.gains.limit[k] > 0 ? (real)o->start : 0;
+    iterate(la, &layout, o, o->iterations, &w);
+    pa__block_power(states, &block, w.v, power);
+  }
+}
+
+/* ---- the best of many starts ---- */
+
+/* The best start of all goes on for so many times as long. */
+enum { POLISH = 10 };
+
+struct best_work {
+  struct work one;
+  real *rate, *best; /* best: v */
+};
+
+static struct best_work take_best(pa__arena *arena, const pa__layout *layout) {
+  struct best_work w = {.one = take(arena, layout)};
+  w.rate = pa__arena_take(arena, layout->length, sizeof(real));
+  w.best = pa__arena_take(arena, layout->length, sizeof(real));
+  return w;
+}
+
+static void best_workspace(size_t batch, size_t links, pa__arena *arena) {
+  pa__layout layout = pa__layout_choose(pa__la_best(), links, batch);
+  take_best(arena, &layout);
+}
+
+/* Start number k of a sample: the usual one, then by turns random amplitudes and random sets of links. */
+static double start_of(const pa__wmmse_options *o, uint64_t sample, size_t k, size_t link, size_t links) {
+  if (k == 0) return o->start;
+  double u = pa__random_uniform(o->key, sample, k * (links + 1) + link);
+  return k % 2 ? u : u < pa__random_uniform(o->key, sample, k * (links + 1) + links);
+}
+
+/* Weighted sum-rates in nats of the powers that iterate() left, of each sample of the block. */
+static void rates_of(const pa__la *la, const pa__layout *l, const struct best_work *w, double *sum) {
+  const struct work *one = &w->one;
+  NODEWISE
+  for (size_t k = 0; k < l->length; k++) w->rate[k] = 1 + one->gains.direct[k] * one->power[k] / (1 + one->received[k]);
+  la->log(l->length, w->rate, w->rate);
+  memset(sum, 0, l->width * sizeof *sum);
+  NODEWISE
+  for (size_t k = 0; k < l->length; k++) sum[k % l->width] += one->gains.weight[k] * w->rate[k];
+}
+
+static void best_of_block(const pa__wmmse_options *o, const pa__la *la, const pa_states *states, const pa__block *block,
+                          struct best_work *w) {
+  const pa__layout *l = &block->layout;
+  double best[PA__WIDEST], found[PA__WIDEST];
+  real *v = w->one.v;
+  for (size_t start = 0; start < o->starts; start++) {
+    NODEWISE
+    for (size_t k = 0; k < l->length; k++) {
+      size_t s = k % l->width, sample = block->first + (s < block->count ? s : block->count - 1);
+      v[k] = w->one.gains.limit[k] > 0 ? (real)start_of(o, states->first + sample, start, k / l->width, l->links) : 0;
+    }
+    iterate(la, l, o, o->iterations, &w->one);
+    rates_of(la, l, w, found);
+    for (size_t s = 0; s < l->width; s++) {
+      if (start > 0 && !(found[s] > best[s])) continue;
+      best[s] = found[s];
+      for (size_t k = s; k < l->length; k += l->width) w->best[k] = v[k];
+    }
+  }
+}
+
+static void best(const pa__wmmse_options *o, const pa_states *states, void *power, void *memory) {
+  const pa__la *la = pa__la_best();
+  pa__layout layout = pa__layout_choose(la, states->links, states->batch);
+  pa__arena arena = {memory, 0};
+  struct best_work w = take_best(&arena, &layout);
+  pa__gains_begin(states, &layout, &w.one.gains);
+  memset(w.one.price, 0, layout.length * sizeof(real));
+  for (size_t first = 0; first < states->batch; first += layout.width) {
+    pa__block block = pa__block_at(states, layout, first);
+    pack(la, &block, &w.one.gains);
+    best_of_block(o, la, states, &block, &w);
+    memcpy(w.one.v, w.best, layout.length * sizeof(real));
+    iterate(la, &layout, o, POLISH * o->iterations, &w.one);
+    pa__block_power(states, &block, w.one.v, power);
+  }
+}
+
+extern const pa__wmmse_pass KERNEL(wmmse_pass);
+const pa__wmmse_pass KERNEL(wmmse_pass) = {
+    .workspace = workspace, .allocate = allocate, .best_workspace = best_workspace, .best = best};

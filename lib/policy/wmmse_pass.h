@@ -1,30 +1,28 @@
-/* WMMSE on one block, once per instruction set. */
+/* WMMSE on a batch, once per instruction set and precision. */
 #ifndef POWALLOC_LIB_WMMSE_PASS_H
 #define POWALLOC_LIB_WMMSE_PASS_H
 
 #include "../la/kernel_set.h"
-#include "policy.h"
+#include "../net/states.h"
 
-typedef struct pa__wmmse_scratch {
-  double *power, *received, *ratio, *numerator, *denominator; /* node vectors: v^2, interference, u^2 w, u h w, of v */
-} pa__wmmse_scratch;
-
-/* Full updates of u, w and v (UWMMSE paper, eqs. (6)-(8) with a = 1, b = 0) until `iterations` are done or, with a
- * tolerance, no v moved by more than that; v [length] in and out. price: node vector added to the denominator of v. A
- * cap > 0 on sum_i limit_i v_i^2 and a tolerance need the single layout. */
-typedef struct pa__wmmse_problem {
-  const pa__layout *layout;
-  const pa__gains *gains;
-  const double *price;
-  double cap;
+typedef struct pa__wmmse_options {
+  double price;     /* nat/W */
+  double cap;       /* on the sum of the powers of a sample in W; 0: none */
+  double start;     /* v(0) as a part of sqrt(pmax) */
+  double tolerance; /* of v as a part of sqrt(pmax); 0: all iterations are done */
   size_t iterations;
-  double tolerance;
-} pa__wmmse_problem;
+  /* wmmse-best: random starts, and the key of their stream */
+  size_t starts;
+  uint64_t key;
+} pa__wmmse_options;
 
-typedef void pa__wmmse_fn(const pa__la *la, const pa__wmmse_problem *problem, const pa__wmmse_scratch *scratch,
-                          double *v);
-
-#define PA__DECLARE_WMMSE(name) extern pa__wmmse_fn name
-KERNEL_DECLARE(PA__DECLARE_WMMSE, wmmse);
+/* power is in the precision of the pass. */
+typedef struct pa__wmmse_pass {
+  void (*workspace)(const pa__wmmse_options *options, size_t batch, size_t links, pa__arena *arena);
+  void (*allocate)(const pa__wmmse_options *options, const pa_states *states, void *power, void *work);
+  /* From many starts, the best of which goes on for longer. */
+  void (*best_workspace)(size_t batch, size_t links, pa__arena *arena);
+  void (*best)(const pa__wmmse_options *options, const pa_states *states, void *power, void *work);
+} pa__wmmse_pass;
 
 #endif

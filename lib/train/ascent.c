@@ -190,8 +190,8 @@ static pa_status worker_memory(pa__run *r, size_t worker) {
   const pa__learner_class *learner = t->policy->class->learner;
   pa_status status = pa__chunk_create(&own->chunks[worker], &t->source, NULL, NULL, &t->allocator);
   if (status != PA_OK) return status;
-  size_t bytes = pa__policy_measure(learner->gradient_workspace, t->policy, PA__CHUNK, links);
-  bytes = largest(bytes, pa__policy_measure(learner->gradient_workspace, t->policy, 1, links));
+  size_t bytes = pa__learner_measure(learner->gradient_workspace, t->policy, PA__DOUBLE, PA__CHUNK, links);
+  bytes = largest(bytes, pa__learner_measure(learner->gradient_workspace, t->policy, PA__DOUBLE, 1, links));
   size_t baseline = pa__policy_measure(own->baseline->class->workspace, own->baseline, PA__CHUNK, links);
   baseline = largest(baseline, pa__policy_measure(own->baseline->class->workspace, own->baseline, 1, links));
   if (bytes == SIZE_MAX || baseline > SIZE_MAX - powers)

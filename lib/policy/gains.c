@@ -1,0 +1,58 @@
+#include "gains.h"
+
+#include <math.h>
+
+#ifdef PA_SINGLE
+#define CHANNEL(states) (states)->h_f32
+#else
+#define CHANNEL(states) (states)->h
+#endif
+
+pa__block pa__block_at(const pa_states *states, pa__layout layout, size_t first) {
+  size_t left = states->batch - first, elements = states->links * states->links;
+  pa__block block = {.layout = layout, .first = first, .count = left < layout.width ? left : layout.width};
+  for (size_t s = 0; s < layout.width; s++)
+    block.h[s] = CHANNEL(states) + (first + (s < block.count ? s : block.count - 1)) * elements;
+  return block;
+}
+
+pa__gains pa__gains_take(pa__arena *arena, const pa__layout *layout, bool with_cross) {
+  pa__gains g = {0};
+  if (with_cross) g.cross = pa__matrix_take(arena, layout);
+  real **const vectors[] = {&g.direct, &g.weight, &g.limit, &g.transmit, &g.receive};
+  for (size_t k = 0; k < sizeof vectors / sizeof vectors[0]; k++)
+    *vectors[k] = pa__arena_take(arena, layout->length, sizeof(real));
+  return g;
+}
+
+void pa__gains_begin(const pa_states *states, const pa__layout *l, const pa__gains *g) {
+  for (size_t i = 0; i < l->links; i++) {
+    g->transmit[i] = (real)sqrt(states->limit[i]);
+    g->receive[i] = (real)(1 / sqrt(states->noise[i]));
+    for (size_t s = 0; s < l->width; s++) {
+      g->weight[i * l->width + s] = (real)states->weights[i];
+      g->limit[i * l->width + s] = (real)states->limit[i];
+    }
+  }
+  for (size_t k = l->links; l->width == 1 && k < l->length; k++)
+    g->transmit[k] = g->receive[k] = g->weight[k] = g->limit[k] = 0;
+}
+
+void pa__gains_direct(const pa__block *block, const pa__gains *g) {
+  const pa__layout *l = &block->layout;
+  for (size_t i = 0; i < l->links; i++)
+    for (size_t s = 0; s < l->width; s++) {
+      real amplitude = block->h[s][i * (l->links + 1)] * (g->transmit[i] * g->receive[i]);
+      g->direct[i * l->width + s] = amplitude * amplitude;
+    }
+  for (size_t k = l->links; l->width == 1 && k < l->length; k++) g->direct[k] = 0;
+}
+
+void pa__block_power(const pa_states *states, const pa__block *block, const real *v, real *power) {
+  size_t n = states->links, width = block->layout.width;
+  for (size_t s = 0; s < block->count; s++)
+    for (size_t i = 0; i < n; i++) {
+      real x = v[i * width + s];
+      power[(block->first + s) * n + i] = (real)states->limit[i] * (x * x);
+    }
+}
