@@ -180,6 +180,9 @@ PA_API pa_status pa_policy_get(const pa_policy *policy, int32_t key, double *val
  */
 PA_API pa_status pa_policy_workspace(const pa_policy *policy, size_t batch, size_t links, size_t *bytes);
 
+/** @brief The same for pa_policy_allocate_f32(). @since 0.1 */
+PA_API pa_status pa_policy_workspace_f32(const pa_policy *policy, size_t batch, size_t links, size_t *bytes);
+
 /**
  * @brief Powers for a batch of states.
  *
@@ -196,6 +199,17 @@ PA_API pa_status pa_policy_workspace(const pa_policy *policy, size_t batch, size
  */
 PA_API pa_status pa_policy_allocate(const pa_policy *policy, const pa_states *states, double *power, void *work,
                                     size_t bytes);
+
+/**
+ * @brief The same for states in single precision (pa_states_create_f32()).
+ *
+ * WMMSE, UWMMSE and REGNN compute in single precision then, in about half the time; other policies see a copy of the
+ * states in double. A link that WMMSE or UWMMSE silences keeps at least 1e-36 of its power limit, so that it can come
+ * back: in single precision its power would underflow to 0, where it stays.
+ * @since 0.1
+ */
+PA_API pa_status pa_policy_allocate_f32(const pa_policy *policy, const pa_states *states, float *power, void *work,
+                                        size_t bytes);
 
 /** @brief Outputs of a link of a learned policy: 1, or its number of power levels; 0 for other policies. @since 0.1 */
 PA_API size_t pa_policy_output_count(const pa_policy *policy);

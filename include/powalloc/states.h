@@ -41,6 +41,17 @@ typedef struct pa_states pa_states;
 PA_API pa_status pa_states_create(pa_states **out, size_t batch, size_t links, const double *h, double noise,
                                   double pmax, const pa_allocator *allocator);
 
+/**
+ * @brief The same on channels in single precision.
+ *
+ * For pa_policy_allocate_f32(), pa_rates_f32(), pa_sinr_f32() and pa_uwmmse_gradient(); other calls take states in double
+ * precision and say so. Noise, power limits and weights must be within a factor of 1e15 of 1, and no link's gain times
+ * power limit over noise may exceed 1e15: beyond that single precision has no room for their products.
+ * @since 0.1
+ */
+PA_API pa_status pa_states_create_f32(pa_states **out, size_t batch, size_t links, const float *h, double noise,
+                                      double pmax, const pa_allocator *allocator);
+
 /** @brief Frees the states, not the caller's channels. NULL is fine. @since 0.1 */
 PA_API void pa_states_free(pa_states *states);
 
@@ -52,6 +63,9 @@ PA_API void pa_states_free(pa_states *states);
  * @since 0.1
  */
 PA_API pa_status pa_states_bind(pa_states *states, size_t batch, const double *h);
+
+/** @brief The same for states in single precision. @since 0.1 */
+PA_API pa_status pa_states_bind_f32(pa_states *states, size_t batch, const float *h);
 
 /**
  * @brief Noise power per receiver.
@@ -115,6 +129,9 @@ PA_API size_t pa_states_links(const pa_states *states);
 /** @brief The channels [batch][links][links], borrowed; NULL for NULL. @since 0.1 */
 PA_API const double *pa_states_channel(const pa_states *states);
 
+/** @brief The channels of states in single precision, borrowed; NULL if they are in double. @since 0.1 */
+PA_API const float *pa_states_channel_f32(const pa_states *states);
+
 /** @brief Noise powers [links] in W, owned by the states; NULL for NULL. @since 0.1 */
 PA_API const double *pa_states_noise(const pa_states *states);
 
@@ -140,6 +157,9 @@ PA_API uint64_t pa_states_first(const pa_states *states);
  */
 PA_API pa_status pa_sinr(const pa_states *states, const double *power, double *sinr);
 
+/** @brief The same in single precision. @since 0.1 */
+PA_API pa_status pa_sinr_f32(const pa_states *states, const float *power, float *sinr);
+
 /**
  * @brief Rate of each link, log2(1 + SINR_j) (eq. (2) of the UWMMSE paper). Does not allocate.
  * @param states    the states
@@ -148,6 +168,9 @@ PA_API pa_status pa_sinr(const pa_states *states, const double *power, double *s
  * @since 0.1
  */
 PA_API pa_status pa_rates(const pa_states *states, const double *power, double *rate);
+
+/** @brief The same in single precision. @since 0.1 */
+PA_API pa_status pa_rates_f32(const pa_states *states, const float *power, float *rate);
 
 #ifdef __cplusplus
 }

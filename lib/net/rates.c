@@ -2,69 +2,77 @@
 
 #include "../la/la.h"
 
+#ifdef PA_SINGLE
+#define pa_sinr pa_sinr_f32
+#define pa_rates pa_rates_f32
+#define pa__rates pa__rates_f32
+#define pa__states_check pa__states_check_f32
+#define pa__states_check_power pa__states_check_power_f32
+#endif
+
 enum { COLUMNS = 64 };
 
 /* SINR of links first .. first + count - 1: interference is summed over rows in order, the own row left out. */
-static void sinr_of_columns(const pa_states *s, const double *h, const double *power, size_t first, size_t count,
-                            double *sinr) {
-  double interference[COLUMNS];
+static void sinr_of_columns(const pa_states *s, const real *h, const real *power, size_t first, size_t count,
+                            real *sinr) {
+  real interference[COLUMNS];
   size_t n = s->links;
-  for (size_t k = 0; k < count; k++) interference[k] = s->noise[first + k];
+  for (size_t k = 0; k < count; k++) interference[k] = (real)s->noise[first + k];
   for (size_t i = 0; i < n; i++) {
     if (power[i] == 0) continue;
-    const double *row = h + i * n + first;
+    const real *row = h + i * n + first;
     size_t own = i >= first && i < first + count ? i - first : count;
     for (size_t k = 0; k < own; k++) interference[k] += row[k] * row[k] * power[i];
     for (size_t k = own + 1; k < count; k++) interference[k] += row[k] * row[k] * power[i];
   }
   for (size_t k = 0; k < count; k++) {
-    double direct = h[(first + k) * n + first + k];
+    real direct = h[(first + k) * n + first + k];
     sinr[first + k] = direct * direct * power[first + k] / interference[k];
   }
 }
 
-static pa_status check(const pa_states *states, const double *power, const double *out) {
+static pa_status check(const pa_states *states, const real *power, const real *out) {
   pa_status status = pa__states_check(states);
   if (status != PA_OK) return status;
   if (!power || !out) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", power ? "the output" : "power");
   return pa__states_check_power(states, power);
 }
 
-static void sinr_of_batch(const pa_states *s, const double *power, double *sinr) {
+static void sinr_of_batch(const pa_states *s, const real *power, real *sinr) {
   size_t n = s->links;
   for (size_t b = 0; b < s->batch; b++)
     for (size_t first = 0; first < n; first += COLUMNS)
-      sinr_of_columns(s, s->h + b * n * n, power + b * n, first, n - first < COLUMNS ? n - first : COLUMNS,
-                      sinr + b * n);
+      sinr_of_columns(s, pa__states_channel(s) + b * n * n, power + b * n, first,
+                      n - first < COLUMNS ? n - first : COLUMNS, sinr + b * n);
 }
 
 /* log2(1 + x), to full accuracy where x is small: the rounding of u = 1 + x is undone by x / (u - 1). */
-static void log2_of_1_plus(const pa__la *la, size_t n, double *x) {
+static void log2_of_1_plus(const pa__la *la, size_t n, real *x) {
   enum { PART = 64 };
-  double u[PART], log_u[PART];
+  real u[PART], log_u[PART];
   for (size_t first = 0; first < n; first += PART) {
     size_t count = n - first < PART ? n - first : PART;
     for (size_t k = 0; k < PART; k++) u[k] = 1 + (k < count ? x[first + k] : 0);
     la->log(PART, log_u, u);
     for (size_t k = 0; k < count; k++) {
-      double scale = u[k] == 1 ? x[first + k] : log_u[k] * (x[first + k] / (u[k] - 1));
-      x[first + k] = scale * 1.44269504088896340736;
+      real scale = u[k] == 1 ? x[first + k] : log_u[k] * (x[first + k] / (u[k] - 1));
+      x[first + k] = scale * (real)1.44269504088896340736;
     }
   }
 }
 
-void pa__rates(const pa_states *states, const double *power, double *rate) {
+void pa__rates(const pa_states *states, const real *power, real *rate) {
   sinr_of_batch(states, power, rate);
   log2_of_1_plus(pa__la_best(), states->batch * states->links, rate);
 }
 
-pa_status pa_sinr(const pa_states *states, const double *power, double *sinr) {
+pa_status pa_sinr(const pa_states *states, const real *power, real *sinr) {
   pa_status status = check(states, power, sinr);
   if (status == PA_OK) sinr_of_batch(states, power, sinr);
   return status;
 }
 
-pa_status pa_rates(const pa_states *states, const double *power, double *rate) {
+pa_status pa_rates(const pa_states *states, const real *power, real *rate) {
   pa_status status = check(states, power, rate);
   if (status == PA_OK) pa__rates(states, power, rate);
   return status;

@@ -5,5 +5,6 @@
 
 /* Rates [batch][links] in bit/s/Hz of states and powers that were checked. */
 void pa__rates(const pa_states *states, const double *power, double *rate);
+void pa__rates_f32(const pa_states *states, const float *power, float *rate);
 
 #endif

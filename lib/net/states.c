@@ -1,12 +1,11 @@
 #include "states.h"
 
-#include "../la/la.h"
+#include "../la/kernel_set.h"
 
 #include <float.h>
 #include <math.h>
 
-/* Noise, power limits and weights stay within this factor of 1, gains relative to the noise below it, so that their
- * products stay finite. */
+/* Noise, power limits and weights stay within this factor of 1, so that products of them stay finite. */
 #define STRONGEST 1e100
 
 pa_status pa__positive_per_link(const char *name, const double *values, size_t n, size_t links, double *to) {
@@ -24,8 +23,9 @@ pa_status pa__positive_per_link(const char *name, const double *values, size_t n
   return PA_OK;
 }
 
-pa_status pa_states_create(pa_states **out, size_t batch, size_t links, const double *h, double noise, double pmax,
-                           const pa_allocator *allocator) {
+/* States without channels yet. */
+static pa_status create(pa_states **out, size_t batch, size_t links, const void *h, double noise, double pmax,
+                        const pa_allocator *allocator) {
   size_t elements;
   if (batch == 0 || links == 0)
     return pa__fail(PA_ERROR_ARGUMENT, "batch is %zu and links is %zu, both must be at least 1", batch, links);
@@ -36,7 +36,6 @@ pa_status pa_states_create(pa_states **out, size_t batch, size_t links, const do
   if ((status = pa__handle_create(out ? (void *)&s : NULL, sizeof *s, allocator)) != PA_OK) return status;
   s->batch = batch;
   s->links = links;
-  s->h = h;
   s->noise = pa__allocate(&s->allocator, links, 3 * sizeof(double));
   if (!s->noise) {
     status = PA_ERROR_MEMORY;
@@ -56,6 +55,22 @@ fail:
   return status;
 }
 
+pa_status pa_states_create(pa_states **out, size_t batch, size_t links, const double *h, double noise, double pmax,
+                           const pa_allocator *allocator) {
+  pa_status status = create(out, batch, links, h, noise, pmax, allocator);
+  if (status == PA_OK) (*out)->h = h;
+  return status;
+}
+
+pa_status pa_states_create_f32(pa_states **out, size_t batch, size_t links, const float *h, double noise, double pmax,
+                               const pa_allocator *allocator) {
+  pa_status status = create(out, batch, links, h, noise, pmax, allocator);
+  if (status != PA_OK) return status;
+  (*out)->precision = PA__SINGLE;
+  (*out)->h_f32 = h;
+  return PA_OK;
+}
+
 void pa_states_free(pa_states *states) {
   if (!states) return;
   pa_allocator allocator = states->allocator;
@@ -65,19 +80,33 @@ void pa_states_free(pa_states *states) {
   pa__release(&allocator, states);
 }
 
-pa_status pa_states_bind(pa_states *states, size_t batch, const double *h) {
+static pa_status bind(pa_states *states, size_t batch, const void *h, int precision) {
   size_t elements;
   if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
   if (!h) return pa__fail(PA_ERROR_ARGUMENT, "h is NULL");
   if (batch == 0) return pa__fail(PA_ERROR_ARGUMENT, "batch is 0, must be at least 1");
   if (states->owned) return pa__fail(PA_ERROR_STATE, "these states own their channels and cannot be bound to others");
+  if (states->precision != precision)
+    return pa__fail(PA_ERROR_STATE, "these states are in %s precision, the channels are not",
+                    precision == PA__SINGLE ? "double" : "single");
   pa_status status = pa__channel_size(batch, states->links, &elements);
   if (status != PA_OK) return status;
   states->batch = batch;
-  states->h = h;
   states->node_state = NULL;
   states->node_features = 0;
   return PA_OK;
+}
+
+pa_status pa_states_bind(pa_states *states, size_t batch, const double *h) {
+  pa_status status = bind(states, batch, h, PA__DOUBLE);
+  if (status == PA_OK) states->h = h;
+  return status;
+}
+
+pa_status pa_states_bind_f32(pa_states *states, size_t batch, const float *h) {
+  pa_status status = bind(states, batch, h, PA__SINGLE);
+  if (status == PA_OK) states->h_f32 = h;
+  return status;
 }
 
 pa_status pa_states_set_node_state(pa_states *states, const double *x, size_t features) {
@@ -126,6 +155,8 @@ size_t pa_states_links(const pa_states *states) { return states ? states->links 
 
 const double *pa_states_channel(const pa_states *states) { return states ? states->h : NULL; }
 
+const float *pa_states_channel_f32(const pa_states *states) { return states ? states->h_f32 : NULL; }
+
 const double *pa_states_noise(const pa_states *states) { return states ? states->noise : NULL; }
 
 const double *pa_states_power_limit(const pa_states *states) { return states ? states->limit : NULL; }
@@ -134,55 +165,16 @@ const double *pa_states_weights(const pa_states *states) { return states ? state
 
 uint64_t pa_states_first(const pa_states *states) { return states ? states->first : 0; }
 
-static pa_status channel_fault(const pa_states *s, double bound) {
-  size_t n = s->links;
-  for (size_t b = 0; b < s->batch; b++)
-    for (size_t i = 0; i < n; i++)
-      for (size_t j = 0; j < n; j++) {
-        double h = s->h[(b * n + i) * n + j];
-        if (!(h >= 0 && h <= DBL_MAX))
-          return pa__fail(PA_ERROR_ARGUMENT, "h[%zu][%zu][%zu] is %g, must be finite and >= 0", b, i, j, h);
-        if (h > bound)
-          return pa__fail(PA_ERROR_ARGUMENT,
-                          "h[%zu][%zu][%zu] is %g: its gain times power limit over noise may exceed %g", b, i, j, h,
-                          STRONGEST);
-      }
-  return PA_OK;
-}
-
-static double highest_limit(const pa_states *states) {
-  double limit = 0;
-  for (size_t i = 0; i < states->links; i++) limit = fmax(limit, states->limit[i]);
-  return limit;
-}
-
-pa_status pa__states_check(const pa_states *states) {
-  if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
-  if (states->trusted) return PA_OK;
-  double limit = highest_limit(states), noise = INFINITY;
-  for (size_t i = 0; i < states->links; i++) noise = fmin(noise, states->noise[i]);
-  double bound = fmin(sqrt(STRONGEST) * sqrt(noise) / sqrt(limit), DBL_MAX);
-  size_t elements = states->batch * states->links * states->links;
-  return pa__la_best()->within(elements, states->h, bound) ? PA_OK : channel_fault(states, bound);
-}
-
-pa_status pa__states_check_power(const pa_states *states, const double *power) {
-  double bound = fmin(STRONGEST * highest_limit(states), DBL_MAX);
-  size_t n = states->links;
-  for (size_t k = 0; k < states->batch * n; k++)
-    if (!(power[k] >= 0 && power[k] <= DBL_MAX))
-      return pa__fail(PA_ERROR_ARGUMENT, "power[%zu][%zu] is %g, must be finite and >= 0", k / n, k % n, power[k]);
-    else if (power[k] > bound)
-      return pa__fail(PA_ERROR_ARGUMENT, "power[%zu][%zu] is %g, more than %g times the power limit", k / n, k % n,
-                      power[k], STRONGEST);
-  return PA_OK;
+pa_status pa__states_check_any(const pa_states *states) {
+  return states && states->precision == PA__SINGLE ? pa__states_check_f32(states) : pa__states_check(states);
 }
 
 struct pa_states pa__states_part(const pa_states *states, size_t first, size_t count) {
   struct pa_states part = *states;
   size_t left = states->batch - first, n = states->links;
   part.batch = left < count ? left : count;
-  part.h = states->h + first * n * n;
+  if (states->h) part.h = states->h + first * n * n;
+  if (states->h_f32) part.h_f32 = states->h_f32 + first * n * n;
   part.first = states->first + first;
   if (states->node_state) part.node_state = states->node_state + first * n * states->node_features;
   return part;

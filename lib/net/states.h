@@ -2,6 +2,7 @@
 #define POWALLOC_LIB_STATES_H
 
 #include "../base/base.h"
+#include "../la/real.h"
 
 #include <powalloc/states.h>
 
@@ -19,13 +20,25 @@ struct pa_states {
   double *owned, *owned_state; /* h and node_state, if the states own them */
 };
 
-/* Fails unless states is one and all its channels are finite, >= 0, and no link's gain over the noise leaves the
- * range that policies compute in. */
+/* Fails unless states is one in double precision, all its channels are finite, >= 0, and no link's gain over the noise
+ * leaves the range that policies compute in; the same in single precision; and in whichever it is. */
 pa_status pa__states_check(const pa_states *states);
+pa_status pa__states_check_f32(const pa_states *states);
+pa_status pa__states_check_any(const pa_states *states);
 
 /* Fails unless each power [batch][links] is finite, >= 0 and so small that states which passed the check above give
  * finite rates with it. */
 pa_status pa__states_check_power(const pa_states *states, const double *power);
+pa_status pa__states_check_power_f32(const pa_states *states, const float *power);
+
+/* The channels in the including file's precision. */
+static inline const real *pa__states_channel(const pa_states *states) {
+#ifdef PA_SINGLE
+  return states->h_f32;
+#else
+  return states->h;
+#endif
+}
 
 /* View of at most `count` samples from number first on. */
 struct pa_states pa__states_part(const pa_states *states, size_t first, size_t count);

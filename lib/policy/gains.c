@@ -2,17 +2,11 @@
 
 #include <math.h>
 
-#ifdef PA_SINGLE
-#define CHANNEL(states) (states)->h_f32
-#else
-#define CHANNEL(states) (states)->h
-#endif
-
 pa__block pa__block_at(const pa_states *states, pa__layout layout, size_t first) {
   size_t left = states->batch - first, elements = states->links * states->links;
   pa__block block = {.layout = layout, .first = first, .count = left < layout.width ? left : layout.width};
   for (size_t s = 0; s < layout.width; s++)
-    block.h[s] = CHANNEL(states) + (first + (s < block.count ? s : block.count - 1)) * elements;
+    block.h[s] = pa__states_channel(states) + (first + (s < block.count ? s : block.count - 1)) * elements;
   return block;
 }
 

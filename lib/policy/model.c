@@ -104,8 +104,6 @@ size_t pa_policy_output_count(const pa_policy *policy) {
 /* Samples whose forward passes are kept in memory at a time. */
 enum { AT_ONCE = 8 };
 
-static size_t largest(size_t a, size_t b) { return a > b ? a : b; }
-
 static void probabilities_of(const pa_policy *policy, const pa_states *states, double *y, double *probabilities,
                              void *work) {
   const pa__output *output = pa__output_of(policy);
@@ -124,8 +122,7 @@ pa_status pa_policy_probabilities(const pa_policy *policy, const pa_states *stat
   if (status == PA_OK && learner->check) status = learner->check(policy, states);
   if (status != PA_OK) return status;
   size_t count = pa__output_of(policy)->count, n = states->links;
-  size_t bytes = largest(pa__learner_measure(learner->tape_workspace, policy, PA__DOUBLE, AT_ONCE, n),
-                         pa__learner_measure(learner->tape_workspace, policy, PA__DOUBLE, 1, n));
+  size_t bytes = pa__learner_measure(learner->tape_workspace, policy, PA__DOUBLE, AT_ONCE, n);
   double *y = pa__allocate(&policy->allocator, AT_ONCE * n, count * sizeof(double));
   void *work = y ? pa__allocate(&policy->allocator, bytes, 1) : NULL;
   for (size_t first = 0; work && first < states->batch; first += AT_ONCE) {

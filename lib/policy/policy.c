@@ -1,5 +1,7 @@
 #include "policy.h"
 
+#include "../la/la.h"
+
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -84,45 +86,115 @@ pa_status pa_policy_get(const pa_policy *policy, int32_t key, double *value) {
   return PA_OK;
 }
 
+/* Blocks of a small graph are interleaved, and may take more than those of one that is a little larger. */
+static void shapes_within(size_t batch, size_t links, size_t shapes[4][2]) {
+  size_t small = links < PA__SMALL ? links : PA__SMALL;
+  for (int k = 0; k < 4; k++) {
+    shapes[k][0] = k % 2 ? 1 : batch;
+    shapes[k][1] = k / 2 ? small : links;
+  }
+}
+
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
 size_t pa__policy_measure(void (*workspace)(const pa_policy *, size_t, size_t, pa__arena *), const pa_policy *policy,
                           size_t batch, size_t links) {
-  pa__arena arena = {NULL, 0};
-  workspace(policy, batch, links, &arena);
-  return arena.used;
+  size_t shapes[4][2], bytes = 0;
+  shapes_within(batch, links, shapes);
+  for (int k = 0; k < 4; k++) {
+    pa__arena arena = {NULL, 0};
+    workspace(policy, shapes[k][0], shapes[k][1], &arena);
+    bytes = larger(bytes, arena.used);
+  }
+  return bytes;
 }
 
 size_t pa__learner_measure(void (*workspace)(const pa_policy *, int, size_t, size_t, pa__arena *),
                            const pa_policy *policy, int precision, size_t batch, size_t links) {
-  pa__arena arena = {NULL, 0};
-  workspace(policy, precision, batch, links, &arena);
-  return arena.used;
+  size_t shapes[4][2], bytes = 0;
+  shapes_within(batch, links, shapes);
+  for (int k = 0; k < 4; k++) {
+    pa__arena arena = {NULL, 0};
+    workspace(policy, precision, shapes[k][0], shapes[k][1], &arena);
+    bytes = larger(bytes, arena.used);
+  }
+  return bytes;
 }
 
-pa_status pa_policy_workspace(const pa_policy *policy, size_t batch, size_t links, size_t *bytes) {
-  if (!policy || !bytes) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "bytes" : "policy");
+static pa_status workspace_of(const pa_policy *policy, size_t batch, size_t links, size_t *bytes,
+                              void (*measured)(const pa_policy *, size_t, size_t, pa__arena *)) {
   if (batch == 0 || links == 0)
     return pa__fail(PA_ERROR_ARGUMENT, "batch is %zu and links is %zu, both must be at least 1", batch, links);
-  size_t needed = pa__policy_measure(policy->class->workspace, policy, batch, links);
+  size_t needed = pa__policy_measure(measured, policy, batch, links);
   if (needed == SIZE_MAX)
     return pa__fail(PA_ERROR_MEMORY, "the workspace of %zu links overflows the address space", links);
   *bytes = needed ? needed : PA__ALIGNMENT;
   return PA_OK;
 }
 
-static pa_status allocate_with(const pa_policy *policy, const pa_states *states, double *power, void *work) {
+/* States in double precision from ones in single, for policies that compute in double only. */
+struct widened {
+  double *h, *power;
+  void *work;
+};
+
+static struct widened take_widened(size_t batch, size_t links, pa__arena *arena) {
+  size_t elements;
+  struct widened w = {NULL};
+  if (pa__channel_size(batch, links, &elements) != PA_OK) elements = SIZE_MAX;
+  w.h = pa__arena_take(arena, elements, sizeof(double));
+  w.power = pa__arena_take(arena, batch * links, sizeof(double));
+  w.work = pa__arena_take(arena, 0, 1);
+  return w;
+}
+
+static void widened_workspace(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena) {
+  take_widened(batch, links, arena);
+  if (arena->used != SIZE_MAX) policy->class->workspace(policy, batch, links, arena);
+}
+
+static pa_status allocate_widened(const pa_policy *policy, const pa_states *states, float *power, void *work) {
+  pa__arena arena = {work, 0};
+  struct widened w = take_widened(states->batch, states->links, &arena);
+  struct pa_states wide = *states;
+  size_t powers = states->batch * states->links;
+  for (size_t k = 0; k < powers * states->links; k++) w.h[k] = (double)states->h_f32[k];
+  wide.precision = PA__DOUBLE;
+  wide.h = w.h;
+  wide.h_f32 = NULL;
+  pa_status status = policy->class->allocate(policy, &wide, w.power, w.work);
+  for (size_t k = 0; k < powers && status == PA_OK; k++) power[k] = (float)w.power[k];
+  return status;
+}
+
+pa_status pa_policy_workspace(const pa_policy *policy, size_t batch, size_t links, size_t *bytes) {
+  if (!policy || !bytes) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "bytes" : "policy");
+  return workspace_of(policy, batch, links, bytes, policy->class->workspace);
+}
+
+pa_status pa_policy_workspace_f32(const pa_policy *policy, size_t batch, size_t links, size_t *bytes) {
+  if (!policy || !bytes) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "bytes" : "policy");
+  return workspace_of(policy, batch, links, bytes,
+                      policy->class->workspace_f32 ? policy->class->workspace_f32 : widened_workspace);
+}
+
+static pa_status allocate_with(const pa_policy *policy, const pa_states *states, void *power, void *work) {
+  const pa__policy_class *class = policy->class;
   pa__flush saved = pa__flush_begin();
-  pa_status status = policy->class->allocate(policy, states, power, work);
+  pa_status status = states->precision == PA__DOUBLE ? class->allocate(policy, states, power, work)
+                     : class->allocate_f32           ? class->allocate_f32(policy, states, power, work)
+                                                     : allocate_widened(policy, states, power, work);
   pa__flush_end(saved);
   return status;
 }
 
-pa_status pa_policy_allocate(const pa_policy *policy, const pa_states *states, double *power, void *work,
-                             size_t bytes) {
-  if (!policy || !power) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "power" : "policy");
-  pa_status status = pa__states_check(states);
-  if (status != PA_OK) return status;
+/* With states that were checked. */
+static pa_status allocate(const pa_policy *policy, const pa_states *states, void *power, void *work, size_t bytes) {
   size_t needed;
-  if ((status = pa_policy_workspace(policy, states->batch, states->links, &needed)) != PA_OK) return status;
+  pa_status status = states->precision == PA__DOUBLE
+                         ? pa_policy_workspace(policy, states->batch, states->links, &needed)
+                         : pa_policy_workspace_f32(policy, states->batch, states->links, &needed);
+  if (status != PA_OK) return status;
   if (work) {
     if (bytes < needed) return pa__fail(PA_ERROR_WORKSPACE, "work has %zu bytes, needs %zu", bytes, needed);
     if ((uintptr_t)work % PA__ALIGNMENT != 0)
@@ -134,6 +206,20 @@ pa_status pa_policy_allocate(const pa_policy *policy, const pa_states *states, d
   status = allocate_with(policy, states, power, own);
   pa__release(&policy->allocator, own);
   return status;
+}
+
+pa_status pa_policy_allocate(const pa_policy *policy, const pa_states *states, double *power, void *work,
+                             size_t bytes) {
+  if (!policy || !power) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "power" : "policy");
+  pa_status status = pa__states_check(states);
+  return status == PA_OK ? allocate(policy, states, power, work, bytes) : status;
+}
+
+pa_status pa_policy_allocate_f32(const pa_policy *policy, const pa_states *states, float *power, void *work,
+                                 size_t bytes) {
+  if (!policy || !power) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "power" : "policy");
+  pa_status status = pa__states_check_f32(states);
+  return status == PA_OK ? allocate(policy, states, power, work, bytes) : status;
 }
 
 /* ---- an average budget: a price, or an offset that acts like a negative one ---- */

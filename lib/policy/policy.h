@@ -106,7 +106,8 @@ void pa__policy_init(pa_policy *policy, const pa__policy_class *class);
 /* Frees a policy, borrowed or not, and what it holds. */
 void pa__policy_destroy(pa_policy *policy);
 double pa__policy_value(const pa_policy *policy, int32_t key);
-/* Bytes of the workspace that a function above takes; SIZE_MAX if they overflow. */
+/* Bytes of the workspace that a function above takes for at most so many samples and links; SIZE_MAX if they overflow.
+ */
 size_t pa__policy_measure(void (*workspace)(const pa_policy *, size_t, size_t, pa__arena *), const pa_policy *policy,
                           size_t batch, size_t links);
 /* The same of a learner's functions, for states in a precision. */

@@ -475,7 +475,7 @@ pa_status pa_uwmmse_set_weights(pa_uwmmse *model, const double *weights, size_t 
 
 pa_status pa_uwmmse_gradient(const pa_uwmmse *model, const pa_states *states, double *loss, double *out, size_t n) {
   pa_status status = check_weights(model, out, n, "gradient");
-  if (status == PA_OK) status = pa__states_check(states);
+  if (status == PA_OK) status = pa__states_check_any(states);
   if (status != PA_OK) return status;
   const pa_allocator *allocator = &model->policy.allocator;
   size_t bytes =

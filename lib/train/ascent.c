@@ -174,8 +174,7 @@ static size_t largest(size_t a, size_t b) { return a > b ? a : b; }
 static pa_status teacher_memory(pa__run *r, size_t worker, size_t links) {
   pa_trainer *t = r->trainer;
   struct ascent *own = r->own;
-  size_t bytes = largest(pa__policy_measure(t->teacher->class->workspace, t->teacher, PA__CHUNK, links),
-                         pa__policy_measure(t->teacher->class->workspace, t->teacher, 1, links));
+  size_t bytes = pa__policy_measure(t->teacher->class->workspace, t->teacher, PA__CHUNK, links);
   if (bytes == SIZE_MAX)
     return pa__fail(PA_ERROR_MEMORY, "the teacher's workspace for %zu links overflows the address space", links);
   own->label[worker] = pa__allocate(&t->allocator, PA__CHUNK * links, sizeof(double));
@@ -191,9 +190,7 @@ static pa_status worker_memory(pa__run *r, size_t worker) {
   pa_status status = pa__chunk_create(&own->chunks[worker], &t->source, NULL, NULL, &t->allocator);
   if (status != PA_OK) return status;
   size_t bytes = pa__learner_measure(learner->gradient_workspace, t->policy, PA__DOUBLE, PA__CHUNK, links);
-  bytes = largest(bytes, pa__learner_measure(learner->gradient_workspace, t->policy, PA__DOUBLE, 1, links));
   size_t baseline = pa__policy_measure(own->baseline->class->workspace, own->baseline, PA__CHUNK, links);
-  baseline = largest(baseline, pa__policy_measure(own->baseline->class->workspace, own->baseline, 1, links));
   if (bytes == SIZE_MAX || baseline > SIZE_MAX - powers)
     return pa__fail(PA_ERROR_MEMORY, "training on %zu links overflows the address space", links);
   own->work[worker] = pa__allocate(&t->allocator, largest(bytes, baseline + powers), 1);

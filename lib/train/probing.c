@@ -668,8 +668,6 @@ static pa_status chunk_memory(pa__run *r) {
   const pa_allocator *allocator = &t->allocator;
   size_t links = own->states.links, tasks = pa__source_most_chunks(&t->source, r->batch);
   size_t bytes = pa__learner_measure(learner_of(r)->tape_workspace, t->policy, PA__DOUBLE, PA__CHUNK, links);
-  size_t single = pa__learner_measure(learner_of(r)->tape_workspace, t->policy, PA__DOUBLE, 1, links);
-  if (single > bytes) bytes = single;
   if (bytes == SIZE_MAX) return pa__fail(PA_ERROR_MEMORY, "training on %zu links overflows the address space", links);
   if (!(own->chunks = pa__allocate(allocator, tasks, sizeof *own->chunks)) ||
       !(own->tapes = pa__allocate(allocator, tasks, sizeof *own->tapes)) ||
