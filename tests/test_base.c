@@ -694,18 +694,18 @@ START_TEST(pools_run_each_task_once) {
   static const size_t counts[] = {1, 2, 3, 8};
   for (size_t k = 0; k < 4; k++) {
     pa_allocator allocator;
-    pa__pool *pool;
+    pa_pool *pool;
     ok(pa__allocator_copy(&allocator, NULL));
-    ok(pa__pool_create(&pool, counts[k], &allocator));
+    ok(pa_pool_create(&pool, counts[k], &allocator));
     for (int round = 0; round < 20; round++) {
       struct work work = {.threads = counts[k]};
       size_t tasks = round == 0 ? 0 : round == 1 ? 1 : TASKS;
       pa__pool_run(pool, tasks, mark, &work);
       for (size_t t = 0; t < TASKS; t++) ck_assert_int_eq(work.done[t], t < tasks);
     }
-    pa__pool_free(pool);
+    pa_pool_free(pool);
   }
-  pa__pool_free(NULL);
+  pa_pool_free(NULL);
 }
 END_TEST
 
@@ -724,13 +724,13 @@ START_TEST(every_thread_of_a_pool_works) {
   pa_allocator allocator;
   ok(pa__allocator_copy(&allocator, NULL));
   for (size_t threads = 1; threads <= 8; threads++) {
-    pa__pool *pool;
+    pa_pool *pool;
     struct work work = {.threads = threads};
     atomic_store(&gathered, 0);
-    ok(pa__pool_create(&pool, threads, &allocator));
+    ok(pa_pool_create(&pool, threads, &allocator));
     pa__pool_run(pool, threads, gather, &work);
     for (size_t k = 0; k < threads; k++) ck_assert(work.done[k] == 1 && work.done[10 + k] == 1);
-    pa__pool_free(pool);
+    pa_pool_free(pool);
   }
 }
 END_TEST
@@ -739,12 +739,12 @@ START_TEST(pools_fail_cleanly) {
   for (int refused = 0; refused < 2; refused++) {
     struct meter meter = {.refuse = refused};
     pa_allocator allocator = {metered, unmetered, &meter};
-    pa__pool *pool = UNTOUCHED;
-    fails(pa__pool_create(&pool, 3, &allocator), PA_ERROR_MEMORY, "memory");
+    pa_pool *pool = UNTOUCHED;
+    fails(pa_pool_create(&pool, 3, &allocator), PA_ERROR_MEMORY, "memory");
     ck_assert_ptr_eq((void *)pool, UNTOUCHED);
     ck_assert_int_eq(meter.out, 0);
-    ok(pa__pool_create(&pool, 3, &allocator));
-    pa__pool_free(pool);
+    ok(pa_pool_create(&pool, 3, &allocator));
+    pa_pool_free(pool);
     ck_assert_int_eq(meter.out, 0);
   }
 }

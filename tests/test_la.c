@@ -221,7 +221,7 @@ START_TEST(the_reference_is_right) {
   for (size_t s = 0; s < 5; s++)
     for (size_t width = 1; width <= 4; width += 3) {
       size_t n = sizes[s];
-      pa__layout layout = {n, width, width == 4 ? 4 * n : (n + 3) / 4 * 4};
+      pa__layout layout = {.links = n, .width = width, .length = width == 4 ? 4 * n : (n + 3) / 4 * 4};
       struct block b = block_of(layout, uniform);
       real z[160], y[160];
       for (size_t k = 0; k < 2 * layout.length; k++) z[k] = k % layout.length < n * width ? uniform() : 0;

@@ -5,6 +5,7 @@
 #ifndef POWALLOC_POLICY_H
 #define POWALLOC_POLICY_H
 
+#include <powalloc/pool.h>
 #include <powalloc/states.h>
 
 #ifdef __cplusplus
@@ -210,6 +211,34 @@ PA_API pa_status pa_policy_allocate(const pa_policy *policy, const pa_states *st
  */
 PA_API pa_status pa_policy_allocate_f32(const pa_policy *policy, const pa_states *states, float *power, void *work,
                                         size_t bytes);
+
+/** @brief Bytes of workspace that pa_policy_allocate_parallel() needs: one of its own for each thread. @since 0.1 */
+PA_API pa_status pa_policy_workspace_parallel(const pa_policy *policy, size_t batch, size_t links, const pa_pool *pool,
+                                              size_t *bytes);
+
+/** @brief The same for pa_policy_allocate_parallel_f32(). @since 0.1 */
+PA_API pa_status pa_policy_workspace_parallel_f32(const pa_policy *policy, size_t batch, size_t links,
+                                                  const pa_pool *pool, size_t *bytes);
+
+/**
+ * @brief pa_policy_allocate() by the threads of a pool: each takes samples of the batch or, if the batch is one sample of
+ * 192 links or more, rows of its channel matrix. The powers are those of one thread, to the bit.
+ *
+ * A policy of the user's own (pa_policy_create_callback()) is called once for the whole batch, on this thread.
+ * @param policy     the policy
+ * @param states     the states
+ * @param[out] power as in pa_policy_allocate(); if the pool's callback fails, unspecified
+ * @param pool       for this call alone; NULL: one thread
+ * @param work       workspace aligned to 64 bytes, or NULL: the call then allocates and frees its own
+ * @param bytes      size of @p work, at least pa_policy_workspace_parallel(); ignored if @p work is NULL
+ * @since 0.1
+ */
+PA_API pa_status pa_policy_allocate_parallel(const pa_policy *policy, const pa_states *states, double *power,
+                                             pa_pool *pool, void *work, size_t bytes);
+
+/** @brief The same for states in single precision. @since 0.1 */
+PA_API pa_status pa_policy_allocate_parallel_f32(const pa_policy *policy, const pa_states *states, float *power,
+                                                 pa_pool *pool, void *work, size_t bytes);
 
 /** @brief Outputs of a link of a learned policy: 1, or its number of power levels; 0 for other policies. @since 0.1 */
 PA_API size_t pa_policy_output_count(const pa_policy *policy);

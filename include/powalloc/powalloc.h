@@ -12,6 +12,7 @@
 #include <powalloc/model_file.h>
 #include <powalloc/network.h>
 #include <powalloc/policy.h>
+#include <powalloc/pool.h>
 #include <powalloc/regnn.h>
 #include <powalloc/reward.h>
 #include <powalloc/states.h>

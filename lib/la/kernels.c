@@ -81,39 +81,82 @@ INLINE void dot_two(size_t links, size_t length, const real *a, const real *rest
   DOT(2);
 }
 
-static void dots(size_t links, size_t length, const real *a, real *y, const real *z, size_t columns) {
+/* Rows [begin, end) of the product with a single matrix. */
+static void dots(size_t links, size_t length, size_t begin, size_t end, const real *a, real *y, const real *z,
+                 size_t columns) {
   size_t c = 0;
   for (; c + 2 <= columns; c += 2)
-    for (size_t at = 0; at < length; at += ROWS / 2) dot_two(links, length, a, z + c * length, at, y + c * length);
+    for (size_t at = begin; at < end; at += ROWS / 2) dot_two(links, length, a, z + c * length, at, y + c * length);
   for (; c < columns; c++)
-    for (size_t at = 0; at < length; at += ROWS) dot_one(links, length, a, z + c * length, at, y + c * length);
+    for (size_t at = begin; at < end; at += ROWS) dot_one(links, length, a, z + c * length, at, y + c * length);
 }
 
-/* y += z_0 a_0 + ... of COUNT rows a, in order. */
+/* y[0..extent) += z_0 a_0 + ... of COUNT rows a, stride apart, in order. */
 #define ADD_ROWS(COUNT)                                                               \
-  for (size_t k = 0; k < length; k += WIDTH) {                                        \
+  for (size_t k = 0; k < extent; k += WIDTH) {                                        \
     vec sum = load(y + k);                                                            \
-    for (size_t p = 0; p < COUNT; p++) sum += load(a + p * length + k) * splat(z[p]); \
+    for (size_t p = 0; p < COUNT; p++) sum += load(a + p * stride + k) * splat(z[p]); \
     store(y + k, sum);                                                                \
   }
 
-static void add_rows(size_t count, size_t length, const real *restrict a, const real *restrict z, real *restrict y) {
-  for (; count >= 8; count -= 8, a += 8 * length, z += 8) ADD_ROWS(8);
-  for (; count >= 1; count--, a += length, z++) ADD_ROWS(1);
+static void add_rows(size_t count, size_t extent, size_t stride, const real *restrict a, const real *restrict z,
+                     real *restrict y) {
+  for (; count >= 8; count -= 8, a += 8 * stride, z += 8) ADD_ROWS(8);
+  for (; count >= 1; count--, a += stride, z++) ADD_ROWS(1);
 }
 
 /* From this size on a single matrix is read row by row: columns of it would not stay in the cache. */
 enum { TALL = 96 };
 
-static void sums_of_rows(size_t links, size_t length, const real *a, real *y, const real *z, size_t columns) {
+/* Columns [begin, end) of the product with a single matrix's transpose. */
+static void sums_of_rows(size_t links, size_t length, size_t begin, size_t end, const real *a, real *y, const real *z,
+                         size_t columns) {
   if (links < TALL) {
-    sweep(length / WIDTH, links, a, WIDTH, length, true, y, z, columns, length);
+    sweep((end - begin) / WIDTH, links, a + begin, WIDTH, length, true, y + begin, z, columns, length);
     return;
   }
-  memset(y, 0, columns * length * sizeof(real));
+  for (size_t c = 0; c < columns; c++) memset(y + c * length + begin, 0, (end - begin) * sizeof(real));
   for (size_t i = 0; i < links; i += 8)
     for (size_t c = 0; c < columns; c++)
-      add_rows(links - i < 8 ? links - i : 8, length, a + i * length, z + c * length + i, y + c * length);
+      add_rows(links - i < 8 ? links - i : 8, end - begin, length, a + i * length + begin, z + c * length + i,
+               y + c * length + begin);
+}
+
+/* A product that the threads of the pool share. */
+struct product {
+  const pa__layout *layout;
+  real *y;
+  const pa__matrix *a;
+  const real *z;
+  size_t columns;
+};
+
+/* Numbers of y in a task, a multiple of every vector's width. */
+enum { TASK = 64 };
+
+static size_t task_end(const pa__layout *l, size_t task) {
+  return (task + 1) * TASK < l->length ? (task + 1) * TASK : l->length;
+}
+
+static void dots_task(void *user, size_t worker, size_t task) {
+  const struct product *p = user;
+  pa__flush saved = pa__flush_begin();
+  (void)worker;
+  dots(p->layout->links, p->layout->length, task * TASK, task_end(p->layout, task), p->a->rows, p->y, p->z, p->columns);
+  pa__flush_end(saved);
+}
+
+static void sums_task(void *user, size_t worker, size_t task) {
+  const struct product *p = user;
+  pa__flush saved = pa__flush_begin();
+  (void)worker;
+  sums_of_rows(p->layout->links, p->layout->length, task * TASK, task_end(p->layout, task), p->a->rows, p->y, p->z,
+               p->columns);
+  pa__flush_end(saved);
+}
+
+static void share(const pa__layout *l, pa_task_fn task, void *user) {
+  pa__pool_run(l->pool, (l->length + TASK - 1) / TASK, task, user);
 }
 
 static void shift(const pa__layout *l, real *y, const pa__matrix *a, const real *z, size_t columns) {
@@ -121,20 +164,24 @@ static void shift(const pa__layout *l, real *y, const pa__matrix *a, const real 
     sweep(l->links, l->links, a->rows, l->links * WIDTH, WIDTH, false, y, z, columns, l->length);
   else if (a->transposed)
     sweep(l->length / WIDTH, l->links, a->transposed, WIDTH, l->length, true, y, z, columns, l->length);
+  else if (l->pool)
+    share(l, dots_task, &(struct product){l, y, a, z, columns});
   else
-    dots(l->links, l->length, a->rows, y, z, columns);
+    dots(l->links, l->length, 0, l->length, a->rows, y, z, columns);
 }
 
 static void shift_transposed(const pa__layout *l, real *y, const pa__matrix *a, const real *z, size_t columns) {
   if (l->width > 1)
     sweep(l->links, l->links, a->rows, WIDTH, l->links * WIDTH, false, y, z, columns, l->length);
+  else if (l->pool)
+    share(l, sums_task, &(struct product){l, y, a, z, columns});
   else
-    sums_of_rows(l->links, l->length, a->rows, y, z, columns);
+    sums_of_rows(l->links, l->length, 0, l->length, a->rows, y, z, columns);
 }
 
 static void round_of(const pa__layout *l, real *y, real *x, const pa__matrix *a, const real *z, const real *p,
                      pa__update_fn *update, void *user) {
-  if (l->width > 1 || a->transposed) {
+  if (l->width > 1 || a->transposed || l->pool) {
     shift(l, y, a, z, 1);
     update(user, 0, l->length);
     shift_transposed(l, x, a, p, 1);
@@ -147,7 +194,8 @@ static void round_of(const pa__layout *l, real *y, real *x, const pa__matrix *a,
     for (size_t k = 0; k < count; k += ROWS) dot_one(l->links, l->length, a->rows, z, at + k, y);
     update(user, at, count);
     if (at < l->links)
-      add_rows(l->links - at < count ? l->links - at : count, l->length, a->rows + at * l->length, p + at, x);
+      add_rows(l->links - at < count ? l->links - at : count, l->length, l->length, a->rows + at * l->length, p + at,
+               x);
   }
 }
 
@@ -206,10 +254,10 @@ static void transpose_matrix(const pa__layout *l, const pa__matrix *m) {
     }
 }
 
-INLINE void pack_single(pa__packing packing, const pa__layout *l, const real *h, const real *r, const real *c,
-                        bool keep_diagonal, const pa__matrix *m, real *diagonal) {
+INLINE void pack_rows(pa__packing packing, const pa__layout *l, size_t begin, size_t end, const real *h, const real *r,
+                      const real *c, bool keep_diagonal, const pa__matrix *m, real *diagonal) {
   size_t n = l->links;
-  for (size_t i = 0; i < n; i++) {
+  for (size_t i = begin; i < end && i < n; i++) {
     const real *source = h + i * n;
     real *row = m->rows + i * l->length;
     vec factor = splat(packing == PA__PACK_BOUNDED ? c[0] : r[i]);
@@ -220,24 +268,59 @@ INLINE void pack_single(pa__packing packing, const pa__layout *l, const real *h,
     diagonal[i] = row[i];
     if (!keep_diagonal) row[i] = 0;
   }
-  for (size_t k = n; k < l->length; k++) diagonal[k] = 0;
-  if (m->transposed) transpose_matrix(l, m);
+  for (size_t k = n; k < end; k++) diagonal[k] = 0;
 }
 
-#define PACK(PACKING)                                                                 \
-  case PACKING:                                                                       \
-    if (l->width > 1)                                                                 \
-      pack_interleaved(PACKING, l->links, h, r, c, keep_diagonal, m->rows, diagonal); \
-    else                                                                              \
-      pack_single(PACKING, l, h[0], r, c, keep_diagonal, m, diagonal);                \
+#define PACK_ROWS(PACKING)                                                  \
+  case PACKING:                                                             \
+    pack_rows(PACKING, l, begin, end, h, r, c, keep_diagonal, m, diagonal); \
+    break
+
+static void pack_single(pa__packing packing, const pa__layout *l, size_t begin, size_t end, const real *h,
+                        const real *r, const real *c, bool keep_diagonal, const pa__matrix *m, real *diagonal) {
+  switch (packing) {
+    PACK_ROWS(PA__PACK_AMPLITUDE);
+    PACK_ROWS(PA__PACK_GAIN);
+    PACK_ROWS(PA__PACK_BOUNDED);
+  }
+}
+
+struct packing {
+  pa__packing packing;
+  const pa__layout *layout;
+  const real *h, *r, *c;
+  bool keep_diagonal;
+  const pa__matrix *m;
+  real *diagonal;
+};
+
+static void pack_task(void *user, size_t worker, size_t task) {
+  const struct packing *p = user;
+  pa__flush saved = pa__flush_begin();
+  (void)worker;
+  pack_single(p->packing, p->layout, task * TASK, task_end(p->layout, task), p->h, p->r, p->c, p->keep_diagonal, p->m,
+              p->diagonal);
+  pa__flush_end(saved);
+}
+
+#define PACK_BLOCK(PACKING)                                                         \
+  case PACKING:                                                                     \
+    pack_interleaved(PACKING, l->links, h, r, c, keep_diagonal, m->rows, diagonal); \
     break
 
 static void pack(pa__packing packing, const pa__layout *l, const real *const *h, const real *r, const real *c,
                  bool keep_diagonal, const pa__matrix *m, real *diagonal) {
-  switch (packing) {
-    PACK(PA__PACK_AMPLITUDE);
-    PACK(PA__PACK_GAIN);
-    PACK(PA__PACK_BOUNDED);
+  if (l->width > 1) {
+    switch (packing) {
+      PACK_BLOCK(PA__PACK_AMPLITUDE);
+      PACK_BLOCK(PA__PACK_GAIN);
+      PACK_BLOCK(PA__PACK_BOUNDED);
+    }
+  } else if (l->pool) {
+    share(l, pack_task, &(struct packing){packing, l, h[0], r, c, keep_diagonal, m, diagonal});
+  } else {
+    pack_single(packing, l, 0, l->length, h[0], r, c, keep_diagonal, m, diagonal);
+    if (m->transposed) transpose_matrix(l, m);
   }
 }
 
@@ -245,7 +328,28 @@ static void square_all(size_t n, real *y, const real *x) {
   for (size_t k = 0; k < n; k += WIDTH) store(y + k, load(x + k) * load(x + k));
 }
 
+struct squares {
+  const pa__layout *layout;
+  real *y;
+  const real *x;
+};
+
+static void square_task(void *user, size_t worker, size_t task) {
+  const struct squares *s = user;
+  size_t begin = task * TASK, end = task_end(s->layout, task);
+  pa__flush saved = pa__flush_begin();
+  (void)worker;
+  end = end < s->layout->links ? end : s->layout->links;
+  if (begin < end)
+    square_all((end - begin) * s->layout->length, s->y + begin * s->layout->length, s->x + begin * s->layout->length);
+  pa__flush_end(saved);
+}
+
 static void square(const pa__layout *l, const pa__matrix *y, const pa__matrix *x) {
+  if (l->width == 1 && l->pool) {
+    share(l, square_task, &(struct squares){l, y->rows, x->rows});
+    return;
+  }
   square_all(l->links * l->length, y->rows, x->rows);
   if (l->width == 1 && x->transposed) square_all(l->links * l->length, y->transposed, x->transposed);
 }

@@ -13,7 +13,7 @@
 #ifndef POWALLOC_LIB_LA_H
 #define POWALLOC_LIB_LA_H
 
-#include "../base/base.h"
+#include "../base/pool.h"
 #include "cpu.h"
 #include "kernel_set.h"
 
@@ -35,6 +35,7 @@ typedef struct pa__layout {
   size_t links;
   size_t width;  /* samples in the block: the vector width (interleaved) or 1 (single) */
   size_t length; /* numbers in a node vector: links * width, or padded */
+  pa_pool *pool; /* single, large: threads that share the rows of matrices; NULL for none */
 } pa__layout;
 
 typedef struct pa__matrix {
@@ -120,6 +121,9 @@ void pa__la_product(bool transpose_a, bool transpose_b, size_t m, size_t n, size
 
 /* Up to this size a block of several samples is interleaved: beyond it the matrices leave the first-level cache. */
 enum { PA__SMALL = 32 };
+
+/* From this size on the rows of a matrix are worth several threads. */
+enum { PA__SHARED = 192 };
 
 /* Layout for a block of at most `samples` samples. */
 pa__layout pa__layout_choose(const pa__la *la, size_t links, size_t samples);

@@ -1,7 +1,7 @@
 #ifndef POWALLOC_LIB_STATES_H
 #define POWALLOC_LIB_STATES_H
 
-#include "../base/base.h"
+#include "../base/pool.h"
 #include "../la/real.h"
 
 #include <powalloc/states.h>
@@ -16,7 +16,8 @@ struct pa_states {
   uint64_t first;
   const double *node_state; /* [batch][links][node_features], the caller's; NULL if there is none */
   size_t node_features;
-  bool trusted; /* whoever made these states has checked them, and they cannot change before they are gone */
+  bool trusted;  /* whoever made these states has checked them, and they cannot change before they are gone */
+  pa_pool *pool; /* threads that share the rows of a large sample; NULL: there are none */
   double *owned, *owned_state; /* h and node_state, if the states own them */
 };
 

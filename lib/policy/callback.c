@@ -41,7 +41,7 @@ static void free_callback(pa_policy *policy) {
 }
 
 static const pa__policy_class callback_class = {
-    .name = "callback", .free = free_callback, .workspace = workspace, .allocate = allocate};
+    .name = "callback", .free = free_callback, .whole = true, .workspace = workspace, .allocate = allocate};
 
 pa_status pa_policy_create_callback(pa_policy **out, pa_allocate_fn fn, void *user, pa_free_fn free_user,
                                     const pa_allocator *allocator) {

@@ -2,6 +2,12 @@
 
 #include <math.h>
 
+pa__layout pa__block_layout(const pa__la *la, const pa_states *states) {
+  pa__layout layout = pa__layout_choose(la, states->links, states->batch);
+  if (layout.links >= PA__SHARED) layout.pool = states->pool;
+  return layout;
+}
+
 pa__block pa__block_at(const pa_states *states, pa__layout layout, size_t first) {
   size_t left = states->batch - first, elements = states->links * states->links;
   pa__block block = {.layout = layout, .first = first, .count = left < layout.width ? left : layout.width};

@@ -178,7 +178,7 @@ pa_status pa_policy_workspace_f32(const pa_policy *policy, size_t batch, size_t 
                       policy->class->workspace_f32 ? policy->class->workspace_f32 : widened_workspace);
 }
 
-static pa_status allocate_with(const pa_policy *policy, const pa_states *states, void *power, void *work) {
+pa_status pa__policy_run(const pa_policy *policy, const pa_states *states, void *power, void *work) {
   const pa__policy_class *class = policy->class;
   pa__flush saved = pa__flush_begin();
   pa_status status = states->precision == PA__DOUBLE ? class->allocate(policy, states, power, work)
@@ -188,6 +188,14 @@ static pa_status allocate_with(const pa_policy *policy, const pa_states *states,
   return status;
 }
 
+pa_status pa__work_check(const void *work, size_t bytes, size_t needed) {
+  if (!work) return PA_OK;
+  if (bytes < needed) return pa__fail(PA_ERROR_WORKSPACE, "work has %zu bytes, needs %zu", bytes, needed);
+  if ((uintptr_t)work % PA__ALIGNMENT != 0)
+    return pa__fail(PA_ERROR_WORKSPACE, "work is not aligned to %d bytes", PA__ALIGNMENT);
+  return PA_OK;
+}
+
 /* With states that were checked. */
 static pa_status allocate(const pa_policy *policy, const pa_states *states, void *power, void *work, size_t bytes) {
   size_t needed;
@@ -195,15 +203,11 @@ static pa_status allocate(const pa_policy *policy, const pa_states *states, void
                          ? pa_policy_workspace(policy, states->batch, states->links, &needed)
                          : pa_policy_workspace_f32(policy, states->batch, states->links, &needed);
   if (status != PA_OK) return status;
-  if (work) {
-    if (bytes < needed) return pa__fail(PA_ERROR_WORKSPACE, "work has %zu bytes, needs %zu", bytes, needed);
-    if ((uintptr_t)work % PA__ALIGNMENT != 0)
-      return pa__fail(PA_ERROR_WORKSPACE, "work is not aligned to %d bytes", PA__ALIGNMENT);
-    return allocate_with(policy, states, power, work);
-  }
+  if ((status = pa__work_check(work, bytes, needed)) != PA_OK) return status;
+  if (work) return pa__policy_run(policy, states, power, work);
   void *own = pa__allocate(&policy->allocator, needed, 1);
   if (!own) return PA_ERROR_MEMORY;
-  status = allocate_with(policy, states, power, own);
+  status = pa__policy_run(policy, states, power, own);
   pa__release(&policy->allocator, own);
   return status;
 }

@@ -81,6 +81,7 @@ typedef struct pa__policy_class {
   /* The same for states in single precision. NULL: the policy sees a copy of them in double. */
   void (*workspace_f32)(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena);
   pa_status (*allocate_f32)(const pa_policy *policy, const pa_states *states, float *power, void *work);
+  bool whole;                       /* a batch comes in one piece, whatever the threads */
   const pa__learner_class *learner; /* NULL: nothing to learn */
   pa_status (*save)(const pa_policy *policy, const char *path, const char *note);
   /* Models: the policy of a file whose kind is the class's name, still borrowed. */
@@ -113,6 +114,11 @@ size_t pa__policy_measure(void (*workspace)(const pa_policy *, size_t, size_t, p
 /* The same of a learner's functions, for states in a precision. */
 size_t pa__learner_measure(void (*workspace)(const pa_policy *, int, size_t, size_t, pa__arena *),
                            const pa_policy *policy, int precision, size_t batch, size_t links);
+
+/* Powers of states that were checked, in their precision, with work that is large enough. */
+pa_status pa__policy_run(const pa_policy *policy, const pa_states *states, void *power, void *work);
+/* Fails unless work is NULL or an aligned workspace of the bytes needed. */
+pa_status pa__work_check(const void *work, size_t bytes, size_t needed);
 
 /* The classical policies: NULL-terminated list of classes that pa_policy_create() makes. */
 extern const pa__policy_class *const pa__heuristic_classes[];

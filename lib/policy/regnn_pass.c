@@ -287,7 +287,7 @@ static void parts_of(const pa__la *la, int kind, size_t n, real *y) {
 static void allocate(const pa__regnn_model *m, const pa_states *states, const pa__output *output, const uint64_t *key,
                      void *power, void *work) {
   const pa__la *la = pa__la_best();
-  pa__layout l = pa__layout_choose(la, states->links, states->batch);
+  pa__layout l = pa__block_layout(la, states);
   pa__arena arena = {work, 0};
   struct tape tape = take(&arena, &m->shape, &l, false);
   bool plain = !key && output->kind != PA_REGNN_OUTPUT_LEVELS;
@@ -319,7 +319,7 @@ static void tape_workspace(const pa__regnn_shape *shape, size_t samples, size_t 
 
 static void forward(const pa__regnn_model *m, const pa_states *states, double *y, void *work) {
   const pa__la table = pa__la_training(states->links), *la = &table;
-  pa__layout l = pa__layout_choose(la, states->links, states->batch);
+  pa__layout l = pa__block_layout(la, states);
   pa__arena arena = {work, 0};
   size_t count = m->shape.outputs;
   for (size_t first = 0; first < states->batch; first += l.width) {

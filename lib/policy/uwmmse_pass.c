@@ -352,7 +352,7 @@ static void workspace(const pa__uwmmse_shape *shape, size_t batch, size_t links,
 
 static void allocate(const pa__uwmmse_model *m, const pa_states *states, void *power, void *work) {
   const pa__la *la = pa__la_best();
-  pa__layout layout = pa__layout_choose(la, states->links, states->batch);
+  pa__layout layout = pa__block_layout(la, states);
   pa__arena arena = {work, 0};
   pa__uwmmse_tape tape = take(&arena, &m->shape, &layout, false);
   pa__uwmmse_weights weights = weights_of(m);
@@ -404,7 +404,7 @@ static size_t gather_samples(const pa__uwmmse_model *m, const pa__block *block, 
 static size_t gradient(const pa__uwmmse_model *m, const pa_states *states, double sample_clip, double *sum,
                        double *rate, void *memory) {
   const pa__la table = pa__la_training(states->links), *la = &table;
-  pa__layout layout = pa__layout_choose(la, states->links, states->batch);
+  pa__layout layout = pa__block_layout(la, states);
   pa__arena arena = {memory, 0};
   struct gradient_work w = gradient_take(&arena, &m->shape, &layout);
   pa__uwmmse_weights weights = weights_of(m);
@@ -427,7 +427,7 @@ static size_t gradient(const pa__uwmmse_model *m, const pa_states *states, doubl
 
 static void rates(const pa__uwmmse_model *m, const pa_states *states, double *rate, void *memory) {
   const pa__la table = pa__la_training(states->links), *la = &table;
-  pa__layout layout = pa__layout_choose(la, states->links, states->batch);
+  pa__layout layout = pa__block_layout(la, states);
   pa__arena arena = {memory, 0};
   pa__uwmmse_tape tape = take(&arena, &m->shape, &layout, false);
   pa__uwmmse_weights weights = weights_of(m);
@@ -450,7 +450,7 @@ static void tape_workspace(const pa__uwmmse_shape *shape, size_t samples, size_t
 
 static void forward(const pa__uwmmse_model *m, const pa_states *states, double *v, void *work) {
   const pa__la table = pa__la_training(states->links), *la = &table;
-  pa__layout l = pa__layout_choose(la, states->links, states->batch);
+  pa__layout l = pa__block_layout(la, states);
   pa__arena arena = {work, 0};
   pa__uwmmse_weights weights = weights_of(m);
   for (size_t first = 0; first < states->batch; first += l.width) {

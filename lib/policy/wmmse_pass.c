@@ -137,6 +137,7 @@ static void pack(const pa__la *la, const pa__block *block, const pa__gains *g) {
 static void allocate(const pa__wmmse_options *o, const pa_states *states, void *power, void *memory) {
   const pa__la *la = pa__la_best();
   pa__layout layout = layout_for(o, la, states->batch, states->links);
+  layout.pool = pa__block_layout(la, states).pool;
   pa__arena arena = {memory, 0};
   struct work w = take(&arena, &layout);
   pa__gains_begin(states, &layout, &w.gains);
@@ -215,7 +216,7 @@ static void best_of_block(const pa__wmmse_options *o, const pa__la *la, const pa
 
 static void best(const pa__wmmse_options *o, const pa_states *states, void *power, void *memory) {
   const pa__la *la = pa__la_best();
-  pa__layout layout = pa__layout_choose(la, states->links, states->batch);
+  pa__layout layout = pa__block_layout(la, states);
   pa__arena arena = {memory, 0};
   struct best_work w = take_best(&arena, &layout);
   pa__gains_begin(states, &layout, &w.one.gains);

@@ -87,12 +87,14 @@ static void baseline_task(void *user, size_t worker, size_t task) {
 }
 
 /* Mean rate of a task on the held-out states. */
-static double held_out_mean(pa__run *r, pa__task_fn task) {
+static pa_status held_out_mean(pa__run *r, pa_task_fn task, double *mean) {
   struct ascent *own = r->own;
-  pa__pool_run(r->pool, pa__run_cut(&r->trainer->source, 0, r->held_out, own->ranges), task, r);
+  pa_status status = pa__pool_run(r->pool, pa__run_cut(&r->trainer->source, 0, r->held_out, own->ranges), task, r);
+  if (status != PA_OK) return status;
   double sum = 0;
   for (size_t k = 0; k < r->held_out; k++) sum += own->rates[k];
-  return sum / (double)r->held_out;
+  *mean = sum / (double)r->held_out;
+  return PA_OK;
 }
 
 /* Fits the policy's constants to held-out states. */
@@ -130,16 +132,13 @@ static pa_status try_teacher(pa__run *r) {
 static pa_status start(pa__run *r) {
   pa_status status = r->trainer->policy->class->learner->prepare ? prepare(r) : PA_OK;
   if (status == PA_OK && r->trainer->teacher) status = try_teacher(r);
-  if (status != PA_OK) return status;
-  r->trainer->progress.baseline_rate = held_out_mean(r, baseline_task);
-  return PA_OK;
+  return status == PA_OK ? held_out_mean(r, baseline_task, &r->trainer->progress.baseline_rate) : status;
 }
 
 static pa_status look(pa__run *r, pa__look *look) {
-  look->rate = held_out_mean(r, held_out_task);
   look->power = look->offset = 0;
   look->worst = -1;
-  return PA_OK;
+  return held_out_mean(r, held_out_task, &look->rate);
 }
 
 /* Mean of the chunks' gradients over the samples that count. */
@@ -151,7 +150,8 @@ static pa_status gradient(pa__run *r, bool *skip) {
   if (status != PA_OK) return status;
   (void)skip;
   size_t tasks = pa__run_cut(&t->source, first, r->batch, own->ranges), dropped = 0;
-  pa__pool_run(r->pool, tasks, gradient_task, r);
+  status = pa__pool_run(r->pool, tasks, gradient_task, r);
+  if (status != PA_OK) return status;
   memset(r->gradient, 0, t->weight_count * sizeof(double));
   for (size_t task = 0; task < tasks; task++) {
     dropped += own->dropped[task];

@@ -119,15 +119,16 @@ static void action_task(void *user, size_t worker, size_t task) {
 }
 
 /* States first .. first + count - 1 become the batch. */
-static pa_status take_batch(pa__run *r, bool held_out, uint64_t first, size_t count, pa__task_fn task) {
+static pa_status take_batch(pa__run *r, bool held_out, uint64_t first, size_t count, pa_task_fn task) {
   struct probing *own = r->own;
   own->held_out = held_out;
   own->tasks = pa__run_cut(&r->trainer->source, first, count, own->ranges);
-  pa__pool_run(r->pool, own->tasks, task, r);
+  pa_status status = pa__pool_run(r->pool, own->tasks, task, r);
+  if (status != PA_OK) return status;
   own->states.batch = count;
   own->states.first = first;
   own->states.trusted = false;
-  pa_status status = pa__states_check(&own->states);
+  status = pa__states_check(&own->states);
   own->states.trusted = status == PA_OK;
   return status;
 }
@@ -485,7 +486,7 @@ static pa_status gradient(pa__run *r, bool *skip) {
     score_gradient(r);
   }
   add_exact(r);
-  pa__pool_run(r->pool, own->tasks, backward_task, r);
+  if ((status = pa__pool_run(r->pool, own->tasks, backward_task, r)) != PA_OK) return status;
   memset(r->gradient, 0, t->weight_count * sizeof(double));
   for (size_t task = 0; task < own->tasks; task++)
     for (size_t k = 0; k < t->weight_count; k++) r->gradient[k] += own->gradients[task * t->weight_count + k];

@@ -158,7 +158,7 @@ static pa_status run(pa__run *r, uint64_t steps) {
 static void end(pa__run *r) {
   r->method->end(r);
   pa__source_end(&r->trainer->source, &r->trainer->allocator);
-  pa__pool_free(r->pool);
+  if (r->pool != r->trainer->pool) pa_pool_free(r->pool);
   pa__release(&r->trainer->allocator, r->gradient);
 }
 
@@ -170,7 +170,10 @@ static pa_status begin(pa__run *r) {
   r->held_out =
       pa__source_held_out(&t->source, (size_t)pa__trainer_value_or(t, PA_TRAINER_HELD_OUT, 0, r->recipe.held_out));
   pa_status status = pa__estimates_create(t);
-  if (status == PA_OK) status = pa__pool_create(&r->pool, r->threads, &t->allocator);
+  if (t->pool)
+    r->pool = t->pool;
+  else if (status == PA_OK)
+    status = pa_pool_create(&r->pool, r->threads, &t->allocator);
   if (status != PA_OK) return status;
   if (!(r->gradient = pa__allocate(&t->allocator, t->weight_count, sizeof(double)))) return PA_ERROR_MEMORY;
   status = r->method->begin(r);
@@ -183,7 +186,8 @@ pa_status pa_trainer_run(pa_trainer *trainer, uint64_t steps) {
   if (steps == 0) return pa__fail(PA_ERROR_ARGUMENT, "steps is 0, must be at least 1");
   pa__run r = {.trainer = trainer,
                .method = trainer->problem.reward ? &pa__probing : &pa__ascent,
-               .threads = (size_t)pa__trainer_value(trainer, PA_TRAINER_THREADS)};
+               .threads = trainer->pool ? pa_pool_threads(trainer->pool)
+                                        : (size_t)pa__trainer_value(trainer, PA_TRAINER_THREADS)};
   trainer->running = true;
   atomic_store(&trainer->stop, 0);
   status = begin(&r);

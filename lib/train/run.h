@@ -31,7 +31,7 @@ struct pa__run {
   pa_trainer *trainer;
   const pa__method *method;
   void *own; /* the method's */
-  pa__pool *pool;
+  pa_pool *pool;
   size_t threads, batch, held_out;
   double *gradient;                 /* [weight_count] */
   const double *violation, *reward; /* of the last look, if the method judges a problem */

@@ -170,3 +170,9 @@ pa_status pa_trainer_stat(const pa_trainer *trainer, int32_t what, double *value
     }
   return pa__fail(PA_ERROR_ARGUMENT, "%d is no number that a trainer tells", (int)what);
 }
+
+pa_status pa_trainer_set_pool(pa_trainer *trainer, pa_pool *pool) {
+  pa_status status = pa__trainer_idle(trainer);
+  if (status == PA_OK) trainer->pool = pool;
+  return status;
+}

@@ -49,6 +49,7 @@ struct pa_trainer {
   double *weights, *best; /* [weight_count] */
   size_t constant_count;
   double *constants;        /* of the policy, see pa__learner_class */
+  pa_pool *pool;            /* the caller's; NULL: a run makes its own */
   const pa_policy *teacher; /* whose powers are imitated; NULL: the reward is what counts */
   pa__adam adam;
   pa__estimates estimates;

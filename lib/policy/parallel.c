@@ -1,0 +1,113 @@
+/* Allocation by several threads: parts of the batch, or the rows of a large sample. */
+#include "../la/la.h"
+#include "policy.h"
+
+/* Samples of a part. It does not depend on the threads, so that a part is computed alike whoever takes it; a power of
+ * two as great as the widest block. */
+static size_t part_samples(size_t links) { return links <= PA__SMALL ? 16 : 1; }
+
+static size_t part_count(const pa_policy *policy, size_t batch, size_t links) {
+  size_t samples = part_samples(links);
+  return policy->class->whole ? 1 : (batch + samples - 1) / samples;
+}
+
+/* Bytes of one worker. */
+static pa_status worker_bytes(const pa_policy *policy, int precision, size_t batch, size_t links, size_t *bytes) {
+  size_t samples = part_count(policy, batch, links) > 1 ? part_samples(links) : batch;
+  return precision == PA__SINGLE ? pa_policy_workspace_f32(policy, samples, links, bytes)
+                                 : pa_policy_workspace(policy, samples, links, bytes);
+}
+
+static pa_status workspace(const pa_policy *policy, int precision, size_t batch, size_t links, const pa_pool *pool,
+                           size_t *bytes) {
+  size_t alone;
+  if (!policy || !bytes) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "bytes" : "policy");
+  pa_status status = worker_bytes(policy, precision, batch, links, &alone);
+  if (status != PA_OK) return status;
+  alone = (alone + PA__ALIGNMENT - 1) / PA__ALIGNMENT * PA__ALIGNMENT;
+  if (!pa__multiply(alone, pa_pool_threads(pool), &alone) || alone > PTRDIFF_MAX)
+    return pa__fail(PA_ERROR_MEMORY, "the workspaces of %zu threads overflow the address space", pa_pool_threads(pool));
+  *bytes = alone;
+  return PA_OK;
+}
+
+pa_status pa_policy_workspace_parallel(const pa_policy *policy, size_t batch, size_t links, const pa_pool *pool,
+                                       size_t *bytes) {
+  return workspace(policy, PA__DOUBLE, batch, links, pool, bytes);
+}
+
+pa_status pa_policy_workspace_parallel_f32(const pa_policy *policy, size_t batch, size_t links, const pa_pool *pool,
+                                           size_t *bytes) {
+  return workspace(policy, PA__SINGLE, batch, links, pool, bytes);
+}
+
+struct job {
+  const pa_policy *policy;
+  const pa_states *states;
+  char *power, *work;
+  size_t number;          /* bytes of one of power */
+  size_t bytes;           /* of a worker */
+  _Atomic(size_t) failed; /* a part that did, or SIZE_MAX */
+};
+
+static pa_status allocate_part(struct job *job, size_t worker, size_t part) {
+  size_t samples = part_samples(job->states->links);
+  struct pa_states states = pa__states_part(job->states, part * samples, samples);
+  return pa__policy_run(job->policy, &states, job->power + part * samples * states.links * job->number,
+                        job->work + worker * job->bytes);
+}
+
+static void part_task(void *user, size_t worker, size_t part) {
+  struct job *job = user;
+  if (allocate_part(job, worker, part) != PA_OK) job->failed = part;
+}
+
+/* The first part goes alone: what is wrong with all of them is found before any power is written. */
+static pa_status allocate_parts(struct job *job, pa_pool *pool, size_t parts) {
+  pa_status status = allocate_part(job, 0, 0);
+  if (status != PA_OK) return status;
+  status = pa__pool_run(pool, parts, part_task, job);
+  return status == PA_OK && job->failed != SIZE_MAX ? allocate_part(job, 0, job->failed) : status;
+}
+
+/* With states that were checked. */
+static pa_status allocate(const pa_policy *policy, const pa_states *states, void *power, size_t number, pa_pool *pool,
+                          void *work, size_t bytes) {
+  size_t needed = 0, parts = part_count(policy, states->batch, states->links);
+  pa_status status = workspace(policy, states->precision, states->batch, states->links, pool, &needed);
+  if (status == PA_OK) status = pa__work_check(work, bytes, needed);
+  if (status != PA_OK) return status;
+  void *own = work ? NULL : pa__allocate(&policy->allocator, needed, 1);
+  if (!work && !own) return PA_ERROR_MEMORY;
+  struct pa_states seen = *states;
+  struct job job = {.policy = policy,
+                    .states = &seen,
+                    .power = power,
+                    .work = work ? work : own,
+                    .number = number,
+                    .bytes = needed / pa_pool_threads(pool),
+                    .failed = SIZE_MAX};
+  if (parts > 1 && pool) {
+    status = allocate_parts(&job, pool, parts);
+  } else {
+    seen.pool = pool;
+    status = pa__policy_run(policy, &seen, power, job.work);
+  }
+  if (pool && status == PA_OK) status = pa__pool_fault(pool);
+  pa__release(&policy->allocator, own);
+  return status;
+}
+
+pa_status pa_policy_allocate_parallel(const pa_policy *policy, const pa_states *states, double *power, pa_pool *pool,
+                                      void *work, size_t bytes) {
+  if (!policy || !power) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "power" : "policy");
+  pa_status status = pa__states_check(states);
+  return status == PA_OK ? allocate(policy, states, power, sizeof *power, pool, work, bytes) : status;
+}
+
+pa_status pa_policy_allocate_parallel_f32(const pa_policy *policy, const pa_states *states, float *power, pa_pool *pool,
+                                          void *work, size_t bytes) {
+  if (!policy || !power) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "power" : "policy");
+  pa_status status = pa__states_check_f32(states);
+  return status == PA_OK ? allocate(policy, states, power, sizeof *power, pool, work, bytes) : status;
+}
