@@ -69,8 +69,12 @@ enum { ROWS = WIDTH > 8 ? WIDTH : 8 };
     real total[ROWS];                                                                                \
     for (size_t v = 0; v < ROWS; v += WIDTH) store(total + v, lane_sums(sum + v));                   \
     for (size_t q = 0; q < COLUMNS; q++)                                                             \
-      for (size_t p = 0; p < HEIGHT && at + p < length; p++)                                         \
-        y[q * length + at + p] = at + p < links ? total[q * HEIGHT + p] : 0;                         \
+      if (at + HEIGHT <= length)                                                                     \
+        memcpy(y + q * length + at, total + q * HEIGHT, HEIGHT * sizeof(real));                      \
+      else                                                                                           \
+        memcpy(y + q * length + at, total + q * HEIGHT, (length - at) * sizeof(real));               \
+    for (size_t k = at + HEIGHT < links ? length : links; k < at + HEIGHT && k < length; k++)        \
+      for (size_t q = 0; q < COLUMNS; q++) y[q * length + k] = 0;                                    \
   } while (0)
 
 INLINE void dot_one(size_t links, size_t length, const real *a, const real *restrict z, size_t at, real *restrict y) {

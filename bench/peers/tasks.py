@@ -1,0 +1,79 @@
+"""What is timed: a policy, a number of links, a batch and a precision, for the library and for the peers."""
+
+import numpy
+
+import library as lib
+import models
+
+LAYERS, TAPS = 8, 5
+FORWARD = ["regnn", "uwmmse", "wmmse"]
+TRAINING = ["regnn training", "uwmmse training"]
+
+
+def channels(links, batch, dtype):
+    """Rayleigh fading over path gains of pairs at random places, direct links about 1, noise 1: a tenth of the links
+    interfere strongly."""
+    rng = numpy.random.default_rng(links)
+    gain = 0.05 * rng.random((links, links)) ** 2
+    numpy.fill_diagonal(gain, 1)
+    return numpy.ascontiguousarray(3 * gain * rng.rayleigh(size=(batch, links, links)), dtype=dtype)
+
+
+class Task:
+    def __init__(self, library, kind, links, batch, dtype, compiles=True):
+        self.kind, self.links, self.batch, self.dtype = kind, links, batch, numpy.dtype(dtype)
+        self.trains, self.compiles = kind in TRAINING, compiles
+        self.h = channels(links, batch, dtype)
+        self.library = library
+        self.weights, self.learned = {}, []
+        getattr(self, "prepare_" + kind.split()[0])()
+
+    def prepare_regnn(self):
+        rng = numpy.random.default_rng(1)
+        taps = rng.normal(scale=0.3, size=(LAYERS, TAPS))
+        taps[:, 0] += 1
+        scale = float(1 / self.h.sum(2).mean())
+        self.policy = self.library.regnn(taps, scale)
+        dy = rng.normal(size=(self.batch, self.links)).astype(self.dtype)
+        self.weights = {"taps": taps.astype(self.dtype), "scale": scale, "dy": dy}
+        self.learned = ["taps"]
+
+    def prepare_uwmmse(self):
+        self.policy, weights = self.library.uwmmse(1)
+        self.weights = {k: v.astype(self.dtype) if hasattr(v, "astype") else v for k, v in weights.items()}
+        self.learned = lib.LEARNED
+
+    def prepare_wmmse(self):
+        self.policy = self.library.wmmse(100)
+
+    def forward(self, ops, h, w):
+        """Parts of the power limit, [batch][M]."""
+        if self.kind == "regnn":
+            return ops.sigmoid(models.regnn(ops, h, w["taps"], w["scale"]))
+        v = models.uwmmse(ops, h, w) if self.kind == "uwmmse" else models.wmmse(ops, h, 100)
+        return v * v
+
+    def objective(self, ops, h, w):
+        if self.kind == "regnn training":
+            return (models.regnn(ops, h, w["taps"], w["scale"]) * w["dy"]).sum()
+        return models.sum_rate(ops, h, models.uwmmse(ops, h, w)).sum()
+
+    def ours(self):
+        """The library's result, and a function that gives the nanoseconds of so many runs."""
+        if self.kind == "regnn training":
+            return self.library.step(self.policy, self.h, self.weights["dy"], LAYERS * TAPS)
+        if self.kind == "uwmmse training":
+            return self.library.gradient(self.policy, self.h, 8 * sum(lib.GCN.values()) + 4)
+        return self.library.allocate(self.policy, self.h)
+
+    def check(self, name, result):
+        """A peer that computes something else is worth nothing."""
+        expected = self.ours()[0]
+        if self.kind == "regnn training":
+            result = numpy.asarray(result[0]).ravel()
+        elif self.kind == "uwmmse training":
+            result = lib.paper_gradient([numpy.asarray(g) for g in result])
+        error = numpy.linalg.norm(numpy.asarray(result, dtype=float) - expected)
+        bound = (1e-8 if self.dtype == numpy.float64 else 2e-2) * numpy.linalg.norm(expected)
+        if not error <= bound:
+            raise RuntimeError(f"{name}: {self.kind}, {self.links} links: off by {error:g}, at most {bound:g}")
