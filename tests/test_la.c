@@ -290,8 +290,8 @@ START_TEST(packs_and_layers_agree_to_the_bit) {
       for (size_t s = 0; s < many.width; s++) {
         for (pa__packing packing = PA__PACK_AMPLITUDE; packing <= PA__PACK_BOUNDED; packing++) {
           bool bounded = packing == PA__PACK_BOUNDED;
-          la->pack(packing, &many, h, row, bounded ? c : column, s % 2, &b.matrix, diagonal);
-          la->pack(packing, &one, h + s, row, bounded ? c + s : column, s % 2, &alone.matrix, diagonal1);
+          la->pack(packing, &many, h, row, bounded ? c : column, s % 2, s % 3 == 0, &b.matrix, diagonal);
+          la->pack(packing, &one, h + s, row, bounded ? c + s : column, s % 2, s % 3 == 0, &alone.matrix, diagonal1);
           for (size_t i = 0; i < n; i++) {
             ck_assert(diagonal[i * many.width + s] == diagonal1[i]);
             for (size_t j = 0; j < n; j++)
@@ -513,7 +513,7 @@ START_TEST(uniform_numbers_are_those_of_their_counter) {
 END_TEST
 
 /* Packing, squares, dense layers and their gradient against plain loops, in both layouts, sources unaligned. */
-static void check_pack(const pa__la *la, pa__layout layout, pa__packing packing, bool keep_diagonal) {
+static void check_pack(const pa__la *la, pa__layout layout, pa__packing packing, bool keep_diagonal, bool transposed) {
   size_t n = layout.links, w = layout.width;
   real *source = calloc(w * n * n + 1, sizeof *source);
   const real *h[PA__WIDEST];
@@ -524,7 +524,8 @@ static void check_pack(const pa__la *la, pa__layout layout, pa__packing packing,
   for (size_t s = 0; s < PA__WIDEST; s++) c[s] = (real)0.1 + uniform();
   struct block b = block_of(layout, uniform), squared = block_of(layout, uniform);
   real *diagonal = vectors(layout.length);
-  la->pack(packing, &layout, h, row, packing == PA__PACK_BOUNDED ? c : column, keep_diagonal, &b.matrix, diagonal);
+  la->pack(packing, &layout, h, row, packing == PA__PACK_BOUNDED ? c : column, keep_diagonal, transposed, &b.matrix,
+           diagonal);
   la->square(&layout, &squared.matrix, &b.matrix);
   for (size_t s = 0; s < w; s++)
     for (size_t i = 0; i < n; i++)
@@ -534,13 +535,14 @@ static void check_pack(const pa__la *la, pa__layout layout, pa__packing packing,
                           : packing == PA__PACK_GAIN    ? scaled * scaled
                                                         : x / (x + (double)c[s]);
         double off = i == j && !keep_diagonal ? 0 : expected;
-        size_t at = w > 1 ? (i * n + j) * w + s : i * layout.length + j;
+        size_t row = transposed ? j : i, column_of = transposed ? i : j;
+        size_t at = w > 1 ? (row * n + column_of) * w + s : row * layout.length + column_of;
         real got = b.matrix.rows[at];
         close_to((double)got, off, 5 * (double)EPSILON * off);
         ck_assert(squared.matrix.rows[at] == got * got);
         if (w == 1) {
-          ck_assert(b.matrix.transposed[j * layout.length + i] == got);
-          ck_assert(squared.matrix.transposed[j * layout.length + i] == got * got);
+          ck_assert(b.matrix.transposed[column_of * layout.length + row] == got);
+          ck_assert(squared.matrix.transposed[column_of * layout.length + row] == got * got);
         }
         if (i == j) close_to((double)diagonal[i * w + s], expected, 5 * (double)EPSILON * expected);
       }
@@ -558,7 +560,7 @@ static void check_pack(const pa__la *la, pa__layout layout, pa__packing packing,
 
 static void check_packs(const pa__la *la, pa__layout layout) {
   for (pa__packing packing = PA__PACK_AMPLITUDE; packing <= PA__PACK_BOUNDED; packing++)
-    for (int keep = 0; keep < 2; keep++) check_pack(la, layout, packing, keep);
+    for (int way = 0; way < 4; way++) check_pack(la, layout, packing, way & 1, way & 2);
 }
 
 static void check_dense(const pa__la *la, pa__layout layout, size_t inputs, size_t outputs, bool biased, bool relu) {

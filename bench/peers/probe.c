@@ -90,8 +90,7 @@ double probe_gradient(const pa_policy *policy, const pa_states *states, double *
 }
 
 /* Nanoseconds of `times` forward and backward passes; gradient [weights] of sum y dy, dy [batch][links]. */
-double probe_step(const pa_policy *policy, const pa_states *states, const double *dy, double *gradient,
-                         size_t times) {
+double probe_step(const pa_policy *policy, const pa_states *states, const double *dy, double *gradient, size_t times) {
   const pa__learner_class *learner = policy->class->learner;
   size_t bytes = pa__learner_measure(learner->tape_workspace, policy, states->precision, states->batch, states->links);
   void *work = memory(bytes);
@@ -113,24 +112,24 @@ double probe_step(const pa_policy *policy, const pa_states *states, const double
 
 #if defined(__x86_64__)
 /* GFLOP/s of independent fused multiply-adds. */
-#define PEAK(NAME, TARGET, VECTOR, SPLAT, FMA, LANES)                                    \
-  __attribute__((target(TARGET))) static double NAME(void) {                             \
-    enum { TIMES = 1 << 21, SUMS = 10 };                                                 \
-    VECTOR sum[SUMS], x = SPLAT(.999f);                                                  \
-    for (int s = 0; s < SUMS; s++) sum[s] = SPLAT((float)s);                             \
-    double best = 0;                                                                     \
-    for (int round = 0; round < 5; round++) {                                            \
-      double start = now();                                                              \
-      for (int k = 0; k < TIMES; k++) {                                                  \
+#define PEAK(NAME, TARGET, VECTOR, SPLAT, FMA, LANES)                                       \
+  __attribute__((target(TARGET))) static double NAME(void) {                                \
+    enum { TIMES = 1 << 21, SUMS = 10 };                                                    \
+    VECTOR sum[SUMS], x = SPLAT(.999f);                                                     \
+    for (int s = 0; s < SUMS; s++) sum[s] = SPLAT((float)s);                                \
+    double best = 0;                                                                        \
+    for (int round = 0; round < 5; round++) {                                               \
+      double start = now();                                                                 \
+      for (int k = 0; k < TIMES; k++) {                                                     \
         _Pragma("GCC unroll 10") for (int s = 0; s < SUMS; s++) sum[s] = FMA(sum[s], x, x); \
-      }                                                                                  \
-      double rate = 2.0 * LANES * SUMS * TIMES / (now() - start);                        \
-      best = rate > best ? rate : best;                                                  \
-    }                                                                                    \
-    volatile VECTOR sink;                                                                \
-    for (int s = 0; s < SUMS; s++) sink = sum[s];                                        \
-    (void)sink;                                                                          \
-    return best;                                                                         \
+      }                                                                                     \
+      double rate = 2.0 * LANES * SUMS * TIMES / (now() - start);                           \
+      best = rate > best ? rate : best;                                                     \
+    }                                                                                       \
+    volatile VECTOR sink;                                                                   \
+    for (int s = 0; s < SUMS; s++) sink = sum[s];                                           \
+    (void)sink;                                                                             \
+    return best;                                                                            \
   }
 
 PEAK(peak_256, "avx2,fma", __m256d, _mm256_set1_pd, _mm256_fmadd_pd, 4)

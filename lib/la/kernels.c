@@ -24,20 +24,43 @@
       for (int q = 0; q < COLUMNS; q++) store(y + (c + (size_t)q) * length + (r + (size_t)p) * WIDTH, sum[p][q]);    \
   } while (0)
 
-#define SWEEP(BROADCAST)                                      \
-  do {                                                        \
-    size_t c = 0;                                             \
-    for (; c + 4 <= columns; c += 4) {                        \
-      size_t r = 0;                                           \
-      for (; r + 2 <= outputs; r += 2) TILE(2, 4, BROADCAST); \
-      for (; r < outputs; r++) TILE(1, 4, BROADCAST);         \
-    }                                                         \
-    for (; c < columns; c++) {                                \
-      size_t r = 0;                                           \
-      for (; r + 8 <= outputs; r += 8) TILE(8, 1, BROADCAST); \
-      for (; r + 4 <= outputs; r += 4) TILE(4, 1, BROADCAST); \
-      for (; r < outputs; r++) TILE(1, 1, BROADCAST);         \
-    }                                                         \
+#define TILES(ROWS, COLUMNS, BROADCAST) \
+  case ROWS:                            \
+    TILE(ROWS, COLUMNS, BROADCAST);     \
+    break
+
+/* Output vectors are shared out evenly over tiles of at most 3 with four columns, 12 with one: a tile of one would wait
+ * for each of its sums. */
+#define SWEEP(BROADCAST)                                                                     \
+  do {                                                                                       \
+    size_t c = 0;                                                                            \
+    for (; c + 4 <= columns; c += 4)                                                         \
+      for (size_t r = 0, left = (outputs + 2) / 3, size; r < outputs; r += size, left--) {   \
+        size = (outputs - r + left - 1) / left;                                              \
+        switch (size) {                                                                      \
+          TILES(1, 4, BROADCAST);                                                            \
+          TILES(2, 4, BROADCAST);                                                            \
+          TILES(3, 4, BROADCAST);                                                            \
+        }                                                                                    \
+      }                                                                                      \
+    for (; c < columns; c++)                                                                 \
+      for (size_t r = 0, left = (outputs + 11) / 12, size; r < outputs; r += size, left--) { \
+        size = (outputs - r + left - 1) / left;                                              \
+        switch (size) {                                                                      \
+          TILES(1, 1, BROADCAST);                                                            \
+          TILES(2, 1, BROADCAST);                                                            \
+          TILES(3, 1, BROADCAST);                                                            \
+          TILES(4, 1, BROADCAST);                                                            \
+          TILES(5, 1, BROADCAST);                                                            \
+          TILES(6, 1, BROADCAST);                                                            \
+          TILES(7, 1, BROADCAST);                                                            \
+          TILES(8, 1, BROADCAST);                                                            \
+          TILES(9, 1, BROADCAST);                                                            \
+          TILES(10, 1, BROADCAST);                                                           \
+          TILES(11, 1, BROADCAST);                                                           \
+          TILES(12, 1, BROADCAST);                                                           \
+        }                                                                                    \
+      }                                                                                      \
   } while (0)
 
 static void sweep(size_t outputs, size_t inner, const real *a, size_t row_step, size_t inner_step, bool broadcast,
@@ -51,39 +74,47 @@ static void sweep(size_t outputs, size_t inner, const real *a, size_t row_step, 
 /* Rows of a single matrix that are taken at once: their sums over the columns make whole vectors. */
 enum { ROWS = WIDTH > 8 ? WIDTH : 8 };
 
-/* y[q][at .. at + ROWS / COLUMNS) = A z[q] for COLUMNS node vectors, length apart. Beyond the last row y is 0. */
-#define DOT(COLUMNS)                                                                                 \
-  do {                                                                                               \
-    enum { HEIGHT = ROWS / COLUMNS };                                                                \
-    const real *row[HEIGHT];                                                                         \
-    for (size_t p = 0; p < HEIGHT; p++) row[p] = a + (at + p < links ? at + p : links - 1) * length; \
-    vec sum[ROWS] = {{0}};                                                                           \
-    for (size_t k = 0; k < length; k += WIDTH) {                                                     \
-      vec zk[COLUMNS];                                                                               \
-      for (size_t q = 0; q < COLUMNS; q++) zk[q] = load(z + q * length + k);                         \
-      for (size_t p = 0; p < HEIGHT; p++) {                                                          \
-        vec ak = load(row[p] + k);                                                                   \
-        for (size_t q = 0; q < COLUMNS; q++) sum[q * HEIGHT + p] += ak * zk[q];                      \
-      }                                                                                              \
-    }                                                                                                \
-    real total[ROWS];                                                                                \
-    for (size_t v = 0; v < ROWS; v += WIDTH) store(total + v, lane_sums(sum + v));                   \
-    for (size_t q = 0; q < COLUMNS; q++)                                                             \
-      if (at + HEIGHT <= length)                                                                     \
-        memcpy(y + q * length + at, total + q * HEIGHT, HEIGHT * sizeof(real));                      \
-      else                                                                                           \
-        memcpy(y + q * length + at, total + q * HEIGHT, (length - at) * sizeof(real));               \
-    for (size_t k = at + HEIGHT < links ? length : links; k < at + HEIGHT && k < length; k++)        \
-      for (size_t q = 0; q < COLUMNS; q++) y[q * length + k] = 0;                                    \
+/* y[q][at .. at + ROWS / COLUMNS) = A z[q] for COLUMNS node vectors, length apart; ROW(p) is row at + p. */
+#define DOT(COLUMNS, ROW)                                                            \
+  do {                                                                               \
+    vec sum[ROWS] = {{0}};                                                           \
+    for (size_t k = 0; k < length; k += WIDTH) {                                     \
+      vec zk[COLUMNS];                                                               \
+      for (size_t q = 0; q < COLUMNS; q++) zk[q] = load(z + q * length + k);         \
+      for (size_t p = 0; p < HEIGHT; p++) {                                          \
+        vec ak = load(ROW(p) + k);                                                   \
+        for (size_t q = 0; q < COLUMNS; q++) sum[q * HEIGHT + p] += ak * zk[q];      \
+      }                                                                              \
+    }                                                                                \
+    for (size_t v = 0; v < ROWS / WIDTH; v++) total[v] = lane_sums(sum + v * WIDTH); \
   } while (0)
 
-INLINE void dot_one(size_t links, size_t length, const real *a, const real *restrict z, size_t at, real *restrict y) {
-  DOT(1);
-}
+#define INNER_ROW(p) (a + (at + p) * length)
+#define LAST_ROW(p) (a + (at + p < links ? at + p : links - 1) * length)
 
-INLINE void dot_two(size_t links, size_t length, const real *a, const real *restrict z, size_t at, real *restrict y) {
-  DOT(2);
-}
+/* Numbers [at, at + ROWS / COLUMNS) of y, as far as there are; beyond the last row y is 0. */
+#define DOT_OF(NAME, COLUMNS)                                                                                    \
+  INLINE void NAME(size_t links, size_t length, const real *restrict a, const real *restrict z, size_t at,       \
+                   real *restrict y) {                                                                           \
+    vec total[ROWS / WIDTH];                                                                                     \
+    enum { HEIGHT = ROWS / COLUMNS, WHOLE = HEIGHT / WIDTH };                                                    \
+    if (at + HEIGHT <= links) {                                                                                  \
+      DOT(COLUMNS, INNER_ROW);                                                                                   \
+      for (size_t q = 0; q < COLUMNS; q++) {                                                                     \
+        for (size_t v = 0; v < WHOLE; v++) store(y + q * length + at + v * WIDTH, total[q * WHOLE + v]);         \
+        if (WHOLE == 0)                                                                                          \
+          memcpy(y + q * length + at, (const char *)total + q * sizeof total / COLUMNS, sizeof total / COLUMNS); \
+      }                                                                                                          \
+      return;                                                                                                    \
+    }                                                                                                            \
+    DOT(COLUMNS, LAST_ROW);                                                                                      \
+    for (size_t q = 0; q < COLUMNS; q++)                                                                         \
+      for (size_t p = 0; p < HEIGHT && at + p < length; p++)                                                     \
+        y[q * length + at + p] = at + p < links ? total[(q * HEIGHT + p) / WIDTH][(q * HEIGHT + p) % WIDTH] : 0; \
+  }
+
+DOT_OF(dot_one, 1)
+DOT_OF(dot_two, 2)
 
 /* Rows [begin, end) of the product with a single matrix. */
 static void dots(size_t links, size_t length, size_t begin, size_t end, const real *a, real *y, const real *z,
@@ -109,8 +140,9 @@ static void add_rows(size_t count, size_t extent, size_t stride, const real *res
   for (; count >= 1; count--, a += stride, z++) ADD_ROWS(1);
 }
 
-/* From this size on a single matrix is read row by row: columns of it would not stay in the cache. */
-enum { TALL = 96 };
+/* From this size on a single matrix is read row by row, and once a round: it does not fit into the first-level cache.
+ */
+enum { TALL = 64 };
 
 /* Columns [begin, end) of the product with a single matrix's transpose. */
 static void sums_of_rows(size_t links, size_t length, size_t begin, size_t end, const real *a, real *y, const real *z,
@@ -185,7 +217,7 @@ static void shift_transposed(const pa__layout *l, real *y, const pa__matrix *a, 
 
 static void round_of(const pa__layout *l, real *y, real *x, const pa__matrix *a, const real *z, const real *p,
                      pa__update_fn *update, void *user) {
-  if (l->width > 1 || a->transposed || l->pool) {
+  if (l->width > 1 || a->transposed || l->links < TALL || l->pool) {
     shift(l, y, a, z, 1);
     update(user, 0, l->length);
     shift_transposed(l, x, a, p, 1);
@@ -231,17 +263,18 @@ INLINE void gather(const real *const *h, size_t n, size_t i, size_t j, vec v[WID
 }
 
 INLINE void pack_interleaved(pa__packing packing, size_t n, const real *const *h, const real *r, const real *c,
-                             bool keep_diagonal, real *rows, real *diagonal) {
+                             bool keep_diagonal, bool transposed, real *rows, real *diagonal) {
+  size_t row_step = transposed ? WIDTH : n * WIDTH, column_step = transposed ? n * WIDTH : WIDTH;
   for (size_t i = 0; i < n; i++) {
     for (size_t j = 0; j < n; j += WIDTH) {
       if (j + WIDTH > n && n > WIDTH) j = n - WIDTH; /* once more rather than in part */
       vec v[WIDTH];
       gather(h, n, i, j, v);
       for (size_t e = 0; e < WIDTH && j + e < n; e++)
-        store(rows + (i * n + j + e) * WIDTH,
+        store(rows + i * row_step + (j + e) * column_step,
               packed(packing, v[e], packing == PA__PACK_BOUNDED ? load(c) : splat(r[i] * c[j + e])));
     }
-    real *own = rows + (i * n + i) * WIDTH;
+    real *own = rows + i * (row_step + column_step);
     store(diagonal + i * WIDTH, load(own));
     if (!keep_diagonal) store(own, splat(0));
   }
@@ -258,8 +291,9 @@ static void transpose_matrix(const pa__layout *l, const pa__matrix *m) {
     }
 }
 
+/* Rows [begin, end) of the source. */
 INLINE void pack_rows(pa__packing packing, const pa__layout *l, size_t begin, size_t end, const real *h, const real *r,
-                      const real *c, bool keep_diagonal, const pa__matrix *m, real *diagonal) {
+                      const real *c, const pa__matrix *m) {
   size_t n = l->links;
   for (size_t i = begin; i < end && i < n; i++) {
     const real *source = h + i * n;
@@ -269,51 +303,73 @@ INLINE void pack_rows(pa__packing packing, const pa__layout *l, size_t begin, si
       vec x = j + WIDTH <= n ? load(source + j) : load_part(source + j, n - j);
       store(row + j, packed(packing, x, packing == PA__PACK_BOUNDED ? factor : factor * load(c + j)));
     }
-    diagonal[i] = row[i];
-    if (!keep_diagonal) row[i] = 0;
-  }
-  for (size_t k = n; k < end; k++) diagonal[k] = 0;
-}
-
-#define PACK_ROWS(PACKING)                                                  \
-  case PACKING:                                                             \
-    pack_rows(PACKING, l, begin, end, h, r, c, keep_diagonal, m, diagonal); \
-    break
-
-static void pack_single(pa__packing packing, const pa__layout *l, size_t begin, size_t end, const real *h,
-                        const real *r, const real *c, bool keep_diagonal, const pa__matrix *m, real *diagonal) {
-  switch (packing) {
-    PACK_ROWS(PA__PACK_AMPLITUDE);
-    PACK_ROWS(PA__PACK_GAIN);
-    PACK_ROWS(PA__PACK_BOUNDED);
   }
 }
 
+INLINE void pack_columns(pa__packing packing, const pa__layout *l, size_t begin, size_t end, const real *h,
+                         const real *r, const real *c, const pa__matrix *m) {
+  size_t n = l->links;
+  for (size_t i = begin; i < end; i += WIDTH)
+    for (size_t j = 0; j < n; j += WIDTH) {
+      vec v[WIDTH];
+      for (size_t k = 0; k < WIDTH; k++) {
+        const real *source = h + (i + k) * n + j;
+        vec x = i + k >= n ? splat(0) : j + WIDTH <= n ? load(source) : load_part(source, n - j);
+        v[k] = packed(packing, x, packing == PA__PACK_BOUNDED ? splat(c[0]) : splat(r[i + k]) * load(c + j));
+      }
+      transpose(v);
+      for (size_t k = 0; k < WIDTH && j + k < n; k++) store(m->rows + (j + k) * l->length + i, v[k]);
+    }
+}
+
+/* A matrix that is packed from one sample. */
 struct packing {
   pa__packing packing;
   const pa__layout *layout;
   const real *h, *r, *c;
-  bool keep_diagonal;
+  bool keep_diagonal, transposed;
   const pa__matrix *m;
   real *diagonal;
 };
+
+#define PACK_SINGLE(PACKING)                                        \
+  case PACKING:                                                     \
+    if (p->transposed)                                              \
+      pack_columns(PACKING, l, begin, end, p->h, p->r, p->c, p->m); \
+    else                                                            \
+      pack_rows(PACKING, l, begin, end, p->h, p->r, p->c, p->m);    \
+    break
+
+static void pack_single(const struct packing *p, size_t begin, size_t end) {
+  const pa__layout *l = p->layout;
+  switch (p->packing) {
+    PACK_SINGLE(PA__PACK_AMPLITUDE);
+    PACK_SINGLE(PA__PACK_GAIN);
+    PACK_SINGLE(PA__PACK_BOUNDED);
+  }
+  for (size_t k = begin; k < end; k++) {
+    real *own = k < l->links ? p->m->rows + k * (l->length + 1) : NULL;
+    p->diagonal[k] = own ? *own : 0;
+    if (own && !p->keep_diagonal) *own = 0;
+  }
+}
 
 static void pack_task(void *user, size_t worker, size_t task) {
   const struct packing *p = user;
   pa__flush saved = pa__flush_begin();
   (void)worker;
-  pack_single(p->packing, p->layout, task * TASK, task_end(p->layout, task), p->h, p->r, p->c, p->keep_diagonal, p->m,
-              p->diagonal);
+  pack_single(p, task * TASK, task_end(p->layout, task));
   pa__flush_end(saved);
 }
 
-#define PACK_BLOCK(PACKING)                                                         \
-  case PACKING:                                                                     \
-    pack_interleaved(PACKING, l->links, h, r, c, keep_diagonal, m->rows, diagonal); \
+#define PACK_BLOCK(PACKING)                                                                     \
+  case PACKING:                                                                                 \
+    pack_interleaved(PACKING, l->links, h, r, c, keep_diagonal, transposed, m->rows, diagonal); \
     break
 
 static void pack(pa__packing packing, const pa__layout *l, const real *const *h, const real *r, const real *c,
-                 bool keep_diagonal, const pa__matrix *m, real *diagonal) {
+                 bool keep_diagonal, bool transposed, const pa__matrix *m, real *diagonal) {
+  struct packing one = {packing, l, h[0], r, c, keep_diagonal, transposed, m, diagonal};
   if (l->width > 1) {
     switch (packing) {
       PACK_BLOCK(PA__PACK_AMPLITUDE);
@@ -321,9 +377,9 @@ static void pack(pa__packing packing, const pa__layout *l, const real *const *h,
       PACK_BLOCK(PA__PACK_BOUNDED);
     }
   } else if (l->pool) {
-    share(l, pack_task, &(struct packing){packing, l, h[0], r, c, keep_diagonal, m, diagonal});
+    share(l, pack_task, &one);
   } else {
-    pack_single(packing, l, 0, l->length, h[0], r, c, keep_diagonal, m, diagonal);
+    pack_single(&one, 0, l->length);
     if (m->transposed) transpose_matrix(l, m);
   }
 }

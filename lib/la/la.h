@@ -73,10 +73,10 @@ typedef struct pa__la {
   void (*sigmoid)(size_t n, real *y, const real *x); /* 1 / (1 + exp(-x)) */
 
   /* Packs `width` (interleaved) or 1 (single) samples h[s], each [links][links]; the diagonal goes to its own node
-   * vector, and only with keep_diagonal also into the matrix. r and c are [links], padded with zeros to length when
-   * single; for PA__PACK_BOUNDED c is [samples] and r is not used. */
+   * vector, and only with keep_diagonal also into the matrix. With transposed the matrix is the transpose. r and c are
+   * [links], padded with zeros to length when single; for PA__PACK_BOUNDED c is [samples] and r is not used. */
   void (*pack)(pa__packing packing, const pa__layout *layout, const real *const *h, const real *r, const real *c,
-               bool keep_diagonal, const pa__matrix *m, real *diagonal);
+               bool keep_diagonal, bool transposed, const pa__matrix *m, real *diagonal);
   /* y_ij = x_ij^2; y may be x. */
   void (*square)(const pa__layout *layout, const pa__matrix *y, const pa__matrix *x);
 

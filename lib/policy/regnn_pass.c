@@ -51,16 +51,36 @@ static real *element(const pa__layout *l, real *matrix, size_t i, size_t j) {
   return matrix + (l->width > 1 ? (i * l->links + j) * l->width : i * l->length + j);
 }
 
-/* Element (i, j) times factor[j], a node vector. */
-static void scale_columns(const pa__layout *l, const pa__matrix *m, const real *restrict factor) {
+/* t->shift is S^T, or S if the shift of the layers is S^T: they need only the product with its transpose, which the
+ * port has at the least cost. */
+static bool is_flipped(const pa__regnn_model *m) { return !m->shape.transposed; }
+
+/* y = S x, or S^T x. */
+static void product(const pa__la *la, const pa__regnn_model *m, const pa__layout *l, const struct tape *t, real *y,
+                    const real *x, bool transposed) {
+  (is_flipped(m) == transposed ? la->shift : la->shift_transposed)(l, y, &t->shift, x, 1);
+}
+
+/* Row i of a matrix times factor[i], or column j times factor[j]. */
+static void scale_rows(const pa__layout *l, real *matrix, const real *factor) {
   size_t n = l->links;
-  for (size_t i = 0; i < n; i++) {
-    real *restrict row = element(l, m->rows, i, 0);
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j < n; j++)
+      for (size_t s = 0; s < l->width; s++) element(l, matrix, i, j)[s] *= factor[i * l->width + s];
+}
+
+static void scale_columns(const pa__layout *l, real *matrix, const real *restrict factor) {
+  for (size_t i = 0; i < l->links; i++) {
+    real *restrict row = element(l, matrix, i, 0);
     NODEWISE
     for (size_t k = 0; k < l->length; k++) row[k] *= factor[k];
   }
-  for (size_t j = 0; m->transposed && j < n; j++) NODEWISE
-  for (size_t k = 0; k < l->length; k++) m->transposed[j * l->length + k] *= factor[j];
+}
+
+/* Column j of S times factor[j]. */
+static void scale(const pa__regnn_model *m, const pa__layout *l, const pa__matrix *stored, const real *factor) {
+  (is_flipped(m) ? scale_rows : scale_columns)(l, stored->rows, factor);
+  if (stored->transposed) (is_flipped(m) ? scale_columns : scale_rows)(l, stored->transposed, factor);
 }
 
 /* g / (1 + g) on every element. */
@@ -82,46 +102,46 @@ static void divide(const pa__layout *l, real *x, const real by[PA__WIDEST]) {
 }
 
 /* Divides each sample's matrix by its largest singular value. */
-static void normalise(const pa__la *la, const pa__layout *l, const struct tape *t) {
+static void normalise(const pa__la *la, const pa__regnn_model *m, const pa__layout *l, const struct tape *t) {
   real *x = t->scratch, *y = node(t->scratch, l, 1), sum[PA__WIDEST], norm[PA__WIDEST] = {0};
   memcpy(x, t->ones, l->length * sizeof(real));
   for (int step = 0; step < POWER_STEPS; step++) {
     sum_of_squares(l, x, sum);
     for (size_t s = 0; s < l->width; s++) norm[s] = (real)sqrt(sum[s]);
     divide(l, x, norm);
-    la->shift(l, y, &t->shift, x, 1);
+    product(la, m, l, t, y, x, false);
     sum_of_squares(l, y, sum);
     for (size_t s = 0; s < l->width; s++) norm[s] = (real)sqrt(sum[s]);
-    la->shift_transposed(l, x, &t->shift, y, 1);
+    product(la, m, l, t, x, y, true);
   }
   NODEWISE
   for (size_t k = 0; k < l->length; k++) y[k] = norm[k % l->width] > 0 ? 1 / norm[k % l->width] : 1;
-  scale_columns(l, &t->shift, y);
+  scale(m, l, &t->shift, y);
 }
 
-/* S; uses scratch. */
+/* t->shift; uses scratch. */
 static void build_shift(const pa__la *la, const pa__regnn_model *m, const pa__block *block, const struct tape *t) {
   const pa__layout *l = &block->layout;
   const pa__gains *g = &t->gains;
-  real *diagonal = t->scratch, *sums = node(t->scratch, l, 1), *scale = node(t->scratch, l, 2);
+  real *diagonal = t->scratch, *sums = node(t->scratch, l, 1), *factor = node(t->scratch, l, 2);
   switch (m->shape.shift) {
   case PA_REGNN_SHIFT_SHARE:
-    la->pack(PA__PACK_GAIN, l, block->h, g->transmit, g->receive, true, &t->shift, diagonal);
-    la->shift_transposed(l, sums, &t->shift, t->ones, 1);
+    la->pack(PA__PACK_GAIN, l, block->h, g->transmit, g->receive, true, is_flipped(m), &t->shift, diagonal);
+    product(la, m, l, t, sums, t->ones, true);
     NODEWISE
     for (size_t k = 0; k < l->length; k++) sums[k] = 1 / (1 + sums[k]);
-    scale_columns(l, &t->shift, sums);
+    scale(m, l, &t->shift, sums);
     break;
   case PA_REGNN_SHIFT_BOUNDED:
-    la->pack(PA__PACK_GAIN, l, block->h, g->transmit, g->receive, true, &t->shift, diagonal);
+    la->pack(PA__PACK_GAIN, l, block->h, g->transmit, g->receive, true, is_flipped(m), &t->shift, diagonal);
     bound(l, &t->shift);
-    normalise(la, l, t);
+    normalise(la, m, l, t);
     break;
   default:
     NODEWISE
-    for (size_t k = 0; k < l->length; k++) scale[k] = t->ones[k] * (real)m->scale;
-    la->pack(PA__PACK_AMPLITUDE, l, block->h, scale, t->ones, true, &t->shift, diagonal);
-    if (m->shape.shift == PA_REGNN_SHIFT_SPECTRAL) normalise(la, l, t);
+    for (size_t k = 0; k < l->length; k++) factor[k] = t->ones[k] * (real)m->scale;
+    la->pack(PA__PACK_AMPLITUDE, l, block->h, factor, t->ones, true, is_flipped(m), &t->shift, diagonal);
+    if (m->shape.shift == PA_REGNN_SHIFT_SPECTRAL) normalise(la, m, l, t);
   }
 }
 
@@ -220,8 +240,7 @@ static void block_forward(const pa__la *la, const pa__regnn_model *m, const pa_s
     size_t in = pa__regnn_width_in(shape, layer), out = pa__regnn_width_out(shape, layer);
     real *power = t->power[layer];
     for (size_t k = 1; k < taps; k++)
-      (shape->transposed ? la->shift_transposed : la->shift)(l, node(power, l, k * in), &t->shift,
-                                                             node(power, l, (k - 1) * in), in);
+      la->shift_transposed(l, node(power, l, k * in), &t->shift, node(power, l, (k - 1) * in), in);
     bool last = layer + 1 == shape->layers, relu = !last && shape->activation == PA_REGNN_ACTIVATION_RELU;
     real *z = last ? t->output : t->power[layer + 1], *y = t->linear[layer] ? t->linear[layer] : z;
     la->dense(n, taps * in, out, power, weights, shape->bias ? weights + taps * in * out : NULL, relu, y);
@@ -257,8 +276,7 @@ static void block_backward(const pa__la *la, const pa__regnn_model *m, const pa_
               t->d_power);
     /* d z = d_0 + S' (d_1 + S' (d_2 + ...)), S' the shift's transpose. */
     for (size_t k = taps - 1; k-- > 0;) {
-      (shape->transposed ? la->shift : la->shift_transposed)(l, t->d_sum, &t->shift, node(t->d_power, l, (k + 1) * in),
-                                                             in);
+      la->shift(l, t->d_sum, &t->shift, node(t->d_power, l, (k + 1) * in), in);
       real *restrict sum = node(t->d_power, l, k * in);
       NODEWISE
       for (size_t e = 0; e < in * n; e++) sum[e] += t->d_sum[e];

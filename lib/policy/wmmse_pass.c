@@ -131,7 +131,7 @@ static void workspace(const pa__wmmse_options *o, size_t batch, size_t links, pa
 }
 
 static void pack(const pa__la *la, const pa__block *block, const pa__gains *g) {
-  la->pack(PA__PACK_GAIN, &block->layout, block->h, g->transmit, g->receive, false, &g->cross, g->direct);
+  la->pack(PA__PACK_GAIN, &block->layout, block->h, g->transmit, g->receive, false, false, &g->cross, g->direct);
 }
 
 static void allocate(const pa__wmmse_options *o, const pa_states *states, void *power, void *memory) {
