@@ -101,7 +101,7 @@ enum { ROWS = WIDTH > 8 ? WIDTH : 8 };
     if (at + HEIGHT <= links) {                                                                                  \
       DOT(COLUMNS, INNER_ROW);                                                                                   \
       for (size_t q = 0; q < COLUMNS; q++) {                                                                     \
-        for (size_t v = 0; v < WHOLE; v++) store(y + q * length + at + v * WIDTH, total[q * WHOLE + v]);         \
+        for (size_t v = 0; v != WHOLE; v++) store(y + q * length + at + v * WIDTH, total[q * WHOLE + v]);        \
         if (WHOLE == 0)                                                                                          \
           memcpy(y + q * length + at, (const char *)total + q * sizeof total / COLUMNS, sizeof total / COLUMNS); \
       }                                                                                                          \

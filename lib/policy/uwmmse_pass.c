@@ -125,9 +125,11 @@ static void transmit(void *user, size_t at, size_t count) {
   for (size_t k = 0; k < count; k++) {
     real numerator = per_v[k] * v[k], z = numerator / denominator[k];
     z = z < 1 ? z : 1;
-    z = z > 0 ? (z > FLOOR ? z : FLOOR) : 0;
-    next[k] = numerator > 0 ? z : 0;
-    power[k] = next[k] * next[k];
+    real least = z > 0 ? FLOOR : 0;
+    z = z > least ? z : least;
+    z = numerator > 0 ? z : 0;
+    next[k] = z;
+    power[k] = z * z;
   }
 }
 
@@ -157,8 +159,10 @@ static void transmit_relaxed(void *user, size_t at, size_t count) {
   for (size_t k = 0; k < count; k++) {
     real z = v[k] * growth[k];
     z = z < 1 ? z : 1;
-    next[k] = v[k] > 0 && z < FLOOR ? FLOOR : z;
-    power[k] = next[k] * next[k];
+    real least = v[k] > 0 ? FLOOR : 0;
+    z = z > least ? z : least;
+    next[k] = z;
+    power[k] = z * z;
   }
 }
 

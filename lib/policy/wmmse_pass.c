@@ -37,9 +37,10 @@ static void receive(size_t n, const struct work *w) {
 
 /* 0 / 0 = 0: a link that is off stays off. */
 static inline real clipped(real per_v, real v, real denominator) {
-  real z = per_v * v / denominator;
+  real numerator = per_v * v, z = numerator / denominator;
   z = z < 1 ? z : 1;
-  return per_v * v > 0 ? (z > FLOOR ? z : FLOOR) : 0;
+  z = z > FLOOR ? z : FLOOR;
+  return numerator > 0 ? z : 0;
 }
 
 static void transmit(void *user, size_t at, size_t count) {
