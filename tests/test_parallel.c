@@ -101,6 +101,13 @@ START_TEST(powers_do_not_depend_on_threads) {
       }
     }
     check_double(learned[0], states, NULL);
+    for (size_t name = 0; name < sizeof names / sizeof names[0]; name++) {
+      pa_policy *policy;
+      ok(pa_policy_create(&policy, names[name], NULL));
+      check_double(policy, states, NULL);
+      check_single(policy, states, NULL);
+      pa_policy_free(policy);
+    }
     pa_states_free(states);
   }
   pa_uwmmse_free(uwmmse[0]);

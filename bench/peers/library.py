@@ -28,10 +28,10 @@ class Library:
         self.must(getattr(self.c, name)(ctypes.byref(handle), *arguments))
         return handle
 
-    def states(self, h):
+    def states(self, h, noise):
         make = "pa_states_create_f32" if h.dtype == SINGLE else "pa_states_create"
-        return self.made(make, ctypes.c_size_t(h.shape[0]), ctypes.c_size_t(h.shape[1]), pointer(h), ctypes.c_double(1),
-                         ctypes.c_double(1), None)
+        return self.made(make, ctypes.c_size_t(h.shape[0]), ctypes.c_size_t(h.shape[1]), pointer(h),
+                         ctypes.c_double(noise), ctypes.c_double(1), None)
 
     def wmmse(self, iterations):
         policy = self.made("pa_policy_create", b"wmmse", None)
@@ -59,25 +59,25 @@ class Library:
         policy = ctypes.c_void_p(self.c.pa_uwmmse_policy(model))
         return policy, paper_weights(flat) if architecture == 1 else None
 
-    def allocate(self, policy, h):
+    def allocate(self, policy, h, noise):
         """Powers [batch][M], and a function that gives the nanoseconds of so many allocations."""
-        states, power = self.states(h), numpy.empty(h.shape[:2], h.dtype)
+        states, power = self.states(h, noise), numpy.empty(h.shape[:2], h.dtype)
         self.must(-(self.c.probe_allocate(policy, states, pointer(power), ctypes.c_size_t(1)) < 0))
         return power, lambda times: self.c.probe_allocate(policy, states, pointer(power), ctypes.c_size_t(times))
 
-    def latency(self, policy, h, times):
-        states, power = self.states(h), numpy.empty(h.shape[:2], h.dtype)
+    def latency(self, policy, h, noise, times):
+        states, power = self.states(h, noise), numpy.empty(h.shape[:2], h.dtype)
         each = numpy.empty(times)
         self.must(self.c.probe_latency(policy, states, pointer(power), ctypes.c_size_t(times), pointer(each)))
         return each
 
-    def gradient(self, policy, h, count):
-        states, gradient = self.states(h), numpy.empty(count)
+    def gradient(self, policy, h, noise, count):
+        states, gradient = self.states(h, noise), numpy.empty(count)
         self.c.probe_gradient(policy, states, pointer(gradient), ctypes.c_size_t(1))
         return gradient, lambda times: self.c.probe_gradient(policy, states, pointer(gradient), ctypes.c_size_t(times))
 
-    def step(self, policy, h, dy, count):
-        states, gradient = self.states(h), numpy.empty(count)
+    def step(self, policy, h, noise, dy, count):
+        states, gradient = self.states(h, noise), numpy.empty(count)
         dy = numpy.ascontiguousarray(dy, dtype=float)
         self.c.probe_step(policy, states, pointer(dy), pointer(gradient), ctypes.c_size_t(1))
         return gradient, lambda times: self.c.probe_step(policy, states, pointer(dy), pointer(gradient),

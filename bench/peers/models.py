@@ -1,6 +1,6 @@
 """The work that is timed, once for every array library: `ops` is its namespace of functions.
 
-h is [batch][M][M], amplitudes from transmitter to receiver; the noise is 1 and the power limit 1 W.
+h is [batch][M][M], amplitudes from transmitter to receiver; the power limit is 1 W.
 """
 
 
@@ -17,16 +17,16 @@ def regnn(ops, h, taps, scale):
     return z
 
 
-def gains(ops, h):
-    """Gains with zeros on the diagonal, and the diagonal."""
-    g = h * h
+def gains(ops, h, noise):
+    """Gains over the noise with zeros on the diagonal, and the diagonal."""
+    g = h * h * (1 / noise)
     direct = ops.diagonal(g)
     return ops.without_diagonal(g), direct
 
 
-def wmmse(ops, h, iterations):
+def wmmse(ops, h, noise, iterations):
     """v [batch][M] after full updates of u, w and v, in the stable form w = T / I."""
-    g, d = gains(ops, h)
+    g, d = gains(ops, h, noise)
     gt = ops.transposed(g)
     v = ops.ones(h)
     for _ in range(iterations):
@@ -49,10 +49,10 @@ def gates(ops, h, w):
     return ops.sigmoid(near * head0 + ops.matmul(f, head1) + w["bias2"])
 
 
-def uwmmse(ops, h, w):
+def uwmmse(ops, h, noise, w):
     """v [batch][M] of 4 layers of the paper's architecture."""
     gate = gates(ops, h, w)
-    g, d = gains(ops, h)
+    g, d = gains(ops, h, noise)
     gt = ops.transposed(g)
     v = ops.ones(h)
     for layer in range(4):
@@ -67,8 +67,8 @@ def uwmmse(ops, h, w):
     return v
 
 
-def sum_rate(ops, h, v):
+def sum_rate(ops, h, noise, v):
     """Sum-rates [batch] in bit/s/Hz."""
-    g, d = gains(ops, h)
+    g, d = gains(ops, h, noise)
     i = 1 + ops.matvec(ops.transposed(g), v * v)
     return ops.last_sums(ops.log(1 + d * v * v / i)) * 1.4426950408889634

@@ -97,7 +97,7 @@ def latencies(library, options):
                 task = tasks.Task(library, kind, links, 1, dtype)
                 one = max(task.ours()[1](3) / 3, 1)
                 count = min(LATENCY["quick" if options.quick else "full"], max(1000, int(4e9 / one)))
-                each = library.latency(task.policy, task.h, count)
+                each = library.latency(task.policy, task.h, task.noise, count)
                 quantiles = {q: float(numpy.percentile(each, q)) for q in (50, 99, 99.99)}
                 rows.append({"work": kind, "links": links, "precision": str(numpy.dtype(dtype)), "calls": count,
                              "median": quantiles[50], "p99": quantiles[99], "p99.99": quantiles[99.99],

@@ -6,14 +6,15 @@
  * two as great as the widest block. */
 static size_t part_samples(size_t links) { return links <= PA__SMALL ? 16 : 1; }
 
-static size_t part_count(const pa_policy *policy, size_t batch, size_t links) {
+static size_t part_count(const pa_policy *policy, size_t batch, size_t links, const pa_pool *pool) {
   size_t samples = part_samples(links);
-  return policy->class->whole ? 1 : (batch + samples - 1) / samples;
+  return policy->class->whole || !pool ? 1 : (batch + samples - 1) / samples;
 }
 
 /* Bytes of one worker. */
-static pa_status worker_bytes(const pa_policy *policy, int precision, size_t batch, size_t links, size_t *bytes) {
-  size_t samples = part_count(policy, batch, links) > 1 ? part_samples(links) : batch;
+static pa_status worker_bytes(const pa_policy *policy, int precision, size_t batch, size_t links, const pa_pool *pool,
+                              size_t *bytes) {
+  size_t samples = part_count(policy, batch, links, pool) > 1 ? part_samples(links) : batch;
   return precision == PA__SINGLE ? pa_policy_workspace_f32(policy, samples, links, bytes)
                                  : pa_policy_workspace(policy, samples, links, bytes);
 }
@@ -22,7 +23,7 @@ static pa_status workspace(const pa_policy *policy, int precision, size_t batch,
                            size_t *bytes) {
   size_t alone;
   if (!policy || !bytes) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "bytes" : "policy");
-  pa_status status = worker_bytes(policy, precision, batch, links, &alone);
+  pa_status status = worker_bytes(policy, precision, batch, links, pool, &alone);
   if (status != PA_OK) return status;
   alone = (alone + PA__ALIGNMENT - 1) / PA__ALIGNMENT * PA__ALIGNMENT;
   if (!pa__multiply(alone, pa_pool_threads(pool), &alone) || alone > PTRDIFF_MAX)
@@ -73,7 +74,7 @@ static pa_status allocate_parts(struct job *job, pa_pool *pool, size_t parts) {
 /* With states that were checked. */
 static pa_status allocate(const pa_policy *policy, const pa_states *states, void *power, size_t number, pa_pool *pool,
                           void *work, size_t bytes) {
-  size_t needed = 0, parts = part_count(policy, states->batch, states->links);
+  size_t needed = 0, parts = part_count(policy, states->batch, states->links, pool);
   pa_status status = workspace(policy, states->precision, states->batch, states->links, pool, &needed);
   if (status == PA_OK) status = pa__work_check(work, bytes, needed);
   if (status != PA_OK) return status;
@@ -87,7 +88,7 @@ static pa_status allocate(const pa_policy *policy, const pa_states *states, void
                     .number = number,
                     .bytes = needed / pa_pool_threads(pool),
                     .failed = SIZE_MAX};
-  if (parts > 1 && pool) {
+  if (parts > 1) {
     status = allocate_parts(&job, pool, parts);
   } else {
     seen.pool = pool;

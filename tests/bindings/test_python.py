@@ -228,7 +228,7 @@ class States(Case):
 
     def test_refusals(self):
         for h, error, reason in ((self.h.tolist(), TypeError, "h is a list"),
-                                 (self.h.astype(np.float32), TypeError, "h is an array of float32"),
+                                 (self.h.astype(np.float16), TypeError, "h is an array of float16"),
                                  (self.h.astype(">f8"), TypeError, "h is an array of >f8"),
                                  (self.h.astype(complex), TypeError, "complex128"),
                                  (np.asfortranarray(self.h), ValueError, "h is not C-contiguous"),
@@ -428,9 +428,38 @@ class Policies(Case):
         (first,) = policy._work.values()
         self.assertEqual(first.ctypes.data % 64, 0)
         policy.allocate(self.states)
-        self.assertIs(policy._work[self.states.shape], first)
+        self.assertIs(*policy._work.values(), first)
         policy.allocate(self.network.states(2))
-        self.assertEqual(list(policy._work), [(2, 5)])
+        ((shape, dtype, threads),) = policy._work
+        self.assertEqual((shape, dtype, threads), ((2, 5), np.float64, 1))
+
+    def test_single_precision(self):
+        h = self.network.states(40).h.astype(np.float32)
+        narrow = pa.States(h, 1e-9, 1.0)
+        wide = pa.States(h.astype(float), 1e-9, 1.0)
+        for policy in [pa.Policy("wmmse-truncated"), pa.Policy("threshold"), pa.UWMMSE().policy]:
+            power = policy.allocate(narrow)
+            self.assertEqual((power.dtype, power.shape), (np.float32, (40, 5)))
+            np.testing.assert_allclose(power, policy.allocate(wide), atol=1e-4)
+            np.testing.assert_allclose(narrow.rates(power), wide.rates(power.astype(float)), rtol=1e-4, atol=1e-6)
+        self.assertEqual(narrow.h.dtype, np.float32)
+        narrow.bind(h[:3].copy())
+        self.assertEqual(policy.allocate(narrow).shape, (3, 5))
+        with self.assertRaisesRegex(TypeError, "h is an array of float64, must be of float32"):
+            narrow.bind(wide.h)
+        with self.assertRaisesRegex(TypeError, "power is an array of float64, must be of float32"):
+            narrow.rates(np.zeros((3, 5)))
+        with self.assertRaisesRegex(pa.ArgumentError, "states are in single precision"):
+            pa.Policy("wmmse-priced").meet_budget(narrow, 1)
+
+    def test_a_pool_changes_nothing(self):
+        with pa.Pool(2) as pool:
+            self.assertEqual(pool.threads, 2)
+            for states in [self.network.states(40), pa.Network.adhoc(200).states(1)]:
+                for policy in [pa.Policy("wmmse"), pa.UWMMSE().policy]:
+                    np.testing.assert_array_equal(policy.allocate(states, pool=pool), policy.allocate(states))
+        with self.assertRaisesRegex(pa.ArgumentError, "threads is 0"):
+            pa.Pool(0)
 
     def test_threads_share_a_policy(self):
         policy, states = pa.Policy("wmmse"), [self.network.states(40, first=k) for k in range(4)]

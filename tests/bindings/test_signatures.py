@@ -20,7 +20,7 @@ HEADERS, SIGNATURES, CONSTANTS = Headers(), module("_signatures"), module("const
 # Whole numbers are checked on their way in only, by classes of their own.
 RESULTS = {"void": None, "pa_status": SIGNATURES.pa_status, "int32_t": ctypes.c_int32, "uint32_t": ctypes.c_uint32,
            "uint64_t": ctypes.c_uint64, "size_t": ctypes.c_size_t, "double": ctypes.c_double,
-           "char *": ctypes.c_char_p, "void *": ctypes.c_void_p, "double *": SIGNATURES.doubles,
+           "char *": ctypes.c_char_p, "void *": ctypes.c_void_p, "double *": SIGNATURES.doubles, "float *": SIGNATURES.floats,
            "int32_t *": SIGNATURES.int32s, "int64_t *": SIGNATURES.int64s, "size_t *": SIGNATURES.sizes}
 ARGUMENTS = dict(RESULTS, size_t=SIGNATURES.size_t, uint64_t=SIGNATURES.uint64_t)
 

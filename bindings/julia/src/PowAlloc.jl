@@ -10,7 +10,7 @@ module PowAlloc
 
 using Libdl
 
-export Network, States, Policy, UWMMSE, REGNN, MLP, IGCNet, Trainer, PowAllocError
+export Network, States, Policy, UWMMSE, REGNN, MLP, IGCNet, Pool, Trainer, PowAllocError
 export adhoc, family, multicell, network_of_path_gain, network_of_positions, network_of_callback, features
 export path_gain, positions, draw, draw!, draw_states
 export bind!, noise!, power_limit!, weights!, node_state!, first!
@@ -18,7 +18,7 @@ export channels, noise, power_limit, weights, node_state, batch_size, links, rat
 export load_policy, policy_of_callback, allocate, allocate!, certify, meet_budget!, output_count, probabilities
 export load_uwmmse, load_regnn, load_mlp, load_igcnet, builtin_models, save, policy, weight_count
 export model_weights, model_weights!, model_link_weights, gradient
-export teacher!, reward!, utility!, constraint!, constraints, mean_rewards, link_weights, run!, request_stop, statistic, resume!
+export pool!, teacher!, reward!, utility!, constraint!, constraints, mean_rewards, link_weights, run!, request_stop, statistic, resume!
 export set!, value
 
 include("constants.jl")
@@ -26,6 +26,7 @@ include("library.jl")
 include("units.jl")
 include("states.jl")
 include("network.jl")
+include("pool.jl")
 include("policy.jl")
 include("models.jl")
 include("trainer.jl")

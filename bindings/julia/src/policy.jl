@@ -69,19 +69,34 @@ function value(policy::Policy, name::Symbol)
     return found[]
 end
 
-"Allocates powers in W into `power[link, sample]`. The library takes its workspace from the C library."
-function allocate!(power::Matrix{Float64}, policy::Policy, states::States)
+"""
+    allocate!(power, policy, states; pool = nothing)
+
+Allocates powers in W into `power[link, sample]`, of the type of the states' channels. The library takes its workspace
+from the C library. A `Pool` shares the work; the result is the same.
+"""
+function allocate!(power::Matrix{Float64}, policy::Policy, states::States; pool::Union{Pool,Nothing} = nothing)
     check_size(power, "power", links(states), batch_size(states))
-    check(disable_sigint() do
-        @ccall library.pa_policy_allocate(policy::Ptr{Cvoid}, states::Ptr{Cvoid}, power::Ptr{Cdouble},
-                                          C_NULL::Ptr{Cvoid}, 0::Csize_t)::Int32
+    GC.@preserve pool check(disable_sigint() do
+        @ccall library.pa_policy_allocate_parallel(policy::Ptr{Cvoid}, states::Ptr{Cvoid}, power::Ptr{Cdouble},
+                                                   pool_pointer(pool)::Ptr{Cvoid}, C_NULL::Ptr{Cvoid}, 0::Csize_t)::Int32
+    end)
+    return power
+end
+
+function allocate!(power::Matrix{Float32}, policy::Policy, states::States; pool::Union{Pool,Nothing} = nothing)
+    check_size(power, "power", links(states), batch_size(states))
+    GC.@preserve pool check(disable_sigint() do
+        @ccall library.pa_policy_allocate_parallel_f32(policy::Ptr{Cvoid}, states::Ptr{Cvoid}, power::Ptr{Cfloat},
+                                                       pool_pointer(pool)::Ptr{Cvoid}, C_NULL::Ptr{Cvoid},
+                                                       0::Csize_t)::Int32
     end)
     return power
 end
 
 "Powers `(links, batch)` in W."
-allocate(policy::Policy, states::States) =
-    allocate!(Matrix{Float64}(undef, links(states), batch_size(states)), policy, states)
+allocate(policy::Policy, states::States; keys...) =
+    allocate!(Matrix{precision_of(states)}(undef, links(states), batch_size(states)), policy, states; keys...)
 
 "Sets the key price or offset so that the mean total power of a sample is the budget in W on the states."
 function meet_budget!(policy::Policy, states::States, budget::Real)

@@ -2,7 +2,8 @@
     States(h; noise, power_limit, weights = 1, first = 0)
 
 A batch of channel states on an array of yours, `h[receiver, transmitter, sample]`, which is used in place and never
-copied. Noise (W), power limits (W) and weights are one number or one for each link.
+copied. Noise (W), power limits (W) and weights are one number or one for each link. Powers and rates are of the array's
+type: `Float64`, or `Float32`, which is faster and for allocate(), rates() and sinr() only.
 """
 struct States <: Resource
     handle::Handle
@@ -10,13 +11,28 @@ end
 
 free_states(pointer::Ptr{Cvoid}) = @ccall library.pa_states_free(pointer::Ptr{Cvoid})::Cvoid
 
-function States(h::Array{Float64,3}; noise, power_limit, weights = 1, first::Integer = 0)
-    links, batch = size(h, 2), size(h, 3)
-    check_size(h, "h", links, links, batch)
+function States(h::Array{Float64,3}; keys...)
+    links, batch = channel_size(h)
     out = Ref{Ptr{Cvoid}}(C_NULL)
     check(@ccall library.pa_states_create(out::Ref{Ptr{Cvoid}}, batch::Csize_t, links::Csize_t, h::Ptr{Cdouble},
                                           1.0::Cdouble, 1.0::Cdouble, C_NULL::Ptr{Cvoid})::Int32)
-    states = States(owned(free_states, out[]; h))
+    return parameters!(States(owned(free_states, out[]; h)); keys...)
+end
+
+function States(h::Array{Float32,3}; keys...)
+    links, batch = channel_size(h)
+    out = Ref{Ptr{Cvoid}}(C_NULL)
+    check(@ccall library.pa_states_create_f32(out::Ref{Ptr{Cvoid}}, batch::Csize_t, links::Csize_t, h::Ptr{Cfloat},
+                                              1.0::Cdouble, 1.0::Cdouble, C_NULL::Ptr{Cvoid})::Int32)
+    return parameters!(States(owned(free_states, out[]; h)); keys...)
+end
+
+function channel_size(h::Array)
+    check_size(h, "h", size(h, 2), size(h, 2), size(h, 3))
+    return size(h, 2), size(h, 3)
+end
+
+function parameters!(states::States; noise, power_limit, weights = 1, first::Integer = 0)
     noise!(states, noise)
     power_limit!(states, power_limit)
     weights!(states, weights)
@@ -24,10 +40,24 @@ function States(h::Array{Float64,3}; noise, power_limit, weights = 1, first::Int
     return states
 end
 
+"Type of channels, powers and rates."
+precision_of(states::States) =
+    (@ccall library.pa_states_channel_f32(states::Ptr{Cvoid})::Ptr{Cfloat}) == C_NULL ? Float64 : Float32
+
 "Looks at other channels from now on, the next slot's for example; drops the node state."
 function bind!(states::States, h::Array{Float64,3})
     check_size(h, "h", links(states), links(states), size(h, 3))
     check(@ccall library.pa_states_bind(states::Ptr{Cvoid}, size(h, 3)::Csize_t, h::Ptr{Cdouble})::Int32)
+    return bound!(states, h)
+end
+
+function bind!(states::States, h::Array{Float32,3})
+    check_size(h, "h", links(states), links(states), size(h, 3))
+    check(@ccall library.pa_states_bind_f32(states::Ptr{Cvoid}, size(h, 3)::Csize_t, h::Ptr{Cfloat})::Int32)
+    return bound!(states, h)
+end
+
+function bound!(states::States, h)
     delete!(states.handle.keep, :node_state)
     states.handle.keep[:h] = h
     return states
@@ -78,6 +108,10 @@ links(states::States) = Int(@ccall library.pa_states_links(states::Ptr{Cvoid})::
 
 "The channels `(links, links, batch)` in place: while the states are, in a callback until it returns. Do not write."
 function channels(states::States)
+    if precision_of(states) == Float32
+        narrow = @ccall library.pa_states_channel_f32(states::Ptr{Cvoid})::Ptr{Cfloat}
+        return unsafe_wrap(Array, narrow, (links(states), links(states), batch_size(states)))
+    end
     h = @ccall library.pa_states_channel(states::Ptr{Cvoid})::Ptr{Cdouble}
     return unsafe_wrap(Array, h, (links(states), links(states), batch_size(states)))
 end
@@ -108,10 +142,22 @@ function sinr(states::States, power::Matrix{Float64})
     return ratio
 end
 
+function sinr(states::States, power::Matrix{Float32})
+    ratio = similar(check_size(power, "power", links(states), batch_size(states)))
+    check(@ccall library.pa_sinr_f32(states::Ptr{Cvoid}, power::Ptr{Cfloat}, ratio::Ptr{Cfloat})::Int32)
+    return ratio
+end
+
 "Rates log2(1 + SINR) `(links, batch)` in bit/s/Hz for powers of that size in W."
 function rates(states::States, power::Matrix{Float64})
     rate = similar(check_size(power, "power", links(states), batch_size(states)))
     check(@ccall library.pa_rates(states::Ptr{Cvoid}, power::Ptr{Cdouble}, rate::Ptr{Cdouble})::Int32)
+    return rate
+end
+
+function rates(states::States, power::Matrix{Float32})
+    rate = similar(check_size(power, "power", links(states), batch_size(states)))
+    check(@ccall library.pa_rates_f32(states::Ptr{Cvoid}, power::Ptr{Cfloat}, rate::Ptr{Cfloat})::Int32)
     return rate
 end
 

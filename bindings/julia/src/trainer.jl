@@ -69,6 +69,13 @@ function teacher!(trainer::Trainer, teacher::Policy)
     return trainer
 end
 
+"Trains on a `Pool` instead of threads of each run's own; the weights are the same."
+function pool!(trainer::Trainer, pool::Pool)
+    check(@ccall library.pa_trainer_set_pool(trainer::Ptr{Cvoid}, pool::Ptr{Cvoid})::Int32)
+    trainer.handle.keep[:pool] = pool
+    return trainer
+end
+
 function reward_gradient_fn(user::Ptr{Cvoid}, pointer::Ptr{Cvoid}, power::Ptr{Cdouble}, weight::Ptr{Cdouble},
                             gradient::Ptr{Cdouble}, rewards::Csize_t)::Int32
     return guarded(user) do f

@@ -1,7 +1,8 @@
 """Learned wireless power allocation: bindings of libpowalloc.
 
 Powers and noise are in W, channels are linear amplitudes, rates in bit/s/Hz. Arrays of channels, node states, powers
-and results are used in place: they must be float64 and C-contiguous, and others are refused rather than converted.
+and results are used in place: they must be float64 (channels and powers of States: float64 or float32) and C-contiguous,
+and others are refused rather than converted.
 """
 from . import keys, rewards, units
 from ._library import library as _library
@@ -14,6 +15,7 @@ from .files import ModelFile
 from .models import IGCNet, MLP, REGNN, UWMMSE, builtin_models
 from .network import Network
 from .policy import Policy
+from .pool import Pool
 from .states import States
 from .trainer import Trainer
 

@@ -1,6 +1,6 @@
 """The C declarations: opaque types, callback types, and the signature of every public function."""
 import operator
-from ctypes import CFUNCTYPE, POINTER, c_char_p, c_double, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import CFUNCTYPE, POINTER, c_char_p, c_double, c_float, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 
 VERSION = (0, 1, 0)
 
@@ -55,12 +55,14 @@ def _opaque(noun):
     return type(f"pa_{noun}", (Opaque,), {})
 
 
-doubles, int32s, int64s, sizes = map(_elements, (c_double, c_int32, c_int64, c_size_t))
+doubles, floats, int32s, int64s, sizes = map(_elements, (c_double, c_float, c_int32, c_int64, c_size_t))
 (pa_allocator, pa_array, pa_model_file, pa_states, pa_network, pa_policy, pa_uwmmse, pa_regnn, pa_mlp, pa_igcnet,
- pa_trainer) = map(_opaque, ("allocator", "array", "model_file", "states", "network", "policy", "uwmmse", "regnn", "mlp",
-                             "igcnet", "trainer"))
+ pa_pool, pa_trainer) = map(_opaque, ("allocator", "array", "model_file", "states", "network", "policy", "uwmmse", "regnn",
+                                      "mlp", "igcnet", "pool", "trainer"))
 
 pa_free_fn = CFUNCTYPE(None, c_void_p)
+pa_task_fn = CFUNCTYPE(None, c_void_p, c_size_t, c_size_t)
+pa_parallel_fn = CFUNCTYPE(c_int32, c_void_p, c_size_t, pa_task_fn, c_void_p)
 pa_state_fn = CFUNCTYPE(c_int32, c_void_p, c_uint64, c_uint64, c_size_t, doubles, doubles)
 pa_allocate_fn = CFUNCTYPE(c_int32, c_void_p, pa_states, doubles)
 pa_reward_fn = CFUNCTYPE(c_int32, c_void_p, pa_states, doubles, doubles, c_size_t)
@@ -112,10 +114,17 @@ FUNCTIONS = {
     "pa_model_file_tensor_rank": (c_size_t, [pa_model_file, size_t]),
     "pa_model_file_tensor_extent": (c_size_t, [pa_model_file, size_t, size_t]),
     "pa_model_file_tensor_data": (doubles, [pa_model_file, size_t]),
+    # pool.h
+    "pa_pool_create": (pa_status, [POINTER(pa_pool), size_t, pa_allocator]),
+    "pa_pool_create_custom": (pa_status, [POINTER(pa_pool), size_t, pa_parallel_fn, c_void_p, pa_free_fn, pa_allocator]),
+    "pa_pool_free": (None, [pa_pool]),
+    "pa_pool_threads": (c_size_t, [pa_pool]),
     # states.h
     "pa_states_create": (pa_status, [POINTER(pa_states), size_t, size_t, doubles, c_double, c_double, pa_allocator]),
+    "pa_states_create_f32": (pa_status, [POINTER(pa_states), size_t, size_t, floats, c_double, c_double, pa_allocator]),
     "pa_states_free": (None, [pa_states]),
     "pa_states_bind": (pa_status, [pa_states, size_t, doubles]),
+    "pa_states_bind_f32": (pa_status, [pa_states, size_t, floats]),
     "pa_states_set_noise": (pa_status, [pa_states, doubles, size_t]),
     "pa_states_set_power_limit": (pa_status, [pa_states, doubles, size_t]),
     "pa_states_set_weights": (pa_status, [pa_states, doubles, size_t]),
@@ -126,12 +135,15 @@ FUNCTIONS = {
     "pa_states_batch": (c_size_t, [pa_states]),
     "pa_states_links": (c_size_t, [pa_states]),
     "pa_states_channel": (doubles, [pa_states]),
+    "pa_states_channel_f32": (floats, [pa_states]),
     "pa_states_noise": (doubles, [pa_states]),
     "pa_states_power_limit": (doubles, [pa_states]),
     "pa_states_weights": (doubles, [pa_states]),
     "pa_states_first": (c_uint64, [pa_states]),
     "pa_sinr": (pa_status, [pa_states, doubles, doubles]),
+    "pa_sinr_f32": (pa_status, [pa_states, floats, floats]),
     "pa_rates": (pa_status, [pa_states, doubles, doubles]),
+    "pa_rates_f32": (pa_status, [pa_states, floats, floats]),
     # network.h
     "pa_network_create_adhoc": (pa_status, [POINTER(pa_network), size_t, uint64_t, pa_allocator]),
     "pa_network_create_adhoc_family": (pa_status, [POINTER(pa_network), size_t, size_t, c_double, c_double, uint64_t,
@@ -167,7 +179,13 @@ FUNCTIONS = {
     "pa_policy_set": (pa_status, [pa_policy, c_int32, c_double]),
     "pa_policy_get": (pa_status, [pa_policy, c_int32, doubles]),
     "pa_policy_workspace": (pa_status, [pa_policy, size_t, size_t, sizes]),
+    "pa_policy_workspace_f32": (pa_status, [pa_policy, size_t, size_t, sizes]),
     "pa_policy_allocate": (pa_status, [pa_policy, pa_states, doubles, c_void_p, size_t]),
+    "pa_policy_allocate_f32": (pa_status, [pa_policy, pa_states, floats, c_void_p, size_t]),
+    "pa_policy_workspace_parallel": (pa_status, [pa_policy, size_t, size_t, pa_pool, sizes]),
+    "pa_policy_workspace_parallel_f32": (pa_status, [pa_policy, size_t, size_t, pa_pool, sizes]),
+    "pa_policy_allocate_parallel": (pa_status, [pa_policy, pa_states, doubles, pa_pool, c_void_p, size_t]),
+    "pa_policy_allocate_parallel_f32": (pa_status, [pa_policy, pa_states, floats, pa_pool, c_void_p, size_t]),
     "pa_policy_certify": (pa_status, [pa_policy, pa_states, doubles, doubles]),
     "pa_policy_output_count": (c_size_t, [pa_policy]),
     "pa_policy_probabilities": (pa_status, [pa_policy, pa_states, doubles]),
@@ -236,6 +254,7 @@ FUNCTIONS = {
     "pa_trainer_set": (pa_status, [pa_trainer, c_int32, c_double]),
     "pa_trainer_get": (pa_status, [pa_trainer, c_int32, doubles]),
     "pa_trainer_set_teacher": (pa_status, [pa_trainer, pa_policy]),
+    "pa_trainer_set_pool": (pa_status, [pa_trainer, pa_pool]),
     "pa_trainer_set_reward": (pa_status, [pa_trainer, size_t, pa_reward_fn, c_void_p, pa_free_fn]),
     "pa_trainer_set_reward_gradient": (pa_status, [pa_trainer, pa_reward_gradient_fn]),
     "pa_trainer_set_utility": (pa_status, [pa_trainer, c_int32, doubles, size_t]),

@@ -28,7 +28,7 @@ class Policy(Tunable):
 
     def _start(self, handle):
         super().__init__(handle)
-        self._work = {}  # the workspace of the last call, by the shape of its states
+        self._work = {}  # the workspace of the last call, by what it was for
 
     @classmethod
     def _of_handle(cls, handle):
@@ -67,19 +67,23 @@ class Policy(Tunable):
         """Name: a classical one, "callback", or the kind of model."""
         return text(library.pa_policy_name(self.handle))
 
-    def allocate(self, states, out=None):
-        """Powers in W for the states, of states.shape, in out or a new array. The workspace stays for the next call."""
-        out = output(out, states.shape)
-        work = self._work.pop(states.shape, None)  # out of the reach of other threads and of callbacks
+    def allocate(self, states, out=None, pool=None):
+        """Powers in W for the states, of their shape and type, in out or a new array; a Pool shares the work, and the
+        result is the same. The workspace stays for the next call."""
+        out = output(out, states.shape, states.dtype)
+        threads = None if pool is None else pool.handle
+        use = states.shape, states.dtype, 1 if pool is None else pool.threads
+        work = self._work.pop(use, None)  # out of the reach of other threads and of callbacks
         if work is None:
-            work = self._workspace(states)
-        library.pa_policy_allocate(self.handle, states.handle, out, work.ctypes.data, work.size)
-        self._work = {states.shape: work}
+            work = self._workspace(states, threads)
+        states.of_precision("pa_policy_allocate_parallel")(self.handle, states.handle, out, threads, work.ctypes.data,
+                                                           work.size)
+        self._work = {use: work}
         return out
 
-    def _workspace(self, states):
+    def _workspace(self, states, threads):
         size = c_size_t()
-        library.pa_policy_workspace(self.handle, states.batch, states.links, byref(size))
+        states.of_precision("pa_policy_workspace_parallel")(self.handle, states.batch, states.links, threads, byref(size))
         memory = np.empty(size.value + ALIGNMENT, dtype=np.uint8)
         return memory[-memory.ctypes.data % ALIGNMENT:]
 

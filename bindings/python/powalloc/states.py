@@ -5,6 +5,9 @@ from ._arrays import borrow, output, parameters, view
 from ._library import Handle, Resource, library, make
 
 
+PRECISIONS = (np.float64, np.float32)
+
+
 def _shape(h):
     """Shape of powers and rates for channels h."""
     if h.ndim not in (2, 3) or h.shape[-1] != h.shape[-2]:
@@ -15,9 +18,10 @@ def _shape(h):
 class States(Resource):
     """A batch of channel states on an array of yours, which is used in place and never copied.
 
-    h: (batch, links, links), or (links, links) for one sample; float64, C-contiguous. h[b, i, j] is the channel
-        amplitude, linear, >= 0, from transmitter i to the receiver of link j. Its elements are checked when they are
-        used; change them freely between calls.
+    h: (batch, links, links), or (links, links) for one sample; float64 or float32, C-contiguous. h[b, i, j] is the
+        channel amplitude, linear, >= 0, from transmitter i to the receiver of link j. Its elements are checked when they
+        are used; change them freely between calls. Powers and rates are of its type: float32 is faster, and for
+        allocate(), rates() and sinr() only.
     noise: noise power at the receivers in W, one number or (links,)
     power_limit: largest power of the transmitters in W, one number or (links,)
     weights: of the links in the sum-rate, one number or (links,)
@@ -25,12 +29,13 @@ class States(Resource):
     first: number of the first sample in its stream, for policies that draw
 
     shape: of powers and rates: (batch, links), or (links,) if h is (links, links)
+    dtype: of channels, powers and rates
     """
 
     def __init__(self, h, noise, power_limit, weights=1.0, node_state=None, first=0):
-        self.shape = _shape(borrow(h, "h"))
+        self.shape, self.dtype = _shape(borrow(h, "h", dtypes=PRECISIONS)), h.dtype
         batch, links = h.size // (self.shape[-1] ** 2 or 1), self.shape[-1]
-        super().__init__(make(library.pa_states_create, batch, links, h, 1.0, 1.0, h=h))
+        super().__init__(make(self.of_precision("pa_states_create"), batch, links, h, 1.0, 1.0, h=h))
         self.set_noise(noise)
         self.set_power_limit(power_limit)
         self.set_weights(weights)
@@ -43,15 +48,19 @@ class States(Resource):
         """States that the library made; their arrays have a batch axis."""
         states = cls.__new__(cls)
         Resource.__init__(states, handle)
-        states.shape = states.batch, states.links
+        states.shape, states.dtype = (states.batch, states.links), np.dtype(np.float64)
         return states
+
+    def of_precision(self, name):
+        """The library's function for channels of this type."""
+        return getattr(library, name if self.dtype == np.float64 else f"{name}_f32")
 
     def bind(self, h):
         """Looks at other channels of as many links from now on, the next slot's for example; drops the node state."""
-        shape = _shape(borrow(h, "h"))
+        shape = _shape(borrow(h, "h", dtypes=(self.dtype,)))
         if shape[-1] != self.links:
             raise ValueError(f"h has {shape[-1]} links, must have {self.links}")
-        library.pa_states_bind(self.handle, h.size // self.links ** 2, h)
+        self.of_precision("pa_states_bind")(self.handle, h.size // self.links ** 2, h)
         self.shape = shape
         self.handle.keep.pop("node_state", None)
         self.handle.keep["h"] = h
@@ -125,18 +134,18 @@ class States(Resource):
 
     def sinr(self, power, out=None):
         """Linear signal to interference and noise ratios, of self.shape, for powers of that shape in W."""
-        return self._reached(library.pa_sinr, power, out)
+        return self._reached("pa_sinr", power, out)
 
     def rates(self, power, out=None):
         """Rates log2(1 + SINR) in bit/s/Hz, of self.shape, for powers of that shape in W."""
-        return self._reached(library.pa_rates, power, out)
+        return self._reached("pa_rates", power, out)
 
-    def _reached(self, function, power, out):
-        borrow(power, "power", self.shape)
-        out = output(out, self.shape)
+    def _reached(self, name, power, out):
+        borrow(power, "power", self.shape, dtypes=(self.dtype,))
+        out = output(out, self.shape, self.dtype)
         if np.may_share_memory(power, out):
             raise ValueError("out overlaps power")
-        function(self.handle, power, out)
+        self.of_precision(name)(self.handle, power, out)
         return out
 
 

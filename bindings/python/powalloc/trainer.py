@@ -45,6 +45,12 @@ class Trainer(Tunable):
         library.pa_trainer_set_teacher(self.handle, handle)
         self._keep("teacher", handle)
 
+    def set_pool(self, pool):
+        """Trains on a Pool instead of threads of each run's own; None: on those again. The weights are the same."""
+        handle = None if pool is None else pool.handle
+        library.pa_trainer_set_pool(self.handle, handle)
+        self._keep("pool", handle)
+
     # ---- the problem of model-free training ----
 
     def set_reward(self, reward, rewards=None, gradient=None):
