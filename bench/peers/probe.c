@@ -180,10 +180,10 @@ double probe_product(size_t links, size_t columns, int transposed, int interleav
   const pa__la *la = pa__la_best();
   pa__layout l = interleaved ? pa__layout_interleaved(la, links) : pa__layout_single(la, links);
   pa__arena measure = {NULL, 0};
-  pa__matrix_take(&measure, &l);
+  pa__matrix_take(&measure, &l, false);
   void *block = memory(measure.used);
   pa__arena arena = {block, 0};
-  pa__matrix m = pa__matrix_take(&arena, &l);
+  pa__matrix m = pa__matrix_take(&arena, &l, false);
   double *z = memory(2 * columns * l.length * sizeof *z), *y = z + columns * l.length, best = 1e30;
   for (size_t k = 0; k < measure.used / sizeof *z; k++) ((double *)block)[k] = uniform();
   for (size_t k = 0; k < columns * l.length; k++) z[k] = uniform();

@@ -22,8 +22,9 @@ pa__layout pa__layout_choose(const pa__la *la, size_t links, size_t samples) {
   return links <= PA__SMALL && samples > 1 ? pa__layout_interleaved(la, links) : pa__layout_single(la, links);
 }
 
-pa__matrix pa__matrix_take(pa__arena *arena, const pa__layout *l) {
+pa__matrix pa__matrix_take(pa__arena *arena, const pa__layout *l, bool flipped) {
   pa__matrix m = {.rows = pa__arena_take(arena, l->links, l->length * sizeof(real))};
   if (l->width == 1 && l->links <= PA__SMALL) m.transposed = pa__arena_take(arena, l->links, l->length * sizeof(real));
+  m.flipped = flipped && l->width == 1 && !(l->links <= PA__SMALL);
   return m;
 }

@@ -140,14 +140,10 @@ static void add_rows(size_t count, size_t extent, size_t stride, const real *res
   for (; count >= 1; count--, a += stride, z++) ADD_ROWS(1);
 }
 
-/* From this size on a single matrix is read row by row, and once a round: it does not fit into the first-level cache.
- */
-enum { TALL = 64 };
-
 /* Columns [begin, end) of the product with a single matrix's transpose. */
 static void sums_of_rows(size_t links, size_t length, size_t begin, size_t end, const real *a, real *y, const real *z,
                          size_t columns) {
-  if (links < TALL) {
+  if (links < PA__TALL) {
     sweep((end - begin) / WIDTH, links, a + begin, WIDTH, length, true, y + begin, z, columns, length);
     return;
   }
@@ -195,29 +191,39 @@ static void share(const pa__layout *l, pa_task_fn task, void *user) {
   pa__pool_run(l->pool, (l->length + TASK - 1) / TASK, task, user);
 }
 
-static void shift(const pa__layout *l, real *y, const pa__matrix *a, const real *z, size_t columns) {
-  if (l->width > 1)
-    sweep(l->links, l->links, a->rows, l->links * WIDTH, WIDTH, false, y, z, columns, l->length);
-  else if (a->transposed)
-    sweep(l->length / WIDTH, l->links, a->transposed, WIDTH, l->length, true, y, z, columns, l->length);
-  else if (l->pool)
+static void rows_times(const pa__layout *l, real *y, const pa__matrix *a, const real *z, size_t columns) {
+  if (l->pool)
     share(l, dots_task, &(struct product){l, y, a, z, columns});
   else
     dots(l->links, l->length, 0, l->length, a->rows, y, z, columns);
 }
 
-static void shift_transposed(const pa__layout *l, real *y, const pa__matrix *a, const real *z, size_t columns) {
-  if (l->width > 1)
-    sweep(l->links, l->links, a->rows, WIDTH, l->links * WIDTH, false, y, z, columns, l->length);
-  else if (l->pool)
+static void columns_times(const pa__layout *l, real *y, const pa__matrix *a, const real *z, size_t columns) {
+  if (l->pool)
     share(l, sums_task, &(struct product){l, y, a, z, columns});
   else
     sums_of_rows(l->links, l->length, 0, l->length, a->rows, y, z, columns);
 }
 
+static void shift(const pa__layout *l, real *y, const pa__matrix *a, const real *z, size_t columns) {
+  if (l->width > 1)
+    sweep(l->links, l->links, a->rows, l->links * WIDTH, WIDTH, false, y, z, columns, l->length);
+  else if (a->transposed)
+    sweep(l->length / WIDTH, l->links, a->transposed, WIDTH, l->length, true, y, z, columns, l->length);
+  else
+    (a->flipped ? columns_times : rows_times)(l, y, a, z, columns);
+}
+
+static void shift_transposed(const pa__layout *l, real *y, const pa__matrix *a, const real *z, size_t columns) {
+  if (l->width > 1)
+    sweep(l->links, l->links, a->rows, WIDTH, l->links * WIDTH, false, y, z, columns, l->length);
+  else
+    (a->flipped ? rows_times : columns_times)(l, y, a, z, columns);
+}
+
 static void round_of(const pa__layout *l, real *y, real *x, const pa__matrix *a, const real *z, const real *p,
                      pa__update_fn *update, void *user) {
-  if (l->width > 1 || a->transposed || l->links < TALL || l->pool) {
+  if (l->width > 1 || a->transposed || a->flipped || l->links < PA__TALL || l->pool) {
     shift(l, y, a, z, 1);
     update(user, 0, l->length);
     shift_transposed(l, x, a, p, 1);
@@ -263,18 +269,17 @@ INLINE void gather(const real *const *h, size_t n, size_t i, size_t j, vec v[WID
 }
 
 INLINE void pack_interleaved(pa__packing packing, size_t n, const real *const *h, const real *r, const real *c,
-                             bool keep_diagonal, bool transposed, real *rows, real *diagonal) {
-  size_t row_step = transposed ? WIDTH : n * WIDTH, column_step = transposed ? n * WIDTH : WIDTH;
+                             bool keep_diagonal, real *rows, real *diagonal) {
   for (size_t i = 0; i < n; i++) {
     for (size_t j = 0; j < n; j += WIDTH) {
       if (j + WIDTH > n && n > WIDTH) j = n - WIDTH; /* once more rather than in part */
       vec v[WIDTH];
       gather(h, n, i, j, v);
       for (size_t e = 0; e < WIDTH && j + e < n; e++)
-        store(rows + i * row_step + (j + e) * column_step,
+        store(rows + (i * n + j + e) * WIDTH,
               packed(packing, v[e], packing == PA__PACK_BOUNDED ? load(c) : splat(r[i] * c[j + e])));
     }
-    real *own = rows + i * (row_step + column_step);
+    real *own = rows + i * (n + 1) * WIDTH;
     store(diagonal + i * WIDTH, load(own));
     if (!keep_diagonal) store(own, splat(0));
   }
@@ -311,14 +316,18 @@ INLINE void pack_columns(pa__packing packing, const pa__layout *l, size_t begin,
   size_t n = l->links;
   for (size_t i = begin; i < end; i += WIDTH)
     for (size_t j = 0; j < n; j += WIDTH) {
-      vec v[WIDTH];
-      for (size_t k = 0; k < WIDTH; k++) {
-        const real *source = h + (i + k) * n + j;
-        vec x = i + k >= n ? splat(0) : j + WIDTH <= n ? load(source) : load_part(source, n - j);
-        v[k] = packed(packing, x, packing == PA__PACK_BOUNDED ? splat(c[0]) : splat(r[i + k]) * load(c + j));
-      }
+      vec v[WIDTH] = {{0}}, column = packing == PA__PACK_BOUNDED ? splat(c[0]) : load(c + j);
+      size_t height = i + WIDTH <= n ? WIDTH : n - i, width = j + WIDTH <= n ? WIDTH : n - j;
+      const real *source = h + i * n + j;
+      if (height == WIDTH && width == WIDTH)
+        for (size_t k = 0; k < WIDTH; k++) v[k] = load(source + k * n);
+      else
+        for (size_t k = 0; k < height; k++)
+          v[k] = width == WIDTH ? load(source + k * n) : load_part(source + k * n, width);
+      for (size_t k = 0; k < WIDTH; k++)
+        v[k] = packed(packing, v[k], packing == PA__PACK_BOUNDED ? column : splat(r[i + k]) * column);
       transpose(v);
-      for (size_t k = 0; k < WIDTH && j + k < n; k++) store(m->rows + (j + k) * l->length + i, v[k]);
+      for (size_t k = 0; k < width; k++) store(m->rows + (j + k) * l->length + i, v[k]);
     }
 }
 
@@ -327,14 +336,14 @@ struct packing {
   pa__packing packing;
   const pa__layout *layout;
   const real *h, *r, *c;
-  bool keep_diagonal, transposed;
+  bool keep_diagonal;
   const pa__matrix *m;
   real *diagonal;
 };
 
 #define PACK_SINGLE(PACKING)                                        \
   case PACKING:                                                     \
-    if (p->transposed)                                              \
+    if (p->m->flipped)                                              \
       pack_columns(PACKING, l, begin, end, p->h, p->r, p->c, p->m); \
     else                                                            \
       pack_rows(PACKING, l, begin, end, p->h, p->r, p->c, p->m);    \
@@ -362,14 +371,14 @@ static void pack_task(void *user, size_t worker, size_t task) {
   pa__flush_end(saved);
 }
 
-#define PACK_BLOCK(PACKING)                                                                     \
-  case PACKING:                                                                                 \
-    pack_interleaved(PACKING, l->links, h, r, c, keep_diagonal, transposed, m->rows, diagonal); \
+#define PACK_BLOCK(PACKING)                                                         \
+  case PACKING:                                                                     \
+    pack_interleaved(PACKING, l->links, h, r, c, keep_diagonal, m->rows, diagonal); \
     break
 
 static void pack(pa__packing packing, const pa__layout *l, const real *const *h, const real *r, const real *c,
-                 bool keep_diagonal, bool transposed, const pa__matrix *m, real *diagonal) {
-  struct packing one = {packing, l, h[0], r, c, keep_diagonal, transposed, m, diagonal};
+                 bool keep_diagonal, const pa__matrix *m, real *diagonal) {
+  struct packing one = {packing, l, h[0], r, c, keep_diagonal, m, diagonal};
   if (l->width > 1) {
     switch (packing) {
       PACK_BLOCK(PA__PACK_AMPLITUDE);

@@ -41,6 +41,7 @@ typedef struct pa__layout {
 typedef struct pa__matrix {
   real *rows;       /* interleaved [links][links][width], single [links][padded] */
   real *transposed; /* single, up to PA__SMALL links: [links][padded], element (j, i) is rows' (i, j); else NULL */
+  bool flipped;     /* single, without that: rows hold the transpose */
 } pa__matrix;
 
 /* Elements of a packed matrix, from amplitudes h and node vectors r and c of factors: */
@@ -73,10 +74,10 @@ typedef struct pa__la {
   void (*sigmoid)(size_t n, real *y, const real *x); /* 1 / (1 + exp(-x)) */
 
   /* Packs `width` (interleaved) or 1 (single) samples h[s], each [links][links]; the diagonal goes to its own node
-   * vector, and only with keep_diagonal also into the matrix. With transposed the matrix is the transpose. r and c are
+   * vector, and only with keep_diagonal also into the matrix. r and c are
    * [links], padded with zeros to length when single; for PA__PACK_BOUNDED c is [samples] and r is not used. */
   void (*pack)(pa__packing packing, const pa__layout *layout, const real *const *h, const real *r, const real *c,
-               bool keep_diagonal, bool transposed, const pa__matrix *m, real *diagonal);
+               bool keep_diagonal, const pa__matrix *m, real *diagonal);
   /* y_ij = x_ij^2; y may be x. */
   void (*square)(const pa__layout *layout, const pa__matrix *y, const pa__matrix *x);
 
@@ -130,7 +131,12 @@ pa__layout pa__layout_choose(const pa__la *la, size_t links, size_t samples);
 pa__layout pa__layout_interleaved(const pa__la *la, size_t links);
 pa__layout pa__layout_single(const pa__la *la, size_t links);
 
-/* Memory of a matrix in a workspace. */
-pa__matrix pa__matrix_take(pa__arena *arena, const pa__layout *layout);
+/* Memory of a matrix in a workspace: flipped, if that makes a difference, where products with it are more or wider than
+ * those with its transpose. */
+pa__matrix pa__matrix_take(pa__arena *arena, const pa__layout *layout, bool flipped);
+
+/* From this size on a single matrix is read row by row, and once a round: it does not fit into the first-level cache.
+ */
+enum { PA__TALL = 64 };
 
 #endif

@@ -9,14 +9,15 @@ enum { WIDTH = 4 };
 
 /* Element (i, j) of a matrix for a sample of the block. */
 static real element(const pa__layout *l, const pa__matrix *m, size_t i, size_t j, size_t sample) {
-  return l->width > 1 ? m->rows[(i * l->links + j) * l->width + sample] : m->rows[i * l->length + j];
+  if (l->width > 1) return m->rows[(i * l->links + j) * l->width + sample];
+  return m->flipped ? m->rows[j * l->length + i] : m->rows[i * l->length + j];
 }
 
 static void set(const pa__layout *l, const pa__matrix *m, size_t i, size_t j, size_t sample, real value) {
   if (l->width > 1) {
     m->rows[(i * l->links + j) * l->width + sample] = value;
   } else {
-    m->rows[i * l->length + j] = value;
+    m->rows[m->flipped ? j * l->length + i : i * l->length + j] = value;
     if (m->transposed) m->transposed[j * l->length + i] = value;
   }
 }
@@ -67,7 +68,7 @@ static void map_sigmoid(size_t n, real *y, const real *x) {
 }
 
 static void pack(pa__packing packing, const pa__layout *l, const real *const *h, const real *r, const real *c,
-                 bool keep_diagonal, bool transposed, const pa__matrix *m, real *diagonal) {
+                 bool keep_diagonal, const pa__matrix *m, real *diagonal) {
   for (size_t k = 0; k < l->length; k++) diagonal[k] = 0;
   for (size_t k = 0; k < l->links * l->length; k++) m->rows[k] = 0;
   for (size_t k = 0; m->transposed && k < l->links * l->length; k++) m->transposed[k] = 0;
@@ -77,7 +78,7 @@ static void pack(pa__packing packing, const pa__layout *l, const real *const *h,
         real x = h[s][i * l->links + j];
         real value = packing == PA__PACK_BOUNDED ? x / (x + c[s]) : x * (r[i] * c[j]);
         if (packing == PA__PACK_GAIN) value *= value;
-        set(l, m, transposed ? j : i, transposed ? i : j, s, i == j && !keep_diagonal ? 0 : value);
+        set(l, m, i, j, s, i == j && !keep_diagonal ? 0 : value);
         if (i == j) diagonal[i * l->width + s] = value;
       }
 }

@@ -47,9 +47,28 @@ INLINE vec load(const real *p) {
 
 /* The first count < WIDTH numbers at p, zeros behind them. */
 INLINE vec load_part(const real *p, size_t count) {
+#if BYTES == 64 && defined(PA_SINGLE)
+  return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), p);
+#elif BYTES == 64
+  return (vec)_mm512_maskz_loadu_pd((__mmask8)((1u << count) - 1), p);
+#elif BYTES == 32
+#ifdef PA_SINGLE
+  static const whole masks[2 * WIDTH] = {-1, -1, -1, -1, -1, -1, -1, -1};
+#else
+  static const whole masks[2 * WIDTH] = {-1, -1, -1, -1};
+#endif
+  __m256i mask;
+  memcpy(&mask, masks + WIDTH - count, sizeof mask);
+#ifdef PA_SINGLE
+  return (vec)_mm256_maskload_ps(p, mask);
+#else
+  return (vec)_mm256_maskload_pd(p, mask);
+#endif
+#else
   vec v = {0};
-  memcpy(&v, p, count * sizeof(real));
+  for (size_t k = 0; k < count; k++) v[k] = p[k];
   return v;
+#endif
 }
 
 INLINE void store(real *p, vec v) { memcpy(p, &v, sizeof v); }

@@ -16,9 +16,8 @@ pa__block pa__block_at(const pa_states *states, pa__layout layout, size_t first)
   return block;
 }
 
-pa__gains pa__gains_take(pa__arena *arena, const pa__layout *layout, bool with_cross) {
+pa__gains pa__gains_take(pa__arena *arena, const pa__layout *layout) {
   pa__gains g = {0};
-  if (with_cross) g.cross = pa__matrix_take(arena, layout);
   real **const vectors[] = {&g.direct, &g.weight, &g.limit, &g.transmit, &g.receive};
   for (size_t k = 0; k < sizeof vectors / sizeof vectors[0]; k++)
     *vectors[k] = pa__arena_take(arena, layout->length, sizeof(real));

@@ -35,8 +35,8 @@ typedef struct pa__gains {
   real *transmit, *receive; /* [links] sqrt(pmax), 1 / sqrt(noise), padded with 0: factors for packing */
 } pa__gains;
 
-/* All of it, cross being left to whoever packs it: with NULL memory where none is wanted. */
-pa__gains pa__gains_take(pa__arena *arena, const pa__layout *layout, bool with_cross);
+/* All but cross, which is left to whoever packs it. */
+pa__gains pa__gains_take(pa__arena *arena, const pa__layout *layout);
 /* What does not depend on the channels. */
 void pa__gains_begin(const pa_states *states, const pa__layout *layout, const pa__gains *gains);
 /* The direct gains of a block. */

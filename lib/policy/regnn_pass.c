@@ -27,7 +27,7 @@ struct tape {
 
 static struct tape take(pa__arena *arena, const pa__regnn_shape *s, const pa__layout *layout, bool backward) {
   size_t vector = layout->length * sizeof(real), widest = s->features > s->outputs ? s->features : s->outputs;
-  struct tape t = {.gains = pa__gains_take(arena, layout, false), .shift = pa__matrix_take(arena, layout)};
+  struct tape t = {.gains = pa__gains_take(arena, layout), .shift = pa__matrix_take(arena, layout, !s->transposed)};
   t.ones = pa__arena_take(arena, 1, vector);
   t.scratch = pa__arena_take(arena, 4, vector);
   for (size_t layer = 0; layer < s->layers; layer++) {
@@ -51,16 +51,6 @@ static real *element(const pa__layout *l, real *matrix, size_t i, size_t j) {
   return matrix + (l->width > 1 ? (i * l->links + j) * l->width : i * l->length + j);
 }
 
-/* t->shift is S^T, or S if the shift of the layers is S^T: they need only the product with its transpose, which the
- * port has at the least cost. */
-static bool is_flipped(const pa__regnn_model *m) { return !m->shape.transposed; }
-
-/* y = S x, or S^T x. */
-static void product(const pa__la *la, const pa__regnn_model *m, const pa__layout *l, const struct tape *t, real *y,
-                    const real *x, bool transposed) {
-  (is_flipped(m) == transposed ? la->shift : la->shift_transposed)(l, y, &t->shift, x, 1);
-}
-
 /* Row i of a matrix times factor[i], or column j times factor[j]. */
 static void scale_rows(const pa__layout *l, real *matrix, const real *factor) {
   size_t n = l->links;
@@ -78,9 +68,9 @@ static void scale_columns(const pa__layout *l, real *matrix, const real *restric
 }
 
 /* Column j of S times factor[j]. */
-static void scale(const pa__regnn_model *m, const pa__layout *l, const pa__matrix *stored, const real *factor) {
-  (is_flipped(m) ? scale_rows : scale_columns)(l, stored->rows, factor);
-  if (stored->transposed) (is_flipped(m) ? scale_columns : scale_rows)(l, stored->transposed, factor);
+static void scale(const pa__layout *l, const pa__matrix *m, const real *factor) {
+  (m->flipped ? scale_rows : scale_columns)(l, m->rows, factor);
+  if (m->transposed) scale_rows(l, m->transposed, factor);
 }
 
 /* g / (1 + g) on every element. */
@@ -102,21 +92,21 @@ static void divide(const pa__layout *l, real *x, const real by[PA__WIDEST]) {
 }
 
 /* Divides each sample's matrix by its largest singular value. */
-static void normalise(const pa__la *la, const pa__regnn_model *m, const pa__layout *l, const struct tape *t) {
+static void normalise(const pa__la *la, const pa__layout *l, const struct tape *t) {
   real *x = t->scratch, *y = node(t->scratch, l, 1), sum[PA__WIDEST], norm[PA__WIDEST] = {0};
   memcpy(x, t->ones, l->length * sizeof(real));
   for (int step = 0; step < POWER_STEPS; step++) {
     sum_of_squares(l, x, sum);
     for (size_t s = 0; s < l->width; s++) norm[s] = (real)sqrt(sum[s]);
     divide(l, x, norm);
-    product(la, m, l, t, y, x, false);
+    la->shift(l, y, &t->shift, x, 1);
     sum_of_squares(l, y, sum);
     for (size_t s = 0; s < l->width; s++) norm[s] = (real)sqrt(sum[s]);
-    product(la, m, l, t, x, y, true);
+    la->shift_transposed(l, x, &t->shift, y, 1);
   }
   NODEWISE
   for (size_t k = 0; k < l->length; k++) y[k] = norm[k % l->width] > 0 ? 1 / norm[k % l->width] : 1;
-  scale(m, l, &t->shift, y);
+  scale(l, &t->shift, y);
 }
 
 /* t->shift; uses scratch. */
@@ -126,22 +116,22 @@ static void build_shift(const pa__la *la, const pa__regnn_model *m, const pa__bl
   real *diagonal = t->scratch, *sums = node(t->scratch, l, 1), *factor = node(t->scratch, l, 2);
   switch (m->shape.shift) {
   case PA_REGNN_SHIFT_SHARE:
-    la->pack(PA__PACK_GAIN, l, block->h, g->transmit, g->receive, true, is_flipped(m), &t->shift, diagonal);
-    product(la, m, l, t, sums, t->ones, true);
+    la->pack(PA__PACK_GAIN, l, block->h, g->transmit, g->receive, true, &t->shift, diagonal);
+    la->shift_transposed(l, sums, &t->shift, t->ones, 1);
     NODEWISE
     for (size_t k = 0; k < l->length; k++) sums[k] = 1 / (1 + sums[k]);
-    scale(m, l, &t->shift, sums);
+    scale(l, &t->shift, sums);
     break;
   case PA_REGNN_SHIFT_BOUNDED:
-    la->pack(PA__PACK_GAIN, l, block->h, g->transmit, g->receive, true, is_flipped(m), &t->shift, diagonal);
+    la->pack(PA__PACK_GAIN, l, block->h, g->transmit, g->receive, true, &t->shift, diagonal);
     bound(l, &t->shift);
-    normalise(la, m, l, t);
+    normalise(la, l, t);
     break;
   default:
     NODEWISE
     for (size_t k = 0; k < l->length; k++) factor[k] = t->ones[k] * (real)m->scale;
-    la->pack(PA__PACK_AMPLITUDE, l, block->h, factor, t->ones, true, is_flipped(m), &t->shift, diagonal);
-    if (m->shape.shift == PA_REGNN_SHIFT_SPECTRAL) normalise(la, m, l, t);
+    la->pack(PA__PACK_AMPLITUDE, l, block->h, factor, t->ones, true, &t->shift, diagonal);
+    if (m->shape.shift == PA_REGNN_SHIFT_SPECTRAL) normalise(la, l, t);
   }
 }
 
@@ -240,7 +230,8 @@ static void block_forward(const pa__la *la, const pa__regnn_model *m, const pa_s
     size_t in = pa__regnn_width_in(shape, layer), out = pa__regnn_width_out(shape, layer);
     real *power = t->power[layer];
     for (size_t k = 1; k < taps; k++)
-      la->shift_transposed(l, node(power, l, k * in), &t->shift, node(power, l, (k - 1) * in), in);
+      (shape->transposed ? la->shift_transposed : la->shift)(l, node(power, l, k * in), &t->shift,
+                                                             node(power, l, (k - 1) * in), in);
     bool last = layer + 1 == shape->layers, relu = !last && shape->activation == PA_REGNN_ACTIVATION_RELU;
     real *z = last ? t->output : t->power[layer + 1], *y = t->linear[layer] ? t->linear[layer] : z;
     la->dense(n, taps * in, out, power, weights, shape->bias ? weights + taps * in * out : NULL, relu, y);
@@ -276,7 +267,8 @@ static void block_backward(const pa__la *la, const pa__regnn_model *m, const pa_
               t->d_power);
     /* d z = d_0 + S' (d_1 + S' (d_2 + ...)), S' the shift's transpose. */
     for (size_t k = taps - 1; k-- > 0;) {
-      la->shift(l, t->d_sum, &t->shift, node(t->d_power, l, (k + 1) * in), in);
+      (shape->transposed ? la->shift : la->shift_transposed)(l, t->d_sum, &t->shift, node(t->d_power, l, (k + 1) * in),
+                                                             in);
       real *restrict sum = node(t->d_power, l, k * in);
       NODEWISE
       for (size_t e = 0; e < in * n; e++) sum[e] += t->d_sum[e];

@@ -76,9 +76,9 @@ static real *features(const pa__la *la, const pa__uwmmse_shape *shape, const pa_
   if (shape->extended) {
     real c[PA__WIDEST], *colsum = pa__node(x, l, 1), *snr = pa__node(x, l, 2), *sinr = pa__node(x, l, 3),
                         *work = pa__node(x, l, 3);
-    la->pack(PA__PACK_GAIN, l, block->h, g->transmit, g->receive, false, false, &g->cross, g->direct);
+    la->pack(PA__PACK_GAIN, l, block->h, g->transmit, g->receive, false, &g->cross, g->direct);
     geometric_mean(la, block, c, work);
-    la->pack(PA__PACK_BOUNDED, l, block->h, NULL, c, false, false, &t->shift, t->own);
+    la->pack(PA__PACK_BOUNDED, l, block->h, NULL, c, false, &t->shift, t->own);
     memcpy(x, t->ones, n * sizeof(real));
     far_transposed(la, l, t, colsum, x, 1);
     real *none = pa__node(x, l, 4);
@@ -88,7 +88,7 @@ static real *features(const pa__la *la, const pa__uwmmse_shape *shape, const pa_
     la->shift_transposed(l, none, &g->cross, x, 1);
     log_strength(la, n, sinr, g->direct, none);
   } else {
-    la->pack(PA__PACK_AMPLITUDE, l, block->h, g->transmit, g->receive, false, false, &t->shift, t->own);
+    la->pack(PA__PACK_AMPLITUDE, l, block->h, g->transmit, g->receive, false, &t->shift, t->own);
     NODEWISE
     for (size_t k = 0; k < n; k++) g->direct[k] = t->own[k] * t->own[k];
     memcpy(x, t->ones, n * sizeof(real));

@@ -26,9 +26,10 @@
 
 static pa__uwmmse_tape take(pa__arena *arena, const pa__uwmmse_shape *s, const pa__layout *layout, bool backward) {
   size_t layers = s->layers, gcns = s->gcns;
-  bool two = s->extended || backward;
-  pa__uwmmse_tape t = {.gains = pa__gains_take(arena, layout, two), .shift = pa__matrix_take(arena, layout)};
-  if (!two) t.gains.cross = t.shift;
+  /* The gates take more products with F than with its transpose; rounds of large matrices want it as it is. */
+  bool two = s->extended || backward, flipped = layout->links < PA__TALL;
+  pa__uwmmse_tape t = {.gains = pa__gains_take(arena, layout), .shift = pa__matrix_take(arena, layout, flipped)};
+  t.gains.cross = two ? pa__matrix_take(arena, layout, flipped) : t.shift;
   const struct {
     real **vectors;
     size_t count;

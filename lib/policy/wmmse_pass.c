@@ -14,7 +14,8 @@ struct work {
 };
 
 static struct work take(pa__arena *arena, const pa__layout *layout) {
-  struct work w = {.gains = pa__gains_take(arena, layout, true)};
+  struct work w = {.gains = pa__gains_take(arena, layout)};
+  w.gains.cross = pa__matrix_take(arena, layout, false);
   real **const vectors[] = {&w.price, &w.v, &w.power, &w.received, &w.numerator, &w.ratio, &w.denominator, &w.previous};
   for (size_t k = 0; k < sizeof vectors / sizeof vectors[0]; k++)
     *vectors[k] = pa__arena_take(arena, layout->length, sizeof(real));
@@ -132,7 +133,7 @@ static void workspace(const pa__wmmse_options *o, size_t batch, size_t links, pa
 }
 
 static void pack(const pa__la *la, const pa__block *block, const pa__gains *g) {
-  la->pack(PA__PACK_GAIN, &block->layout, block->h, g->transmit, g->receive, false, false, &g->cross, g->direct);
+  la->pack(PA__PACK_GAIN, &block->layout, block->h, g->transmit, g->receive, false, &g->cross, g->direct);
 }
 
 static void allocate(const pa__wmmse_options *o, const pa_states *states, void *power, void *memory) {
