@@ -46,5 +46,13 @@ stage "address and undefined behaviour sanitizers" env CK_FORK=no sh -c '
 stage "valgrind" env CK_FORK=no meson test -C build-gcc --print-errorlogs --suite unit --timeout-multiplier 20 \
   --wrap "valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite"
 
+# Kernels and what is built of them on NEON.
+if [ "$(dpkg --print-architecture)" = amd64 ]; then
+  sh scripts/setup.sh cross
+  stage "arm64" sh -c '
+    [ -f build-arm64/build.ninja ] || meson setup build-arm64 --cross-file scripts/arm64.ini -Dtests=true -Dtools=false -Dwerror=true
+    ninja -C build-arm64 && meson test -C build-arm64 --print-errorlogs --timeout-multiplier 5 la la_f32 uwmmse regnn policy'
+fi
+
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -44,10 +44,18 @@ pa__flush pa__flush_begin(void) {
   return (pa__flush){state};
 }
 
-void pa__flush_end(pa__flush saved) {
-  /* The exception flags raised meanwhile stay, the modes go back. */
-  _mm_setcsr(saved.state | (_mm_getcsr() & 0x3f));
+void pa__flush_end(pa__flush saved) { _mm_setcsr(saved.state); }
+#elif defined(__aarch64__)
+enum { FLUSH_TO_ZERO = 1 << 24 };
+
+pa__flush pa__flush_begin(void) {
+  uint64_t state;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(state));
+  __asm__ volatile("msr fpcr, %0" : : "r"(state | FLUSH_TO_ZERO));
+  return (pa__flush){(unsigned)state};
 }
+
+void pa__flush_end(pa__flush saved) { __asm__ volatile("msr fpcr, %0" : : "r"((uint64_t)saved.state)); }
 #else
 pa__flush pa__flush_begin(void) { return (pa__flush){0}; }
 

@@ -102,6 +102,11 @@ INLINE vec square_root(vec x) { return (vec)INTRINSIC(sqrt_pd)(x); }
 INLINE vec at_least(vec x, real bound) { return select(x < bound, splat(bound), x); }
 INLINE vec at_most(vec x, real bound) { return select(x > bound, splat(bound), x); }
 INLINE vec square_root(vec x) {
+#if defined(__aarch64__) && defined(PA_SINGLE)
+  return (vec)vsqrtq_f32((float32x4_t)x);
+#elif defined(__aarch64__)
+  return (vec)vsqrtq_f64((float64x2_t)x);
+#endif
   for (int l = 0; l < WIDTH; l++) x[l] = (real)__builtin_sqrt(x[l]);
   return x;
 }
