@@ -44,7 +44,10 @@ pa__flush pa__flush_begin(void) {
   return (pa__flush){state};
 }
 
-void pa__flush_end(pa__flush saved) { _mm_setcsr(saved.state); }
+void pa__flush_end(pa__flush saved) {
+  /* The exception flags raised meanwhile stay, the modes go back. */
+  _mm_setcsr(saved.state | (_mm_getcsr() & 0x3f));
+}
 #elif defined(__aarch64__)
 enum { FLUSH_TO_ZERO = 1 << 24 };
 
