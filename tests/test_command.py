@@ -751,6 +751,28 @@ class Outputs(CommandTest):
         for words in self.commands("d"):
             self.refused(FAILED, words, "d: ", "directory")
 
+    def test_files_that_would_overwrite_each_other(self):
+        self.npy("h.npy", channels(3, 3))
+        os.symlink("h.npy", self.path("link.npy"))
+        channel = ["--policy", "equal", "--channel", "h.npy", *NETWORK]
+        for words, parts in [
+                (["train", *SMALL, "--out", "a", "--json", "a"], ["--out", "--json", "a"]),
+                (["train", *SMALL, "--out", "a", "--checkpoint", "./a"], ["--out", "--checkpoint"]),
+                (["train", "--from", "h.npy", *SMALL[4:], "--out", "h.npy"], ["--from", "--out"]),
+                (["evaluate", *channel, "--csv", "h.npy"], ["--channel", "--csv", "h.npy"]),
+                (["evaluate", *channel, "--csv", "link.npy"], ["--channel", "--csv"]),
+                (["evaluate", "--model", "m", *channel, "--json", "m"], ["--model", "--json", "m"]),
+                (["evaluate", *channel, "--csv", "x", "--json", "x"], ["--csv", "--json", "x"]),
+                (["evaluate", *channel, "--csv", "-", "--json", "-"], ["--csv", "--json", "-"]),
+                (["allocate", *channel, "--out", "p.npy", "--rates", "p.npy"], ["--out", "--rates", "p.npy"]),
+                (["simulate", "--path-gain", "h.npy", "--out", "h.npy"], ["--path-gain", "--out"]),
+                (["info", "h.npy", "--json", "h.npy"], ["h.npy", "--json"])]:
+            self.refused(USAGE, words, "same file", *parts)
+        self.done("evaluate", *channel, "--csv", "/dev/null", "--json", "/dev/null")
+
+    def test_names_of_models_in_the_library(self):
+        self.refused(USAGE, ["train", *SMALL, "--out", "builtin:x"], "--out", "builtin:x")
+
     def test_below_a_file(self):
         for words in self.commands("h.npy/out"):
             self.refused(FAILED, words, "h.npy/out", "Not a directory")
