@@ -1497,7 +1497,7 @@ class Baselines(CommandTest):
 class Reproduce(CommandTest):
     NAME = "regnn-fig6"
     WORDS = ["reproduce", NAME, "--quick", "--out"]
-    MODEL = "models/regnn-B-50-s0.safetensors"
+    MODEL = "models/regnn-B-50-s0-500.safetensors"
 
     @classmethod
     def setUpClass(cls):
@@ -1524,9 +1524,9 @@ class Reproduce(CommandTest):
                                                      ("csv", "dat", "gp", "json", "md", "png", "svg")])
         self.assertTrue(self.read(self.NAME + ".png").startswith(b"\x89PNG\r\n\x1a\n"))
         self.assertIn(b"<svg", self.read(self.NAME + ".svg"))
-        self.assertEqual(sorted(os.listdir(self.path("models"))), ["regnn-B-50-s0.curve", "regnn-B-50-s0.safetensors",
-                                                                 "regnn-many-B-50-s0.curve",
-                                                                 "regnn-many-B-50-s0.safetensors"])
+        self.assertEqual(sorted(os.listdir(self.path("models"))), ["regnn-B-50-s0-500.curve", "regnn-B-50-s0-500.safetensors",
+                                                                 "regnn-many-B-50-s0-1000.curve",
+                                                                 "regnn-many-B-50-s0-1000.safetensors"])
         self.assertIn("reproduce, REGNN, on or off, setting B", self.done("info", self.MODEL))
 
     def test_json(self):
@@ -1584,7 +1584,7 @@ class Reproduce(CommandTest):
     def test_other_seed(self):
         self.done(*self.WORDS, "other", "--seed", "4")
         self.assertEqual({row["network"] for row in self.csv("other/%s.csv" % self.NAME)}, {"1004"})
-        self.assertIn("regnn-B-50-s4.safetensors", os.listdir(self.path("other/models")))
+        self.assertIn("regnn-B-50-s4-500.safetensors", os.listdir(self.path("other/models")))
 
     def test_without_gnuplot(self):
         for name in ("csv", "json", "svg", "png"):
@@ -1609,14 +1609,14 @@ class Reproduce(CommandTest):
             shutil.rmtree(self.path("new"))
         self.assertEqual(child.returncode, INTERRUPTED)
         self.assertIn("the same command goes on from there", err)
-        self.assertEqual(sorted(kept), ["regnn-B-50-s0.checkpoint", "regnn-B-50-s0.curve"])
+        self.assertEqual(sorted(kept), ["regnn-B-50-s0-500.checkpoint", "regnn-B-50-s0-500.curve"])
         status, _, err = self.run_command(*words, "--progress", "json")
         self.assertEqual(status, DONE)
         self.assertGreaterEqual(json.loads(err.splitlines()[0])["done"], 100, "it went on behind the first steps")
         self.assertEqual(self.read("new/%s.csv" % self.NAME), self.read(self.NAME + ".csv"))
         self.assertEqual(self.read("new/" + self.MODEL), self.read(self.MODEL))
         points = lambda name: self.read(name).decode().splitlines()[1:]  # behind the line of seconds
-        self.assertEqual(points("new/models/regnn-B-50-s0.curve"), points("models/regnn-B-50-s0.curve"))
+        self.assertEqual(points("new/models/regnn-B-50-s0-500.curve"), points("models/regnn-B-50-s0-500.curve"))
 
     def test_bad_options(self):
         self.refused(USAGE, [*self.WORDS, "elsewhere", "--architecture", "big"], '"big"')
