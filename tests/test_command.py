@@ -1377,6 +1377,8 @@ class Train(CommandTest):
         self.refused(FAILED, words, "c was made with seed 3")
         self.refused(FAILED, [*words, "--seed", "3", "--links", "5"], "c was made with links 4")
         self.refused(FAILED, [*words, "--seed", "3", "--layers", "2"], "c", "extended, 2 layers")
+        self.refused(FAILED, [*words, "--seed", "3", "--pmax", "2"], "c was made with total limit (W) 4", "8")
+        self.refused(FAILED, [*words, "--seed", "3", "--teacher", "wmmse"], "c was made with teacher", "wmmse")
         self.refused(FAILED, [*words[:-2], "none", "--resume"], "none", "No such file")
         self.refused(FAILED, [*words[:-2], "m", "--resume"], "m is not a checkpoint")
         content = self.read("c")

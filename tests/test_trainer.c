@@ -391,6 +391,8 @@ START_TEST(wrong_checkpoints_are_refused) {
   struct source source = source_of(NETWORK), family = source_of(FAMILY);
   pa_uwmmse *model = model_of(PA_UWMMSE_EXTENDED), *other = model_of(PA_UWMMSE_PAPER);
   pa_trainer *trainer = trainer_of(model, &source, 4);
+  pa_policy *teacher;
+  double limit = 2;
   fails(pa_trainer_save(trainer, path), PA_ERROR_STATE, "nothing to save");
   ok(pa_trainer_run(trainer, 3));
   ok(pa_trainer_save(trainer, path));
@@ -406,6 +408,16 @@ START_TEST(wrong_checkpoints_are_refused) {
   pa_trainer_free(trainer);
   trainer = trainer_of(model, &family, 4);
   fails(pa_trainer_resume(trainer, path), PA_ERROR_FORMAT, "links 10, this trainer has 12");
+  pa_trainer_free(trainer);
+  trainer = trainer_of(model, &source, 4);
+  ok(pa_policy_create(&teacher, "wmmse", NULL));
+  ok(pa_trainer_set_teacher(trainer, teacher));
+  fails(pa_trainer_resume(trainer, path), PA_ERROR_FORMAT, "with teacher \"\", this trainer has \"wmmse\"");
+  pa_trainer_free(trainer);
+  pa_policy_free(teacher);
+  ok(pa_network_set_power_limit(source.network, &limit, 1));
+  trainer = trainer_of(model, &source, 4);
+  fails(pa_trainer_resume(trainer, path), PA_ERROR_FORMAT, "total limit (W) 10, this trainer has 20");
   pa_trainer_free(trainer);
   trainer = trainer_of(model, &source, 4);
   ok(pa_uwmmse_save(model, path, NULL));
