@@ -1620,8 +1620,26 @@ class Reproduce(CommandTest):
         points = lambda name: self.read(name).decode().splitlines()[1:]  # behind the line of seconds
         self.assertEqual(points("new/models/regnn-B-50-s0-500.curve"), points("models/regnn-B-50-s0-500.curve"))
 
+    def test_histograms_hide_nothing(self):
+        script = self.read(self.NAME + ".gp").decode()
+        self.assertEqual(script.count("nohead front"), 2)
+        self.assertIn("unset key", script)
+        self.assertRegex(script, "set title 'REGNN from 50 links, mean [0-9.]+'")
+
+    def test_curves_are_beside_the_baselines_of_their_network(self):
+        self.done("reproduce", "regnn-fig3", "--quick", "--topologies", "2", "--out", ".")
+        rates = {row["method"]: float(row["sum_rate"]) for row in self.csv("regnn-fig3.csv") if row["network"] == "0"}
+        drawn = re.findall(r"([0-9.]+) with lines dashtype 2 linecolor '#\w+' title '([^']*)'",
+                           self.read("regnn-fig3.gp").decode())
+        self.assertEqual(len(drawn), 5)
+        for rate, label in drawn:
+            self.close(float(rate), rates[label], 1e-4)
+
+    def test_nothing_is_drawn_above_the_optimum(self):
+        self.done("reproduce", "anchors", "--quick", "--out", ".")
+        self.assertIn("set yrange [*:1]", self.read("anchors.gp").decode())
+
     def test_bad_options(self):
-        self.refused(USAGE, [*self.WORDS, "elsewhere", "--architecture", "big"], '"big"')
         self.refused(USAGE, [*self.WORDS, "elsewhere", "--setting", "c"], '"c"')
 
     def test_catalogue(self):

@@ -81,7 +81,7 @@ int reproduce_anchors(const reproduction_options *o) {
                "Every optimum is certified by branch and bound to a gap of at most %.4f of it. robust UWMMSE is "
                "builtin:uwmmse-robust, which was trained on 10 to 30 links.",
                gap);
-  figure_lines(&s, "links", RATIO, false, lines, POLICIES - 1);
+  figure_lines(&s, "links", RATIO, false, 1, lines, POLICIES - 1);
   study_finish(&s);
   return EXIT_SUCCESS;
 }

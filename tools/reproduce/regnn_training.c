@@ -123,7 +123,7 @@ int reproduce_regnn_fig5(const reproduction_options *o) {
   study_remark(&s, REGNN_SETTINGS);
   const char *lines[REGNN_BASELINES + 1] = {regnn};
   for (size_t k = 0; k < REGNN_BASELINES; k++) lines[k + 1] = regnn_baselines[k];
-  figure_lines(&s, "1/sigma^2, 1/W", RATE, false, lines, REGNN_BASELINES + 1);
+  figure_lines(&s, "1/sigma^2, 1/W", RATIO, false, NAN, lines, REGNN_BASELINES + 1);
   study_finish(&s);
   return EXIT_SUCCESS;
 }

@@ -194,7 +194,7 @@ static study sweep_study(const reproduction_options *o, const sweep *w,
   const char *lines[REGNN_BASELINES + 2] = {TRANSFERRED};
   for (size_t k = 0; k < REGNN_BASELINES; k++) lines[k + 1] = regnn_baselines[k];
   if (w->cells == 0) lines[REGNN_BASELINES + 1] = OF_MANY;
-  figure_lines(&s, w->x_label, RATE, w->log_x, lines, REGNN_BASELINES + (w->cells == 0 ? 2 : 1));
+  figure_lines(&s, w->x_label, RATIO, w->log_x, NAN, lines, REGNN_BASELINES + (w->cells == 0 ? 2 : 1));
   study_remark(&s, "The model is the one trained on 50 links, its offset set anew for each network. " REGNN_SETTINGS);
   return s;
 }

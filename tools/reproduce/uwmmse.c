@@ -307,7 +307,7 @@ static int sweep(const reproduction_options *o, const char *name, const char *ti
                 fixed_ratio < 1, "even its best input is of the one network's statistics");
   study_remark(&s,
                "Networks that no model was trained on; every seed of the robust training is shown, none was chosen.");
-  figure_lines(&s, x_label, RATIO, false, lines, shown);
+  figure_lines(&s, x_label, RATIO, false, NAN, lines, shown);
   study_finish(&s);
   for (size_t r = 0; r < robust; r++) trained_free(&models[r]);
   free(models);
