@@ -1640,6 +1640,7 @@ class Reproduce(CommandTest):
         self.assertIn("set yrange [*:1]", self.read("anchors.gp").decode())
 
     def test_bad_options(self):
+        self.refused(USAGE, [*self.WORDS, "elsewhere", "--architecture", "paper"], "unknown option --architecture")
         self.refused(USAGE, [*self.WORDS, "elsewhere", "--setting", "c"], '"c"')
 
     def test_catalogue(self):

@@ -105,14 +105,13 @@ static int reproduce_all(const reproduction_options *o) {
 }
 
 int reproduce(int count, char **words) {
-  reproduction_options o = {.architecture = "extended", .topologies = NOT_GIVEN, .threads = NOT_GIVEN};
+  reproduction_options o = {.topologies = NOT_GIVEN, .threads = NOT_GIVEN};
   bool catalogue = false;
   list names = {0};
   const option own[] = {
       {"--out", TEXT, &o.out, "DIR", "folder for data, pictures, pages and models"},
       {"--quick", FLAG, &o.quick, "", "a look in seconds: fewer topologies, steps and draws"},
       {"--list", FLAG, &catalogue, "", "what can be reproduced"},
-      {"--architecture", TEXT, &o.architecture, "paper|extended", "of UWMMSE (default extended)"},
       {"--setting", TEXT, &o.setting, "text|code",
        "of REGNN: as its paper's text says or its authors' code does (default: text for training, code for transfer)"},
       {"--topologies", COUNT, &o.topologies, "N", "networks to train on, of seeds S to S + N - 1 (default 4; quick 1)"},
@@ -129,8 +128,6 @@ int reproduce(int count, char **words) {
   if (!o.out) fail(EXIT_USAGE, "--out is missing: the folder for the results");
   if (o.topologies == NOT_GIVEN) o.topologies = o.quick ? 1 : 4;
   if (o.topologies == 0 || o.topologies > 1000) fail(EXIT_USAGE, "--topologies must be 1 to 1000");
-  if (strcmp(o.architecture, "paper") != 0 && strcmp(o.architecture, "extended") != 0)
-    fail(EXIT_USAGE, "--architecture: \"%s\" is neither paper nor extended", o.architecture);
   if (o.setting && strcmp(o.setting, "text") != 0 && strcmp(o.setting, "code") != 0)
     fail(EXIT_USAGE, "--setting: \"%s\" is neither text nor code", o.setting);
   if (o.threads == 0) fail(EXIT_USAGE, "--threads must be at least 1");

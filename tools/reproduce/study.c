@@ -13,9 +13,8 @@
 
 /* All that the numbers depend on. */
 static const char *command_of(const reproduction_options *o, const char *name) {
-  return text_of("powalloc reproduce %s%s --topologies %llu --seed %llu%s%s", name, o->quick ? " --quick" : "",
+  return text_of("powalloc reproduce %s%s --topologies %llu --seed %llu%s", name, o->quick ? " --quick" : "",
                  (unsigned long long)o->topologies, (unsigned long long)o->seed,
-                 strcmp(o->architecture, "extended") == 0 ? "" : " --architecture paper",
                  o->setting ? text_of(" --setting %s", o->setting) : "");
 }
 

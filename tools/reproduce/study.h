@@ -9,7 +9,7 @@
 #define NATS 0.69314718055994530942
 
 typedef struct reproduction_options {
-  const char *out, *architecture, *setting;
+  const char *out, *setting;
   bool quick;
   uint64_t topologies, seed, threads;
 } reproduction_options;
