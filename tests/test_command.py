@@ -1531,39 +1531,52 @@ class Reproduce(CommandTest):
                                                                  "regnn-many-B-50-s0-1000.safetensors"])
         self.assertIn("reproduce, REGNN, on or off, setting B", self.done("info", self.MODEL))
 
+    def rows(self, unseen=1):
+        """Means over the networks by method: of the network that was not trained on, or of that of the training."""
+        return {row["method"]: row for row in self.result()["over_networks"] if row["unseen"] == unseen}
+
     def test_json(self):
         found = self.result()
         self.assertEqual((found["name"], found["unit"], found["parameters"]["tests"]), (self.NAME, "nat/s/Hz", 1000))
         self.assertIn(found["version"], self.done("--version"))
-        rows = {row["method"]: row for row in found["over_networks"]}
-        self.assertEqual(rows["WMMSE at a price"]["ratio"], 1)
-        for row in rows.values():
-            self.close(row["ratio"], row["sum_rate"] / rows["WMMSE at a price"]["sum_rate"])
-            self.assertGreater(row["total_power"], 0)
+        for unseen in (0, 1):
+            rows = self.rows(unseen)
+            self.assertEqual(rows["WMMSE at a price"]["ratio"], 1)
+            for row in rows.values():
+                self.close(row["ratio"], row["sum_rate"] / rows["WMMSE at a price"]["sum_rate"])
+                self.assertGreater(row["total_power"], 0)
 
     def test_csv_and_table(self):
-        found = {row["method"]: row for row in self.result()["over_networks"]}
-        rows = self.csv()
+        found = self.rows()
+        rows = [row for row in self.csv() if row["unseen"] == "1"]
         self.assertEqual(sorted(row["method"] for row in rows), sorted(found))
         for row in rows:
             self.assertEqual(row["network"], "1000")
             for column in ("sum_rate", "ratio", "total_power"):
                 self.assertEqual(row[column], "%.6f" % found[row["method"]][column])
-            line = next(line for line in self.run_of.stdout.splitlines() if line.startswith(row["method"] + "  "))
+            line = next(line for line in self.run_of.stdout.splitlines() if re.match("1 +%s  " % re.escape(row["method"]), line))
             self.assertIn("%.4f" % float(row["ratio"]), line)
 
+    def judged(self, verdict, holds, *parts):
+        self.assertEqual(verdict["holds"], "yes" if holds else "no", verdict)
+        for part in parts:
+            self.assertIn(part, verdict["ours"])
+
     def test_verdicts_follow_from_the_numbers(self):
-        rates = {row["method"]: row["sum_rate"] for row in self.result()["over_networks"]}
-        verdict, = self.result()["verdicts"]
-        ratio = rates["REGNN from 50 links"] / rates["WMMSE, budget / M each"]
-        self.assertEqual(verdict["holds"], "yes" if ratio > 1 else "no")
-        self.assertIn("%.2f times" % ratio, verdict["ours"])
-        self.assertIn(verdict["claim"], self.read(self.NAME + ".md").decode())
+        own, rows = "REGNN from 50 links", self.rows()
+        same, above = self.result()["verdicts"]
+        there, home = rows[own]["ratio"], self.rows(0)[own]["ratio"]
+        self.judged(same, there >= .99 * home, "%.3f of" % there, "%.3f on" % home)
+        over = rows[own]["sum_rate"] / max(rows[name]["sum_rate"] for name in
+                                           ("equal power", "random links", "WMMSE, budget / M each"))
+        self.judged(above, over > 1, "%.2f times" % over)
+        for verdict in (same, above):
+            self.assertIn(verdict["claim"], self.read(self.NAME + ".md").decode())
 
     def test_the_network_is_that_of_evaluate(self):
         out = self.done("evaluate", "--links", "50", "--seed", "1000", "--path-loss-exponent", "1.1", "--noise-power", "1",
                         "--pmax", "1", "--samples", "1000", "--policy", "wmmse", "--json", "-")
-        ours = next(row for row in self.result()["over_networks"] if row["method"] == "WMMSE, budget / M each")
+        ours = self.rows()["WMMSE, budget / M each"]
         self.close(json.loads(out)["rows"][0]["sum_rate"] * math.log(2), ours["sum_rate"])
 
     def test_again_and_with_other_threads(self):
@@ -1585,7 +1598,7 @@ class Reproduce(CommandTest):
 
     def test_other_seed(self):
         self.done(*self.WORDS, "other", "--seed", "4")
-        self.assertEqual({row["network"] for row in self.csv("other/%s.csv" % self.NAME)}, {"1004"})
+        self.assertEqual({row["network"] for row in self.csv("other/%s.csv" % self.NAME)}, {"4", "1004"})
         self.assertIn("regnn-B-50-s4-500.safetensors", os.listdir(self.path("other/models")))
 
     def test_without_gnuplot(self):
@@ -1626,7 +1639,7 @@ class Reproduce(CommandTest):
         self.assertIn("unset key", script)
         self.assertRegex(script, "set title 'REGNN from 50 links, mean [0-9.]+'")
 
-    def test_curves_are_beside_the_baselines_of_their_network(self):
+    def test_learning_curves(self):
         self.done("reproduce", "regnn-fig3", "--quick", "--topologies", "2", "--out", ".")
         rates = {row["method"]: float(row["sum_rate"]) for row in self.csv("regnn-fig3.csv") if row["network"] == "0"}
         drawn = re.findall(r"([0-9.]+) with lines dashtype 2 linecolor '#\w+' title '([^']*)'",
@@ -1635,9 +1648,42 @@ class Reproduce(CommandTest):
         for rate, label in drawn:
             self.close(float(rate), rates[label], 1e-4)
 
+        def ratios(label, reference):
+            of = {k: {row["network"]: float(row["sum_rate"]) for row in self.csv("regnn-fig3.csv") if row["method"] == k}
+                  for k in (label, reference)}
+            return [of[label][network] / of[reference][network] for network in ("0", "1")]
+
+        def mean(label, reference):
+            return sum(ratios(label, reference)) / 2
+        own, capped, priced = "REGNN, on or off", "WMMSE, budget / M each", "WMMSE at a price"
+        forty = "REGNN, the paper's 40 parameters"
+        beats, beats_priced, small, fcnn = self.result("regnn-fig3.json")["verdicts"]
+        self.judged(beats, mean(own, capped) > 1, "%.2f times" % mean(own, capped))
+        self.judged(beats_priced, mean(own, priced) > 1, "%.3f of it" % mean(own, priced))
+        self.judged(small, mean(forty, capped) > 1, "%.2f times" % mean(forty, capped))
+        self.judged(fcnn, mean(own, "FCNN") >= .99, "%.3f of it" % mean(own, "FCNN"))
+        for row in self.result("regnn-fig3.json")["over_networks"]:
+            self.close(row["least_ratio"], min(ratios(row["method"], priced)), 1e-5)
+
     def test_nothing_is_drawn_above_the_optimum(self):
         self.done("reproduce", "anchors", "--quick", "--out", ".")
         self.assertIn("set yrange [*:1]", self.read("anchors.gp").decode())
+
+    def test_sizes(self):
+        self.done("reproduce", "regnn-fig7", "--quick", "--out", ".")
+        rates = {}
+        for row in self.csv("regnn-fig7.csv"):
+            rates.setdefault(row["method"], []).append(float(row["sum_rate"]))
+        ratios = [a / b for a, b in zip(rates["REGNN from 50 links"], rates["REGNN trained at 75 links"])]
+        verdict, = self.result("regnn-fig7.json")["verdicts"]
+        self.judged(verdict, sum(ratios) / len(ratios) >= .95, "%.4f +-" % (sum(ratios) / len(ratios)))
+
+    def test_demands(self):
+        self.done("reproduce", "regnn-fig11", "--quick", "--out", ".")
+        verdict, = self.result("regnn-fig11.json")["verdicts"]
+        feasible = float(re.search(r"([0-9.]+) of 30 could be met", verdict["why"]).group(1))
+        self.assertGreater(feasible, 15)
+        self.assertLessEqual(float(verdict["ours"].split()[0]), feasible)
 
     def test_bad_options(self):
         self.refused(USAGE, [*self.WORDS, "elsewhere", "--architecture", "paper"], "unknown option --architecture")

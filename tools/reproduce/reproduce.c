@@ -77,9 +77,13 @@ static void write_page(const reproduction_options *o) {
       "contradiction. The REGNN paper compares with a WMMSE that has the average power budget shared out evenly over "
       "the "
       "links; one that pays a price for power meets the same budget and is far better, and is shown beside it. A "
-      "claim that holds against the first need not hold against the second.\n\n"
+      "claim that holds against the first need not hold against the second.\n\nIn ratios of sum-rates, means over the "
+      "networks of each one's own: to match is to reach at least %g, to match almost %g; what is below %g falls "
+      "behind, "
+      "and what is below %g is inadequate; to outperform substantially is to reach more than %g.\n\n"
       "| | claim | paper | ours | holds |\n|---|---|---|---|---|\n",
-      o->quick ? " --quick" : "", pa_version_text(), pa_instruction_set());
+      o->quick ? " --quick" : "", pa_version_text(), pa_instruction_set(), MATCHES, ALMOST_MATCHES, FALLS_BEHIND,
+      INADEQUATE, SUBSTANTIALLY);
   for (size_t k = 0; k < REPRODUCTIONS; k++) add_verdicts(&page, o, reproductions[k].name);
   for (size_t k = 0; k < REPRODUCTIONS; k++) {
     char *fragment = content_of(o, reproductions[k].name, ".md");

@@ -136,6 +136,18 @@ interval study_mean(const study *s, double x, const char *label, field what) {
   return mean;
 }
 
+interval study_ratio(const study *s, double x, const char *label, const char *reference) {
+  double *values = need(s->count, sizeof *values), *of = need(s->count, sizeof *of);
+  const cell *last;
+  size_t n = gather(s, x, find_method(s, label), RATE, values, &last),
+         m = gather(s, x, find_method(s, reference), RATE, of, &last);
+  for (size_t k = 0; k < n && k < m; k++) values[k] /= of[k];
+  interval mean = n == m && n > 0 ? mean_of(values, n) : (interval){NAN, NAN};
+  free(values);
+  free(of);
+  return mean;
+}
+
 double study_least(const study *s, double x, const char *label, field what) {
   double *values = need(s->count, sizeof *values), least = INFINITY;
   const cell *last;
