@@ -33,15 +33,15 @@ stage() {
 variant() {
   folder=$1
   shift
-  [ -f "$folder/build.ninja" ] || meson setup "$folder" -Dwerror=true "$@"
+  [ -f "$folder/build.ninja" ] || meson setup "$folder" -Dtests=true -Dwerror=true "$@"
   ninja -C "$folder"
   meson test -C "$folder" --print-errorlogs
 }
 
 stage "gcc" variant build-gcc
-stage "clang" env CC=clang CXX=clang++ sh -c '[ -f build-clang/build.ninja ] || meson setup build-clang -Dwerror=true; ninja -C build-clang && meson test -C build-clang --print-errorlogs'
+stage "clang" env CC=clang CXX=clang++ sh -c '[ -f build-clang/build.ninja ] || meson setup build-clang -Dtests=true -Dwerror=true; ninja -C build-clang && meson test -C build-clang --print-errorlogs'
 stage "address and undefined behaviour sanitizers" env CK_FORK=no sh -c '
-  [ -f build-sanitize/build.ninja ] || meson setup build-sanitize -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
+  [ -f build-sanitize/build.ninja ] || meson setup build-sanitize -Dtests=true -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
   ninja -C build-sanitize && meson test -C build-sanitize --print-errorlogs --suite unit --suite command'
 stage "valgrind" env CK_FORK=no meson test -C build-gcc --print-errorlogs --suite unit --timeout-multiplier 20 \
   --wrap "valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite"

@@ -149,9 +149,16 @@ START_TEST(decoupled_links_and_dead_ones) {
   ok(pa_policy_certify(optimal, s, power, &upper));
   for (size_t i = 0; i + 1 < N; i++) ck_assert(power[i] == 2);
   close_to(upper, sum, 1e-3 * sum * (1 + 1e-9));
+  ok(pa_policy_set(optimal, PA_POLICY_NODES, 0)); /* the search ends by itself */
   memset(h, 0, sizeof h);
   ok(pa_policy_certify(optimal, s, power, &upper));
   ck_assert(upper >= 0 && upper < 1e-9);
+  for (size_t k = 0; k < N * N; k++) h[k] = k % (N + 1) ? 1 : 0; /* all interference, no signal */
+  ok(pa_policy_certify(optimal, s, power, &upper));
+  ck_assert(upper >= 0 && upper < 1e-9);
+  for (size_t i = 0; i < N; i++) h[i * N + i] = 1e-7; /* a rate as small as rounding */
+  ok(pa_policy_certify(optimal, s, power, &upper));
+  ck_assert(upper >= sum_rate(s, 0, power) && upper < 1e-9);
   pa_policy_free(optimal);
   pa_states_free(s);
 }

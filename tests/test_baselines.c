@@ -1,4 +1,5 @@
 #define _GNU_SOURCE /* mkstemp */
+#include "../lib/io/io.h"
 #include "../lib/policy/policy.h"
 #include "../lib/policy/sum_rate.h"
 #include "fixture.h"
@@ -146,7 +147,8 @@ static double *gradient_of(const pa_policy *policy, const pa_states *s, double c
   const pa__learner_class *learner = policy->class->learner;
   size_t n = learner->weight_count(policy);
   double *gradient = calloc(n, sizeof *gradient), rate[8];
-  size_t bytes = pa__learner_measure(learner->gradient_workspace, policy, PA__DOUBLE, pa_states_batch(s), pa_states_links(s));
+  size_t bytes =
+      pa__learner_measure(learner->gradient_workspace, policy, PA__DOUBLE, pa_states_batch(s), pa_states_links(s));
   void *work = aligned_alloc(64, (bytes + 63) / 64 * 64);
   size_t dropped = label ? pa__imitation_gradient(policy, s, label, gradient, rate, work)
                          : learner->gradient(policy, s, clip, gradient, rate, work);
@@ -527,6 +529,38 @@ START_TEST(files_keep_everything) {
 }
 END_TEST
 
+static void *modest_allocate(void *user, size_t bytes, size_t alignment) {
+  (void)user;
+  return bytes > 1 << 20 ? NULL : aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+}
+
+static void modest_release(void *user, void *memory) {
+  (void)user;
+  free(memory);
+}
+
+START_TEST(a_file_without_weights_costs_nothing) {
+  static const struct {
+    const char *links, *hidden, *why;
+  } cases[] = {{"20000", "1", "hold 0 numbers"},
+               {"65536", "65536 65536", "hold 0 numbers"},
+               {"4", "1234567", "hidden \"1234567\" is not"},
+               {"4", "12 34567x", "hidden \"12 34567x\" is not"}};
+  const pa_allocator modest = {modest_allocate, modest_release, NULL};
+  char path[] = "/tmp/powalloc-baselines-XXXXXX";
+  close(mkstemp(path));
+  for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+    const pa__metadata metadata[] = {
+        {"kind", "mlp"}, {"links", cases[k].links}, {"hidden", cases[k].hidden}, {"input", "log"}};
+    pa_mlp *model = NULL;
+    ok(pa__model_write(path, metadata, 4, NULL, 0));
+    fails(pa_mlp_load(&model, path, &modest), PA_ERROR_FORMAT, cases[k].why);
+    ck_assert_ptr_null(model);
+  }
+  remove(path);
+}
+END_TEST
+
 START_TEST(models_that_are_built_in) {
   ck_assert_uint_ge(pa_model_builtin_count(), 5);
   ck_assert_ptr_null(pa_model_builtin_name(pa_model_builtin_count()));
@@ -568,6 +602,7 @@ int main(void) {
                                 training_learns_and_repeats,
                                 fcnn_learns_by_probing,
                                 files_keep_everything,
+                                a_file_without_weights_costs_nothing,
                                 models_that_are_built_in,
                                 NULL};
   return run_tests("baselines", tests);

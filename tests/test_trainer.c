@@ -391,6 +391,8 @@ START_TEST(wrong_checkpoints_are_refused) {
   struct source source = source_of(NETWORK), family = source_of(FAMILY);
   pa_uwmmse *model = model_of(PA_UWMMSE_EXTENDED), *other = model_of(PA_UWMMSE_PAPER);
   pa_trainer *trainer = trainer_of(model, &source, 4);
+  pa_policy *teacher;
+  double limit = 2;
   fails(pa_trainer_save(trainer, path), PA_ERROR_STATE, "nothing to save");
   ok(pa_trainer_run(trainer, 3));
   ok(pa_trainer_save(trainer, path));
@@ -406,6 +408,16 @@ START_TEST(wrong_checkpoints_are_refused) {
   pa_trainer_free(trainer);
   trainer = trainer_of(model, &family, 4);
   fails(pa_trainer_resume(trainer, path), PA_ERROR_FORMAT, "links 10, this trainer has 12");
+  pa_trainer_free(trainer);
+  trainer = trainer_of(model, &source, 4);
+  ok(pa_policy_create(&teacher, "wmmse", NULL));
+  ok(pa_trainer_set_teacher(trainer, teacher));
+  fails(pa_trainer_resume(trainer, path), PA_ERROR_FORMAT, "with teacher \"\", this trainer has \"wmmse\"");
+  pa_trainer_free(trainer);
+  pa_policy_free(teacher);
+  ok(pa_network_set_power_limit(source.network, &limit, 1));
+  trainer = trainer_of(model, &source, 4);
+  fails(pa_trainer_resume(trainer, path), PA_ERROR_FORMAT, "total limit (W) 10, this trainer has 20");
   pa_trainer_free(trainer);
   trainer = trainer_of(model, &source, 4);
   ok(pa_uwmmse_save(model, path, NULL));
@@ -1131,6 +1143,53 @@ START_TEST(bad_input_is_named_and_changes_nothing) {
 }
 END_TEST
 
+/* Memory with a fence behind it; a release counts the bytes of the fence that were written to. */
+enum { FENCE = 256, ROOM = 64 };
+
+static void *fenced_allocate(void *user, size_t bytes, size_t alignment) {
+  (void)user;
+  ck_assert_uint_le(alignment, ROOM);
+  char *memory = aligned_alloc(ROOM, (ROOM + bytes + FENCE + ROOM - 1) / ROOM * ROOM);
+  memcpy(memory, &bytes, sizeof bytes);
+  memset(memory + ROOM + bytes, 'f', FENCE);
+  return memory + ROOM;
+}
+
+static void fenced_release(void *user, void *memory) {
+  char *start = (char *)memory - ROOM;
+  size_t bytes;
+  memcpy(&bytes, start, sizeof bytes);
+  for (size_t k = 0; k < FENCE; k++) *(size_t *)user += start[ROOM + bytes + k] != 'f';
+  free(start);
+}
+
+/* Imitation needs another workspace than the model's own gradient. */
+START_TEST(a_teacher_teaches_uwmmse) {
+  static const size_t links[] = {2, 5, 40};
+  for (size_t k = 0; k < 3; k++) {
+    size_t broken = 0;
+    const pa_allocator fenced = {fenced_allocate, fenced_release, &broken};
+    pa_uwmmse *model = model_of(PA_UWMMSE_EXTENDED);
+    pa_network *network;
+    pa_policy *teacher;
+    pa_trainer *trainer;
+    double noise = 1e-3;
+    ok(pa_network_create_adhoc(&network, links[k], 3, NULL));
+    ok(pa_network_set_noise(network, &noise, 1));
+    ok(pa_policy_create(&teacher, "wmmse", NULL));
+    ok(pa_trainer_create(&trainer, pa_uwmmse_policy(model), network, 1, &fenced));
+    small(trainer);
+    ok(pa_trainer_set_teacher(trainer, teacher));
+    ok(pa_trainer_run(trainer, 3));
+    pa_trainer_free(trainer);
+    ck_assert_uint_eq(broken, 0);
+    pa_policy_free(teacher);
+    pa_network_free(network);
+    pa_uwmmse_free(model);
+  }
+}
+END_TEST
+
 int main(void) {
   return run_tests("trainer", (const TTest *const[]){training_helps,
                                                      stats_can_be_recomputed,
@@ -1152,6 +1211,7 @@ int main(void) {
                                                      checkpoints_of_other_shapes_with_as_many_weights_are_refused,
                                                      memory_may_run_out_at_every_call,
 
+                                                     a_teacher_teaches_uwmmse,
                                                      loaded_policies_learn,
                                                      gradients_that_overflow_are_left_out,
                                                      bad_input_is_named_and_changes_nothing,

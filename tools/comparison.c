@@ -88,7 +88,7 @@ outcome outcome_untimed(const char *name, const pa_policy *policy, const pa_stat
     }
     kept += (size_t)(within && !(o.total_power[b] > cap * (1 + SLACK)));
   }
-  o.within = (double)kept / (double)batch;
+  o.within = isnan(cap) ? NAN : (double)kept / (double)batch;
   o.rate_p5 = quantile_of(rate, batch * links, .05);
   free(power);
   free(rate);

@@ -14,7 +14,7 @@ typedef struct outcome {
   double *total_power; /* [samples] W */
   double *link_rate;   /* [links] mean, bit/s/Hz */
   double rate_p5;      /* 5th percentile of the rates of all links and samples, bit/s/Hz */
-  double within;       /* part of the samples whose powers respect their limits and the cap */
+  double within;       /* part of the samples whose powers respect their limits and the cap; NAN without a cap */
   double median, p99;  /* seconds of one allocation, one sample a call; 0 if not timed */
 } outcome;
 

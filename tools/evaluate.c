@@ -19,7 +19,7 @@ static struct { const char *min_rate, *baseline, *csv, *plot; } wanted;
 static const option own[] = {
     {"--baseline", TEXT, &wanted.baseline, "NAME",
      "--policy or --model that the others are compared with, paired by sample (default: the first)"},
-    {"--min-rate", TEXT, &wanted.min_rate, "R|r.npy",
+    {"--min-rate", INPUT, &wanted.min_rate, "R|r.npy",
      "count the links that reach this mean rate in bit/s/Hz, one or [M]"},
     {"--csv", OUTPUT, &wanted.csv, "FILE", "a row for each network, size and policy"},
     {"--plot", OUTPUT, &wanted.plot, "FILE", "ratios to the baseline with intervals: .svg or .png"},
@@ -45,14 +45,6 @@ static size_t baseline_of(const named_policy *all, size_t count) {
   for (size_t k = 0; k < count; k++)
     if (strcmp(all[k].name, wanted.baseline) == 0) return k;
   fail(EXIT_USAGE, "--baseline: \"%s\" is no --policy or --model of this comparison", wanted.baseline);
-}
-
-static void check_outputs(void) {
-  bool csv = wanted.csv && strcmp(wanted.csv, "-") == 0;
-  if (csv && json_path && strcmp(json_path, "-") == 0)
-    fail(EXIT_USAGE, "--csv and --json: only one to standard output");
-  if (wanted.plot && !is_picture(wanted.plot))
-    fail(EXIT_USAGE, "--plot: \"%s\" ends neither in .svg nor in .png", wanted.plot);
 }
 
 /* Ends the command before any work if a policy cannot do a scene, or the scene is no good. */
@@ -120,7 +112,8 @@ int evaluate(int count, char **words) {
   if (b.policy_count == 0) fail(EXIT_USAGE, "give at least one --policy or --model");
   b.policies = all;
   b.baseline = baseline_of(all, b.policy_count);
-  check_outputs();
+  if (wanted.plot && !is_picture(wanted.plot))
+    fail(EXIT_USAGE, "--plot: \"%s\" ends neither in .svg nor in .png", wanted.plot);
   scene *scenes = scene_list(&b.scene_count);
   b.scenes = scenes;
   b.scores = need(b.scene_count * b.policy_count, sizeof *b.scores);

@@ -31,8 +31,10 @@ score leaderboard_over(const leaderboard *b, size_t links, size_t policy, size_t
   return over;
 }
 
-/* A file without folder and ending; a long name loses its middle. */
+/* A file without folder and ending, a model of the library without "builtin:"; a long name loses its middle. */
 static const char *label_of(const char *name, size_t number) {
+  static const char builtin[] = "builtin:";
+  if (strncmp(name, builtin, strlen(builtin)) == 0) name += strlen(builtin);
   const char *slash = strrchr(name, '/'), *start = slash && slash[1] ? slash + 1 : name;
   const char *end = strstr(start, ".safetensors");
   const char *tail = number ? text_of(" (%zu)", number) : "";
@@ -57,6 +59,10 @@ const char *const *leaderboard_labels(const leaderboard *b) {
   return labels;
 }
 
+static const char *value_text(double value, int decimals) {
+  return isnan(value) ? "-" : text_of("%.*f", decimals, value);
+}
+
 void leaderboard_print_one(const leaderboard *b) {
   const char *const heading[ONE_COLUMNS] = {"policy", "sum-rate bit/s/Hz", "of WMMSE-100", "total power W",
                                             "met %",  "median us",         "p99 us"};
@@ -69,7 +75,7 @@ void leaderboard_print_one(const leaderboard *b) {
     row[1] = interval_text(s->of[SUM_RATE], 3);
     row[2] = interval_text(s->of[TO_WMMSE], 4);
     row[3] = interval_text(s->of[TOTAL_POWER], 3);
-    row[4] = text_of("%.1f", 100 * s->of[MET].value);
+    row[4] = value_text(100 * s->of[MET].value, 1);
     row[5] = text_of("%.2f", 1e6 * s->median);
     row[6] = text_of("%.2f", 1e6 * s->p99);
   }
@@ -97,10 +103,6 @@ static const char *size_text(const leaderboard *b, size_t links) {
                                      : text_of("network of seed %llu", (unsigned long long)first->seed);
   return text_of("%zu %s, %s, %s %s%s; +- 95 %% over the %s", links, links == 1 ? "link" : "links", which, samples,
                  most == 1 ? "state" : "states", networks > 1 ? " each" : "", networks > 1 ? "networks" : "states");
-}
-
-static const char *value_text(double value, int decimals) {
-  return isnan(value) ? "-" : text_of("%.*f", decimals, value);
 }
 
 /* Beside the baseline's score, which is s itself for the baseline. */

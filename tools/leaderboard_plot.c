@@ -36,12 +36,19 @@ static void add_range(text *t, const char *axis, const double *reach) {
   text_add(t, "set %srange [%.9g:%.9g]\n", axis, low - margin, high + margin);
 }
 
-/* sizes: of the networks. Of one network a size, the intervals are over its states. */
+/* sizes: of the networks. Where a size has one network, the intervals are over its states. */
 static void add_title(text *t, const leaderboard *b, const char *sizes) {
   size_t *all = need(b->scene_count, sizeof *all);
-  bool one_each = leaderboard_sizes(b, all) == b->scene_count;
+  size_t count = leaderboard_sizes(b, all), single = 0, networks;
+  for (size_t k = 0; k < count; k++) {
+    leaderboard_over(b, all[k], 0, &networks);
+    single += networks == 1;
+  }
   text_add(t, "set title '%zu network%s of %s, 95 %% intervals over the %s'\n", b->scene_count,
-           b->scene_count > 1 ? "s" : "", sizes, one_each ? "states" : "networks");
+           b->scene_count > 1 ? "s" : "", sizes,
+           single == 0       ? "networks"
+           : single == count ? "states"
+                             : "networks, or the states of a single one");
   free(all);
 }
 

@@ -15,7 +15,7 @@ static struct {
 
 const option learned_table[] = {
     {"--model", TEXT, &wanted.model, "uwmmse|regnn|fcnn|mlp|igcnet", "what to train"},
-    {"--from", TEXT, &wanted.from, "FILE", "fine-tune this model"},
+    {"--from", INPUT, &wanted.from, "FILE", "fine-tune this model"},
     {"--layers", COUNT, &wanted.layers, "L", "of UWMMSE and REGNN: layers (default 4); of IGCNet: rounds (default 3)"},
     {"--architecture", TEXT, &wanted.architecture, "paper|extended", "of UWMMSE (default extended)"},
     {"--hidden", COUNT, &wanted.hidden, "N", "of UWMMSE: hidden width of the GCNs (default 5); of IGCNet (default 16)"},

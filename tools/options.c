@@ -58,17 +58,61 @@ static _Noreturn void unknown(const option *const *tables, const char *word, siz
   fail(EXIT_USAGE, "unknown option %s; %s%s", name, o ? "did you mean " : "see --help", o ? o->name : "");
 }
 
-/* Ends the command early if a file cannot be written where it shall go in the end. */
-static const char *output_of(const char *path) {
-  char folder[PATH_MAX];
+static const char *name_in(const char *path) {
   const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
+static void folder_of(const char *path, char folder[PATH_MAX]) {
+  snprintf(folder, PATH_MAX, "%.*s.", (int)(name_in(path) - path), path);
+}
+
+/* Ends the command early if a file cannot be written where it shall go in the end. */
+static const char *output_of(const option *o, const char *path) {
+  static const char builtin[] = "builtin:"; /* a model there would never be found */
+  char folder[PATH_MAX];
   struct stat s;
   bool there = stat(path, &s) == 0;
-  snprintf(folder, sizeof folder, "%.*s.", slash ? (int)(slash - path) + 1 : 0, path);
+  if (strncmp(path, builtin, strlen(builtin)) == 0)
+    fail(EXIT_USAGE, "%s: \"%s\" is the name of a model in the library, not of a file", o->name, path);
+  folder_of(path, folder);
   errno = there && S_ISDIR(s.st_mode) ? EISDIR : 0;
   if (strcmp(path, "-") != 0 && (errno || access(there ? path : folder, W_OK) != 0))
     fail(EXIT_FAILED, "%s: cannot be written: %s", path, strerror(errno));
   return path;
+}
+
+static bool same_entry(const char *a, const char *b) {
+  struct stat x, y;
+  return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* Whether what is written to one path is lost or read by way of the other: not so in devices and pipes. */
+static bool same_file(const char *a, const char *b) {
+  char folders[2][PATH_MAX];
+  struct stat s;
+  if (stat(a, &s) == 0 && !S_ISREG(s.st_mode)) return false;
+  folder_of(a, folders[0]);
+  folder_of(b, folders[1]);
+  return same_entry(a, b) || (strcmp(name_in(a), name_in(b)) == 0 && same_entry(folders[0], folders[1]));
+}
+
+static void check_apart(const option *output, const char *other, const char *path) {
+  const char *out = *(const char **)output->target;
+  if (out && path && same_file(out, path))
+    fail(EXIT_USAGE, "%s and %s are the same file, %s", output->name, other, path);
+}
+
+/* Ends the command if an output would overwrite another one or an input. */
+static void check_outputs(const option *const *tables, const option *output, const list *rest) {
+  for (; *tables; tables++)
+    for (const option *o = *tables; o->name; o++) {
+      const list *files = o->target;
+      if (o != output && (o->kind == OUTPUT || o->kind == INPUT))
+        check_apart(output, o->name, *(const char **)o->target);
+      for (size_t k = 0; o->kind == INPUTS && k < files->count; k++) check_apart(output, o->name, files->items[k]);
+    }
+  for (size_t k = 0; rest && k < rest->count; k++) check_apart(output, "the argument", rest->items[k]);
 }
 
 static void help(const char *usage, const char *purpose, const option *const *tables) {
@@ -137,10 +181,11 @@ static void set(const option *o, const char *text) {
     *(bool *)o->target = true;
     break;
   case TEXT:
+  case INPUT:
     *(const char **)o->target = text;
     break;
   case OUTPUT:
-    *(const char **)o->target = output_of(text);
+    *(const char **)o->target = output_of(o, text);
     break;
   case COUNT:
     *(uint64_t *)o->target = count_of(o, text);
@@ -158,6 +203,7 @@ static void set(const option *o, const char *text) {
     *(range *)o->target = range_of(o, text);
     break;
   case TEXTS:
+  case INPUTS:
     if (texts->count == LIST_MOST) fail(EXIT_USAGE, "%s: at most %d times", o->name, LIST_MOST);
     texts->items[texts->count++] = text;
     break;
@@ -186,4 +232,7 @@ void parse_options(const char *usage, const char *purpose, const option *const *
       fail(EXIT_USAGE, "%s needs a value: %s", o->name, o->argument);
     set(o, o->kind == FLAG ? NULL : equals ? equals + 1 : words[++k]);
   }
+  for (const option *const *table = tables; *table; table++)
+    for (const option *o = *table; o->name; o++)
+      if (o->kind == OUTPUT) check_outputs(tables, o, rest);
 }

@@ -26,13 +26,15 @@ typedef struct counts {
 typedef enum option_kind {
   FLAG,   /* bool */
   TEXT,   /* const char * */
-  OUTPUT, /* const char *: a file that can be written, or - */
+  INPUT,  /* const char *: a file to be read */
+  OUTPUT, /* const char *: a file that can be written, or -; no other option's */
   COUNT,  /* uint64_t */
   COUNTS, /* counts: a,b,... */
   NUMBER, /* double */
   POWER,  /* double in W, from a number or one with a unit */
   RANGE,  /* range: a or a:b */
-  TEXTS   /* list: may be repeated */
+  TEXTS,  /* list: may be repeated */
+  INPUTS  /* list of files to be read */
 } option_kind;
 
 typedef struct option {
@@ -52,7 +54,7 @@ size_t word_distance(const char *a, const char *b);
 void parse_options(const char *usage, const char *purpose, const option *const *tables, int count, char **words,
                    list *rest);
 
-/* NULL for TEXT and OUTPUT, NAN for NUMBER and POWER, UINT64_MAX for COUNT mean "not given". */
+/* NULL for TEXT, INPUT and OUTPUT, NAN for NUMBER and POWER, UINT64_MAX for COUNT mean "not given". */
 #define NOT_GIVEN UINT64_MAX
 
 #endif

@@ -18,7 +18,7 @@ policy_options policies = {.iterations = NOT_GIVEN,
 const option policy_table[] = {
     {"--policy", TEXTS, &policies.names, "NAME",
      "full-power, equal, random, threshold, wmmse[-truncated|-converged|-priced|-best], optimal"},
-    {"--model", TEXTS, &policies.models, "FILE", "a trained model; builtin:NAME for those of powalloc info --builtin"},
+    {"--model", INPUTS, &policies.models, "FILE", "a trained model; builtin:NAME for those of powalloc info --builtin"},
     {"--iterations", COUNT, &policies.iterations, "N",
      "of wmmse, wmmse-priced (default 100) and wmmse-best (default 300)"},
     {"--starts", COUNT, &policies.starts, "N", "of wmmse-best (default 60)"},

@@ -16,7 +16,7 @@ static struct {
 } wanted = {.networks = 1, .samples = 1000};
 
 const option scene_table[] = {
-    {"--channel", TEXTS, &wanted.channels, "H.npy",
+    {"--channel", INPUTS, &wanted.channels, "H.npy",
      "channel amplitudes [B,M,M] or [M,M]; row: transmitter, column: receiver; each file is a network"},
     {"--links", COUNTS, &wanted.links, "M[,M...]", "links (default 20), or several sizes to compare on"},
     {"--networks", COUNT, &wanted.networks, "N", "networks of a size, of seeds S to S + N - 1 (default 1)"},

@@ -31,16 +31,16 @@ const option network_options[] = {
      "whether the box grows with M (default 1; of a family 0)"},
     {"--path-loss-exponent", NUMBER, &source.exponent, "A", "path gain is distance^-A (default 2.2)"},
     {"--min-distance", NUMBER, &source.min_distance, "L", "shorter distances count as this (default 0)"},
-    {"--path-gain", TEXT, &source.path_gain, "A.npy",
+    {"--path-gain", INPUT, &source.path_gain, "A.npy",
      "amplitudes [M,M] to draw Rayleigh fading on, in place of a network"},
     {"--seed", COUNT, &source.seed, "S", "seed of positions, fading and training (default 0)"},
     {NULL, FLAG, NULL, NULL, NULL}};
 
-const option channel_options[] = {
-    {"--channel", TEXT, &source.channel, "H.npy",
-     "channel amplitudes [B,M,M] or [M,M]; row: transmitter, column: receiver of link"},
-    {"--state", TEXT, &source.state, "x.npy", "with --channel: node states [B,M] or [B,M,F], for models that take one"},
-    {NULL, FLAG, NULL, NULL, NULL}};
+const option channel_options[] = {{"--channel", INPUT, &source.channel, "H.npy",
+                                   "channel amplitudes [B,M,M] or [M,M]; row: transmitter, column: receiver of link"},
+                                  {"--state", INPUT, &source.state, "x.npy",
+                                   "with --channel: node states [B,M] or [B,M,F], for models that take one"},
+                                  {NULL, FLAG, NULL, NULL, NULL}};
 
 const option physics_options[] = {
     {"--noise-power", POWER, &source.noise, "W", "noise power: 1e-9, -91dB, -97dBm, ..."},
@@ -48,7 +48,7 @@ const option physics_options[] = {
     {"--noise-figure", NUMBER, &source.noise_figure, "DB",
      "with --bandwidth: noise figure of the receivers (default 0)"},
     {"--pmax", POWER, &source.pmax, "W", "power limit of a transmitter: 1, 30dBm, 200mW, ..."},
-    {"--weights", TEXT, &source.weights, "w.npy", "weights [M] of the sum-rate (default 1)"},
+    {"--weights", INPUT, &source.weights, "w.npy", "weights [M] of the sum-rate (default 1)"},
     {NULL, FLAG, NULL, NULL, NULL}};
 
 double source_noise(void) {

@@ -21,7 +21,7 @@ static struct {
 
 static const option own[] = {
     {"--power-budget", POWER, &wanted.budget, "W", "REGNN, FCNN: mean over the states of the sum of the powers"},
-    {"--min-rate", TEXT, &wanted.min_rate, "R|r.npy",
+    {"--min-rate", INPUT, &wanted.min_rate, "R|r.npy",
      "REGNN, FCNN: least mean rate of each link in bit/s/Hz, one or [M]"},
     {"--utility", TEXT, &wanted.utility, "sum|proportional-fair|harmonic|min|soft-min",
      "REGNN, FCNN: of the mean rates (default sum)"},

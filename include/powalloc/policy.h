@@ -50,7 +50,8 @@ typedef struct pa_policy pa_policy;
 #define PA_POLICY_THRESHOLD 210
 /** wmmse-best: starts of a sample, the first at PA_POLICY_START, the others random. Default 60. */
 #define PA_POLICY_STARTS 211
-/** optimal: part of the sum-rate within which the powers are certified to be the best. Default 0.001. */
+/** optimal: part of the sum-rate within which the powers are certified to be the best, but never less than
+ * 6e-12 bit/s/Hz, which is rounding's. Default 0.001. */
 #define PA_POLICY_GAP 212
 /** optimal: most boxes that are cut for a sample, 0 for no limit; a sample that ends so has a larger gap, which
  * pa_policy_certify() tells. Default 100000. */
@@ -94,7 +95,7 @@ PA_API pa_status pa_policy_create(pa_policy **out, const char *name, const pa_al
  * @brief The best powers there are, and the certificate.
  *
  * Upper bounds hold for every power allocation of the sample. They are within PA_POLICY_GAP of the powers' own weighted
- * sum-rate unless PA_POLICY_NODES ended the search. Allocates.
+ * sum-rate, or 6e-12 bit/s/Hz, unless PA_POLICY_NODES ended the search. Allocates.
  * @param policy     of the name "optimal"
  * @param states     of at most 16 links
  * @param[out] power [batch][links] in W

@@ -358,9 +358,9 @@ PA_API pa_status pa_trainer_save(const pa_trainer *trainer, const char *path);
 /**
  * @brief Goes back to a checkpoint; a run then continues bit for bit as if never interrupted.
  *
- * The trainer must have been made with the same policy shape, seed and kind
- * of source; its keys but PA_TRAINER_THREADS are set from the checkpoint, and its policy gets the best weights so far.
- * Before its first run only.
+ * The trainer must have been made with the same policy shape, seed, teacher, noise, limits and kind of source; its keys
+ * but PA_TRAINER_THREADS are set from the checkpoint, and its policy gets the best weights so far. Before its first run
+ * only.
  * @since 0.1
  */
 PA_API pa_status pa_trainer_resume(pa_trainer *trainer, const char *path);

@@ -32,6 +32,9 @@ pa_status pa__model_write(const char *path, const pa__metadata *metadata, size_t
  * PA_ERROR_FORMAT that names file and tensor, and nothing is copied. */
 pa_status pa__model_read(const pa_model_file *file, const pa__tensor *tensors, size_t tensor_count);
 
+/* Elements of all its tensors. */
+size_t pa__model_size(const pa_model_file *file);
+
 /* Path that the file was loaded from, for messages. */
 const char *pa__model_path(const pa_model_file *file);
 

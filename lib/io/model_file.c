@@ -95,6 +95,12 @@ const double *pa_model_file_tensor_data(const pa_model_file *file, size_t index)
   return tensor ? tensor->data : NULL;
 }
 
+size_t pa__model_size(const pa_model_file *file) {
+  size_t size = 0;
+  for (size_t i = 0; i < file->tensor_count; i++) size += file->tensors[i].size;
+  return size;
+}
+
 const char *pa__model_path(const pa_model_file *file) { return file->path; }
 
 /* Decimal digits only; false if there is anything else or too many. */

@@ -405,7 +405,7 @@ static pa_status read_hidden(const pa_model_file *file, size_t hidden[MOST_HIDDE
   const char *text = pa_model_file_metadata(file, "hidden"), *rest = text ? text : "";
   for (*layers = 0; *layers < MOST_HIDDEN; ++*layers) {
     int length = 0;
-    if (sscanf(rest, "%5zu%n", &hidden[*layers], &length) != 1) break;
+    if (sscanf(rest, "%5zu%n", &hidden[*layers], &length) != 1 || (rest[length] && rest[length] != ' ')) break;
     rest += length;
   }
   if (*rest || *layers == 0)
@@ -414,12 +414,26 @@ static pa_status read_hidden(const pa_model_file *file, size_t hidden[MOST_HIDDE
   return PA_OK;
 }
 
+/* A file of a few bytes that names many units must not cost the memory of them. */
+static pa_status check_size(const pa_model_file *file, size_t links, const size_t *hidden, size_t layers) {
+  size_t weights = 0, held = pa__model_size(file);
+  for (size_t k = 0, in = links * links; k <= layers; k++) {
+    size_t out = k < layers ? hidden[k] : links;
+    weights += (in + 1) * out;
+    in = out;
+  }
+  if (weights <= held) return PA_OK;
+  return pa__fail(PA_ERROR_FORMAT, "%s: the tensors hold %zu numbers, a model of such links and hidden units has %zu",
+                  pa__model_path(file), held, weights);
+}
+
 static pa_status read_model(pa_policy **out, const pa_model_file *file, const pa_allocator *allocator) {
   size_t links, hidden[MOST_HIDDEN], layers;
   int input, kind = strcmp(pa_model_file_metadata(file, "kind"), "mlp") == 0 ? PA_MLP_POWERS : PA_MLP_PROBABILITIES;
   pa_status status = pa__model_integer(file, "links", 1, MOST_UNITS, &links);
   if (status == PA_OK) status = read_hidden(file, hidden, &layers);
   if (status == PA_OK) status = pa__model_input(file, &input);
+  if (status == PA_OK) status = check_size(file, links, hidden, layers);
   if (status != PA_OK) return status;
   pa_mlp *m = NULL;
   if ((status = create(&m, kind, links, hidden, layers, input, allocator)) != PA_OK) return status;

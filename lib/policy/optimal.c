@@ -17,8 +17,10 @@
  * room only to go down depth first, which needs little. */
 enum { MOST = 16, WAITING = 4096, DEPTH = 2048, TANGENTS = 3 };
 
-/* A bound is raised by this part of itself, and of 1, for what rounding may have taken from it. */
+/* A bound is raised by this part of itself, and of 1, for what rounding may have taken from it. A gap below LEAST_GAP,
+ * in nats, could not be reached even by a box of one point. */
 #define ROUNDING 1e-12
+#define LEAST_GAP (4 * ROUNDING)
 
 #define INV_LN2 1.44269504088896340736
 
@@ -201,6 +203,9 @@ static size_t branching_link(const search *s, const box *b, const chord *c, cons
   return pick;
 }
 
+/* By how much powers must be better to be looked for. */
+static double gap_of(const search *s) { return fmax(s->gap * s->best, LEAST_GAP); }
+
 /* Puts a box where it waits, unless it cannot hold better powers. Its bound is no larger than that of the box it came
  * from. */
 static void put(search *s, box *b) {
@@ -213,7 +218,7 @@ static void put(search *s, box *b) {
   double bound = bound_of(s, b, c, q);
   b->bound = fmin(b->bound, bound);
   keep_if_better(s, q);
-  if (b->bound > s->best * (1 + s->gap)) s->waiting[s->count++] = *b;
+  if (b->bound - s->best > gap_of(s)) s->waiting[s->count++] = *b;
 }
 
 static void split(search *s, const box *b) {
@@ -254,10 +259,10 @@ static double run(search *s, uint64_t nodes) {
   put(s, &all);
   for (uint64_t done = 0; s->count > 0 && (nodes == 0 || done < nodes) && s->count + 2 <= WAITING; done++) {
     box b = next(s);
-    if (b.bound > s->best * (1 + s->gap)) split(s, &b);
+    if (b.bound - s->best > gap_of(s)) split(s, &b);
   }
   for (size_t k = 0; k < s->count; k++) left = fmax(left, s->waiting[k].bound);
-  return fmax(left, s->best * (1 + s->gap));
+  return fmax(left, s->best + gap_of(s));
 }
 
 /* ---- the policy ---- */

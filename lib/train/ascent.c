@@ -190,6 +190,8 @@ static pa_status worker_memory(pa__run *r, size_t worker) {
   pa_status status = pa__chunk_create(&own->chunks[worker], &t->source, NULL, NULL, &t->allocator);
   if (status != PA_OK) return status;
   size_t bytes = pa__learner_measure(learner->gradient_workspace, t->policy, PA__DOUBLE, PA__CHUNK, links);
+  if (t->teacher) /* imitation goes through the outputs, whatever way the policy's own gradient goes */
+    bytes = largest(bytes, pa__learner_measure(pa__sum_rate_workspace, t->policy, PA__DOUBLE, PA__CHUNK, links));
   size_t baseline = pa__policy_measure(own->baseline->class->workspace, own->baseline, PA__CHUNK, links);
   if (bytes == SIZE_MAX || baseline > SIZE_MAX - powers)
     return pa__fail(PA_ERROR_MEMORY, "training on %zu links overflows the address space", links);

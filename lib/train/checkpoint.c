@@ -5,23 +5,32 @@
 #include <math.h>
 #include <string.h>
 
-enum { TENSORS = 9, SHAPES = 6 };
+enum { TENSORS = 9, SHAPES = 8 };
 
 /* Whole numbers up to here are exact. */
 #define MOST_STEPS 9007199254740992.0
 
 /* The numbers that must agree for a checkpoint to fit. */
-static const char *const shape_names[SHAPES] = {"links",    "fewest links", "draws per topology",
-                                                "features", "rewards",      "constraints"};
+static const char *const shape_names[SHAPES] = {"links",   "fewest links", "draws per topology", "features",
+                                                "rewards", "constraints",  "total noise (W)",    "total limit (W)"};
+
+static double sum(const double *x, size_t n) {
+  double total = 0;
+  for (size_t k = 0; k < n; k++) total += x[k];
+  return total;
+}
 
 static void shape_of(const pa_trainer *t, double numbers[SHAPES]) {
+  size_t links = pa__source_links(&t->source);
   const pa_network *network = t->source.network;
-  const double list[SHAPES] = {(double)pa__source_links(&t->source),
+  const double list[SHAPES] = {(double)links,
                                network ? (double)pa_network_links_min(network) : -1,
                                pa__source_is_family(&t->source) ? (double)pa__network_group(network) : 0,
                                (double)pa__source_features(&t->source),
                                t->problem.reward ? (double)t->problem.rewards : 0,
-                               (double)t->problem.duals};
+                               (double)t->problem.duals,
+                               sum(pa__source_noise(&t->source), links),
+                               sum(pa__source_limit(&t->source), links)};
   memcpy(numbers, list, sizeof list);
 }
 
@@ -54,8 +63,11 @@ pa_status pa_trainer_save(const pa_trainer *trainer, const char *path) {
   char seed[24], model[PA__DESCRIPTION];
   trainer->policy->class->learner->describe(trainer->policy, model);
   snprintf(seed, sizeof seed, "%" PRIu64, trainer->seed);
-  const pa__metadata metadata[] = {
-      {"kind", "checkpoint"}, {"policy", pa_policy_name(trainer->policy)}, {"model", model}, {"seed", seed}};
+  const pa__metadata metadata[] = {{"kind", "checkpoint"},
+                                   {"policy", pa_policy_name(trainer->policy)},
+                                   {"model", model},
+                                   {"seed", seed},
+                                   {"teacher", pa_policy_name(trainer->teacher)}};
   struct content c = {.weights = trainer->weights,
                       .best = trainer->best,
                       .mean = trainer->adam.mean,
@@ -72,7 +84,8 @@ pa_status pa_trainer_save(const pa_trainer *trainer, const char *path) {
 
 static pa_status check(const pa_trainer *t, const pa_model_file *file, const char *path) {
   const char *kind = pa_model_file_metadata(file, "kind"), *policy = pa_model_file_metadata(file, "policy"),
-             *model = pa_model_file_metadata(file, "model"), *seed = pa_model_file_metadata(file, "seed");
+             *model = pa_model_file_metadata(file, "model"), *seed = pa_model_file_metadata(file, "seed"),
+             *teacher = pa_model_file_metadata(file, "teacher");
   char own[24], own_model[PA__DESCRIPTION];
   t->policy->class->learner->describe(t->policy, own_model);
   snprintf(own, sizeof own, "%" PRIu64, t->seed);
@@ -87,6 +100,9 @@ static pa_status check(const pa_trainer *t, const pa_model_file *file, const cha
   if (!seed || strcmp(seed, own) != 0)
     return pa__fail(PA_ERROR_FORMAT, "%s was made with seed %.24s, this trainer has seed %s", path, seed ? seed : "?",
                     own);
+  if (!teacher || strcmp(teacher, pa_policy_name(t->teacher)) != 0)
+    return pa__fail(PA_ERROR_FORMAT, "%s was made with teacher \"%.60s\", this trainer has \"%s\"", path,
+                    teacher ? teacher : "", pa_policy_name(t->teacher));
   return PA_OK;
 }
 

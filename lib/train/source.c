@@ -27,6 +27,14 @@ size_t pa__source_features(const pa__source *s) {
   return s->network ? pa_network_features(s->network) : s->states->node_features;
 }
 
+const double *pa__source_noise(const pa__source *s) {
+  return s->network ? pa__network_noise(s->network) : s->states->noise;
+}
+
+const double *pa__source_limit(const pa__source *s) {
+  return s->network ? pa__network_limit(s->network) : s->states->limit;
+}
+
 bool pa__source_is_family(const pa__source *s) { return s->network && pa__network_group(s->network) != SIZE_MAX; }
 
 pa_status pa__source_check_shape(const pa__source *s) {
@@ -98,8 +106,8 @@ pa_status pa__chunk_create(pa__chunk *chunk, const pa__source *s, double *h, dou
   chunk->states.node_features = features;
   chunk->states.limit = chunk->states.noise + links;
   chunk->states.weights = chunk->states.limit + links;
-  memcpy(chunk->states.noise, s->network ? pa__network_noise(s->network) : s->states->noise, links * sizeof(double));
-  memcpy(chunk->states.limit, s->network ? pa__network_limit(s->network) : s->states->limit, links * sizeof(double));
+  memcpy(chunk->states.noise, pa__source_noise(s), links * sizeof(double));
+  memcpy(chunk->states.limit, pa__source_limit(s), links * sizeof(double));
   for (size_t i = 0; i < links; i++) chunk->states.weights[i] = s->network ? 1 : s->states->weights[i];
   return PA_OK;
 }

@@ -29,6 +29,8 @@ pa__source pa__source_of_states(const pa_states *states, uint64_t seed);
 
 size_t pa__source_links(const pa__source *source); /* the most */
 size_t pa__source_features(const pa__source *source);
+const double *pa__source_noise(const pa__source *source); /* [links], like the limits, in W */
+const double *pa__source_limit(const pa__source *source);
 bool pa__source_is_family(const pa__source *source);
 /* Fails if draws differ in their number of links. */
 pa_status pa__source_check_shape(const pa__source *source);

@@ -8,21 +8,22 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { POINTS = 6, POLICIES = 6, OPTIMAL = 5 };
+/* Up to so many links there are samples enough to judge by. */
+enum { POINTS = 6, POLICIES = 6, OPTIMAL = 5, MANY_SAMPLES = 6 };
 
 static const char *const labels[POLICIES] = {"WMMSE, 4 iterations", "WMMSE, 100 iterations",    "WMMSE, converged",
                                              "robust UWMMSE",       "WMMSE, best of 60 starts", "certified optimum"};
 static const char *const names[POLICIES] = {"wmmse-truncated", "wmmse",  "wmmse-converged", NULL,
                                             "wmmse-best",      "optimal"};
 
-static pa_policy *policy_of(size_t k, uint64_t nodes) {
+static pa_policy *policy_of(size_t k) {
   pa_policy *policy;
   if (!names[k]) {
     must(pa_policy_load(&policy, "builtin:uwmmse-robust", NULL));
     return policy;
   }
   must(pa_policy_create(&policy, names[k], NULL));
-  if (k == OPTIMAL) must(pa_policy_set(policy, PA_POLICY_NODES, (double)nodes));
+  if (k == OPTIMAL) must(pa_policy_set(policy, PA_POLICY_NODES, 0)); /* until it is certified */
   return policy;
 }
 
@@ -52,13 +53,15 @@ int reproduce_anchors(const reproduction_options *o) {
     for (size_t n = 0; n < (x[p] > 8 ? 3 : networks); n++) {
       pa_network *network;
       pa_states *states;
-      size_t samples = x[p] > 8 ? 1 : x[p] > 6 ? 2 : 20; /* eight links take seconds a sample, ten half a minute */
+      size_t samples = x[p] > 8              ? 1
+                       : x[p] > MANY_SAMPLES ? 2
+                                             : 20; /* eight links take seconds a sample, ten half a minute */
       must(pa_network_create_adhoc(&network, (size_t)x[p], o->seed + n, NULL));
       must(pa_network_set_noise(network, &noise, 1));
       must(pa_network_draw_states(network, STREAM_EVALUATE, 0, samples, &states, NULL));
       measured all[POLICIES];
       for (size_t k = 0; k < POLICIES; k++) {
-        pa_policy *policy = policy_of(k, 0);
+        pa_policy *policy = policy_of(k);
         all[k] = k == OPTIMAL ? optimum(&s, policy, states, &gap) : measure(&s, policy, states);
         pa_policy_free(policy);
       }
@@ -69,19 +72,23 @@ int reproduce_anchors(const reproduction_options *o) {
       pa_states_free(states);
       pa_network_free(network);
     }
-  double last = x[count - 1];
+  double last = x[0];
+  for (size_t p = 0; p < count; p++)
+    if (x[p] <= MANY_SAMPLES) last = x[p];
   study_verdict(
       &s, "WMMSE approaches the optimum", "said of it in both papers",
       text_of("%.3f of the optimum after 100 iterations, %.3f converged, %.3f by 60 starts (%g links)",
               study_mean(&s, last, labels[1], RATIO).value, study_mean(&s, last, labels[2], RATIO).value,
               study_mean(&s, last, labels[4], RATIO).value, last),
-      NAN, study_mean(&s, last, labels[2], RATIO).value > .99,
+      NAN, study_mean(&s, last, labels[2], RATIO).value >= MATCHES,
       "its local optima from full power are far from the best where links are few and interference is strong");
-  study_remark(&s,
-               "Every optimum is certified by branch and bound to a gap of at most %.4f of it. robust UWMMSE is "
-               "builtin:uwmmse-robust, which was trained on 10 to 30 links.",
-               gap);
-  figure_lines(&s, "links", RATIO, false, lines, POLICIES - 1);
+  study_remark(
+      &s,
+      "Every optimum is certified by branch and bound to a gap of at most %.4f of it. robust UWMMSE is "
+      "builtin:uwmmse-robust, which was trained on 10 to 30 links. More than %d links are of 2 samples a network or "
+      "fewer: they are shown, not judged by.",
+      gap, MANY_SAMPLES);
+  figure_lines(&s, "links", RATIO, false, 1, lines, POLICIES - 1);
   study_finish(&s);
   return EXIT_SUCCESS;
 }

@@ -33,6 +33,13 @@ static void end(study *s, text *script, text *data) {
 
 static double unit(const study *s) { return strcmp(s->unit, "nat/s/Hz") == 0 ? NATS : 1; }
 
+/* Of the first network, which the curves are of. */
+static double first_rate(const study *s, const char *label) {
+  size_t k = 0;
+  while (k < s->count && strcmp(s->labels[s->cells[k].method], label) != 0) k++;
+  return k < s->count ? s->cells[k].rate.value : NAN;
+}
+
 void figure_curves(study *s, const char *const *labels, const curve *curves, size_t count, const char *const *baselines,
                    size_t baseline_count) {
   text script = {0}, data = {0};
@@ -48,7 +55,7 @@ void figure_curves(study *s, const char *const *labels, const curve *curves, siz
            "set xlabel 'training iteration'\nset ylabel 'sum-rate, %s'\nset xrange [0:%g]\nset yrange [0:*]\nplot ",
            s->unit, last);
   for (size_t b = 0; b < baseline_count; b++)
-    text_add(&script, "%g with lines dashtype 2 linecolor '%s' title %s, ", study_mean(s, 0, baselines[b], RATE).value,
+    text_add(&script, "%g with lines dashtype 2 linecolor '%s' title %s, ", first_rate(s, baselines[b]),
              colour(count + b), gnuplot_text(baselines[b]));
   for (size_t c = 0; c < count; c++)
     text_add(&script, "%s index %zu with lines linewidth 2 linecolor '%s' title %s%s", data_file(s), c, colour(c),
@@ -62,7 +69,8 @@ static const char *what_text(const study *s, field what) {
                          : "total power, W";
 }
 
-void figure_lines(study *s, const char *x_label, field what, bool log_x, const char *const *labels, size_t count) {
+void figure_lines(study *s, const char *x_label, field what, bool log_x, double top, const char *const *labels,
+                  size_t count) {
   text script = {0}, data = {0};
   double lowest = INFINITY, highest = -INFINITY;
   for (size_t c = 0; c < count; c++) {
@@ -78,9 +86,10 @@ void figure_lines(study *s, const char *x_label, field what, bool log_x, const c
   }
   begin(s, &script, 560);
   double margin = log_x ? pow(highest / lowest, .04) : (highest - lowest) * .04;
-  text_add(&script, "set xlabel %s\nset ylabel %s\nset xrange [%g:%g]\nset yrange [%s:*]\n%splot ",
+  text_add(&script, "set xlabel %s\nset ylabel %s\nset xrange [%g:%g]\nset yrange [%s:%s]\n%splot ",
            gnuplot_text(x_label), gnuplot_text(what_text(s, what)), log_x ? lowest / margin : lowest - margin,
-           log_x ? highest * margin : highest + margin, what == RATE ? "0" : "*", log_x ? "set logscale x\n" : "");
+           log_x ? highest * margin : highest + margin, what == RATE ? "0" : "*", isnan(top) ? "*" : text_of("%g", top),
+           log_x ? "set logscale x\n" : "");
   for (size_t c = 0; c < count; c++)
     text_add(&script,
              "%s index %zu using 1:2 with lines linewidth 2 linecolor '%s' title %s, "
@@ -113,15 +122,15 @@ void figure_histograms(study *s, const char *x_label, const series *all, size_t 
   text_add(&script,
            "unset title\nset multiplot layout %zu,1 title %s\nset style fill solid 0.6 noborder\nset boxwidth %g\nset "
            "xrange "
-           "[%g:%g]\nset yrange [0:*]\nset key inside top right\nset ylabel 'part'\n",
+           "[%g:%g]\nset yrange [0:*]\nunset key\nset ylabel 'part'\n",
            count, gnuplot_text(s->title), width, lowest - width, highest + width);
   for (size_t c = 0; c < count; c++) {
     double sum = 0;
     for (size_t k = 0; k < all[c].count; k++) sum += all[c].values[k] / (double)all[c].count;
     if (c + 1 == count) text_add(&script, "set xlabel %s\n", gnuplot_text(x_label));
-    text_add(&script, "set arrow 1 from %g, graph 0 to %g, graph 1 nohead dashtype 2 linewidth 2\n", sum, sum);
-    text_add(&script, "plot %s index %zu using 1:2 with boxes linecolor '%s' title %s\n", data_file(s), c, colour(c),
-             gnuplot_text(text_of("%s, mean %.3g", all[c].label, sum)));
+    text_add(&script, "set arrow 1 from %g, graph 0 to %g, graph 1 nohead front dashtype 2 linewidth 2\n", sum, sum);
+    text_add(&script, "set title %s\nplot %s index %zu using 1:2 with boxes linecolor '%s'\n",
+             gnuplot_text(text_of("%s, mean %.3g", all[c].label, sum)), data_file(s), c, colour(c));
   }
   text_add(&script, "unset multiplot\n");
   end(s, &script, &data);

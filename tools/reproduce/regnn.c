@@ -47,6 +47,10 @@ static pa_network *many_networks(const regnn_place *p) {
   return with_physics(network, p);
 }
 
+char regnn_setting(const reproduction_options *o, char usual) {
+  return !o->setting ? usual : o->setting[0] == 't' ? 'A' : 'B';
+}
+
 /* ---- models ---- */
 
 const char *regnn_label(variant v) { return variants[v].label; }
@@ -101,6 +105,12 @@ trained regnn_trained(study *s, const regnn_place *place, variant v) {
 }
 
 /* ---- comparison ---- */
+
+double regnn_over_heuristics(const study *s, double x, const char *label) {
+  double least = INFINITY;
+  for (size_t k = 0; k < REGNN_HEURISTICS; k++) least = fmin(least, study_ratio(s, x, label, regnn_baselines[k]).value);
+  return least;
+}
 
 static measured baseline(const regnn_match *m, const char *label, const char *name) {
   pa_policy *policy;

@@ -28,14 +28,20 @@ const char *regnn_label(variant v);
 uint64_t regnn_steps(const reproduction_options *o, variant v);
 trained regnn_trained(study *s, const regnn_place *place, variant v);
 
-/* The policies that every figure compares with, in this order. */
-enum { REGNN_BASELINES = 5 };
+/* Setting of the options, or the usual one of a figure. */
+char regnn_setting(const reproduction_options *o, char usual);
+
+/* The policies that every figure compares with, in this order: the first ones are the paper's. */
+enum { REGNN_BASELINES = 5, REGNN_HEURISTICS = 3 };
 extern const char *const regnn_baselines[REGNN_BASELINES];
 #define REGNN_EQUAL "equal power"
 #define REGNN_RANDOM "random links"
 #define REGNN_CAPPED "WMMSE, budget / M each"
 #define REGNN_PRICED "WMMSE at a price"
 #define REGNN_THRESHOLD "threshold on the own SNR"
+
+/* How much a method has of the best of the paper's heuristics. */
+double regnn_over_heuristics(const study *s, double x, const char *label);
 
 /* Comparison on one network: fresh draws to test on, others to set prices on. */
 typedef struct regnn_match {

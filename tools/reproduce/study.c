@@ -13,9 +13,8 @@
 
 /* All that the numbers depend on. */
 static const char *command_of(const reproduction_options *o, const char *name) {
-  return text_of("powalloc reproduce %s%s --topologies %llu --seed %llu%s%s", name, o->quick ? " --quick" : "",
+  return text_of("powalloc reproduce %s%s --topologies %llu --seed %llu%s", name, o->quick ? " --quick" : "",
                  (unsigned long long)o->topologies, (unsigned long long)o->seed,
-                 strcmp(o->architecture, "extended") == 0 ? "" : " --architecture paper",
                  o->setting ? text_of(" --setting %s", o->setting) : "");
 }
 
@@ -134,6 +133,18 @@ interval study_mean(const study *s, double x, const char *label, field what) {
   else if (n == 1)
     mean = what == RATE ? last->rate : what == RATIO ? last->ratio : (interval){last->power, NAN};
   free(values);
+  return mean;
+}
+
+interval study_ratio(const study *s, double x, const char *label, const char *reference) {
+  double *values = need(s->count, sizeof *values), *of = need(s->count, sizeof *of);
+  const cell *last;
+  size_t n = gather(s, x, find_method(s, label), RATE, values, &last),
+         m = gather(s, x, find_method(s, reference), RATE, of, &last);
+  for (size_t k = 0; k < n && k < m; k++) values[k] /= of[k];
+  interval mean = n == m && n > 0 ? mean_of(values, n) : (interval){NAN, NAN};
+  free(values);
+  free(of);
   return mean;
 }
 

@@ -9,7 +9,7 @@
 #define NATS 0.69314718055994530942
 
 typedef struct reproduction_options {
-  const char *out, *architecture, *setting;
+  const char *out, *setting;
   bool quick;
   uint64_t topologies, seed, threads;
 } reproduction_options;
@@ -81,7 +81,17 @@ void study_time(study *s, const char *label, const pa_policy *policy, const pa_s
  * not measured. */
 typedef enum field { RATE, RATIO, MEAN_POWER } field;
 interval study_mean(const study *s, double x, const char *label, field what);
+/* Mean over the networks of the ratio of two methods' sum-rates there. */
+interval study_ratio(const study *s, double x, const char *label, const char *reference);
 double study_least(const study *s, double x, const char *label, field what);
+
+/* What the words of a claim mean here, as ratios of sum-rates. */
+#define MATCHES .99        /* at least: matches, follows closely, does as well */
+#define ALMOST_MATCHES .95 /* at least */
+#define FALLS_BEHIND \
+  .98                 /* below: falls behind, falls short; by a significant margin if it does not even almost match */
+#define INADEQUATE .9 /* below */
+#define SUBSTANTIALLY 1.2 /* above: outperforms by so much */
 
 /* holds: computed by the caller from what was measured. */
 void study_verdict(study *s, const char *claim, const char *paper, const char *ours, double ratio, bool holds,

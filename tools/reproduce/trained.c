@@ -14,8 +14,9 @@
 /* At most so many points of a learning curve, and steps between checkpoints. */
 enum { POINTS = 200, CHECKPOINT_EVERY = 2000 };
 
+/* A quick training and a full one have files of their own: neither goes on from the other's checkpoint. */
 static const char *file_of(const reproduction_options *o, const plan *p, const char *ending) {
-  return text_of("%s/models/%s%s", o->out, p->name, ending);
+  return text_of("%s/models/%s-%llu%s", o->out, p->name, (unsigned long long)p->steps, ending);
 }
 
 static const char *note_of(const plan *p) {

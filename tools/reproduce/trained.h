@@ -6,7 +6,7 @@
 #include "study.h"
 
 typedef struct plan {
-  const char *name; /* of the file in OUT/models */
+  const char *name; /* of the file in OUT/models, before the steps */
   const char *what; /* all that the result depends on, but version, seed and steps */
   const pa_network *network;
   uint64_t seed, steps;

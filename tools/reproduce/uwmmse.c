@@ -36,6 +36,10 @@ static const struct {
                 [REGNN_FORTY] = {"REGNN, the paper's 40 parameters", "regnn-forty-low-noise", 20000, 1000},
                 [ROBUST] = {"robust UWMMSE", "uwmmse-robust", 20000, 1000}};
 
+static uint64_t steps_of(const reproduction_options *o, enum variant v) {
+  return o->quick ? variants[v].quick_steps : variants[v].steps;
+}
+
 static pa_policy *make_regnn(const plan *p) {
   static const int32_t keys[] = {PA_REGNN_LAYERS, PA_REGNN_FEATURES, PA_REGNN_TAPS, PA_REGNN_INPUTS, PA_REGNN_SHIFT};
   static const double forty[] = {8, 1, 5, PA_REGNN_INPUT_ONES, PA_REGNN_SHIFT_SPECTRAL};
@@ -78,7 +82,7 @@ static trained model_on(study *s, const pa_network *network, const char *where, 
             .what = text_of("%s, %s, noise %g dB, pmax 1 W", variants[v].label, where, NOISE_DB),
             .network = network,
             .seed = seed,
-            .steps = s->o->quick ? variants[v].quick_steps : variants[v].steps,
+            .steps = steps_of(s->o, v),
             .make = make,
             .set = set,
             .variant = (int32_t)v,
@@ -160,27 +164,30 @@ static void judge(study *s, const char *label, const char *claim, double paper, 
 /* The paper's rates are of one network that it does not give; their ratios to its WMMSE are compared. */
 static void judge_all(study *s) {
   const double wmmse = 82.94;
-  judge(s, variants[EXTENDED].label, "UWMMSE matches WMMSE", 83.21 / wmmse, ratio(s, variants[EXTENDED].label) >= 1,
+  judge(s, variants[EXTENDED].label, "UWMMSE matches WMMSE", 83.21 / wmmse,
+        ratio(s, variants[EXTENDED].label) >= MATCHES,
         text_of("WMMSE after 100 iterations is neither converged (%.3f after 3000) nor the best (%.3f by 60 starts)",
                 ratio(s, CONVERGED), ratio(s, BEST)));
   judge(s, variants[PAPER].label, "the same with the paper's architecture", 83.21 / wmmse,
-        ratio(s, variants[PAPER].label) >= .995, "raw channels in the graph networks, 200 000 steps");
-  judge(s, TRUNCATED, "truncated WMMSE falls short", 76.49 / wmmse, ratio(s, TRUNCATED) < .97,
+        ratio(s, variants[PAPER].label) >= MATCHES,
+        text_of("raw channels in the graph networks, %llu steps", (unsigned long long)steps_of(s->o, PAPER)));
+  judge(s, TRUNCATED, "truncated WMMSE falls short", 76.49 / wmmse, ratio(s, TRUNCATED) < FALLS_BEHIND,
         "by how much depends on the network");
   judge(s, variants[MLP].label, "an MLP that imitates WMMSE falls short by a significant margin", 78.17 / wmmse,
-        ratio(s, variants[MLP].label) < .97,
-        text_of("with logarithmic, standardised inputs it is closer; trained on the sum-rate itself the same network "
-                "reaches %.3f",
+        ratio(s, variants[MLP].label) < ALMOST_MATCHES,
+        text_of("inputs are logarithmic and standardised here; trained on the sum-rate itself the same network reaches "
+                "%.3f",
                 ratio(s, variants[MLP_ON_RATE].label)));
   judge(s, variants[REGNN].label, "REGNN is inadequate at low noise", 57.92 / wmmse,
-        ratio(s, variants[REGNN].label) < .9,
+        ratio(s, variants[REGNN].label) < INADEQUATE,
         text_of("powers here are on or off, chosen without knowing the model; the paper's 40 parameters reach %.3f",
                 ratio(s, variants[REGNN_FORTY].label)));
   judge(s, variants[IGCNET].label, "IGCNet is inadequate at low noise", 55.30 / wmmse,
-        ratio(s, variants[IGCNET].label) < .9,
-        text_of("of the input: on a logarithm of the channel it is as good as the others; on amplitudes, which span "
-                "decades, it reaches %.3f",
-                ratio(s, variants[IGCNET_RAW].label)));
+        ratio(s, variants[IGCNET].label) < INADEQUATE,
+        text_of(
+            "the input is a logarithm of the channel here; on amplitudes, the paper's, which span decades, it reaches "
+            "%.3f",
+            ratio(s, variants[IGCNET_RAW].label)));
 }
 
 static study all_networks(const reproduction_options *o, const char *name, const char *title, measured *first) {
@@ -189,8 +196,7 @@ static study all_networks(const reproduction_options *o, const char *name, const
   study_parameter(&s, "noise_dB", NOISE_DB);
   study_parameter(&s, "tests", (double)tests_of(o));
   for (size_t k = 0; k < LEARNED; k++)
-    study_parameter(&s, text_of("steps %s", variants[k].label),
-                    (double)(o->quick ? variants[k].quick_steps : variants[k].steps));
+    study_parameter(&s, text_of("steps %s", variants[k].label), (double)steps_of(o, (enum variant)k));
   for (uint64_t k = 0; k < o->topologies; k++) {
     measured all[METHODS];
     one_network(&s, o->seed + k, all);
@@ -300,14 +306,14 @@ static int sweep(const reproduction_options *o, const char *name, const char *ti
   }
   const char *where = text_of("%s %g to %g", x_name, x[0], x[judged - 1]);
   study_verdict(&s, text_of("robust UWMMSE follows WMMSE closely (%s)", where), "curve",
-                text_of("%.3f of it, at worst %.3f", sum, worst), NAN, worst >= .98, "the training seeds differ");
+                text_of("%.3f of it, at worst %.3f", sum, worst), NAN, worst >= MATCHES, "the training seeds differ");
   study_verdict(&s, "robust UWMMSE improves upon truncated WMMSE", "curve",
                 text_of("%.3f against %.3f", sum, truncated), NAN, sum > truncated, "it learns on many networks");
   study_verdict(&s, "UWMMSE of one network falls behind on others", "curve", text_of("%.3f of WMMSE", fixed_ratio), NAN,
-                fixed_ratio < 1, "even its best input is of the one network's statistics");
+                fixed_ratio < FALLS_BEHIND, "it knows the statistics of one network");
   study_remark(&s,
                "Networks that no model was trained on; every seed of the robust training is shown, none was chosen.");
-  figure_lines(&s, x_label, RATIO, false, lines, shown);
+  figure_lines(&s, x_label, RATIO, false, NAN, lines, shown);
   study_finish(&s);
   for (size_t r = 0; r < robust; r++) trained_free(&models[r]);
   free(models);
