@@ -43,7 +43,7 @@ stage "clang" env CC=clang CXX=clang++ sh -c '[ -f build-clang/build.ninja ] || 
 stage "address and undefined behaviour sanitizers" env CK_FORK=no sh -c '
   [ -f build-sanitize/build.ninja ] || meson setup build-sanitize -Dtests=true -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
   ninja -C build-sanitize && meson test -C build-sanitize --print-errorlogs --suite unit --suite command'
-stage "valgrind" env CK_FORK=no meson test -C build-gcc --print-errorlogs --suite unit --timeout-multiplier 20 \
+stage "valgrind" env CK_FORK=no meson test -C build-gcc --print-errorlogs --suite short --timeout-multiplier 20 \
   --wrap "valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite"
 
 # Kernels and what is built of them on NEON.
