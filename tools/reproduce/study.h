@@ -97,7 +97,7 @@ double study_least(const study *s, double x, const char *label, field what);
 void study_verdict(study *s, const char *claim, const char *paper, const char *ours, double ratio, bool holds,
                    const char *why);
 
-/* Whether the folder holds this very study, complete. */
+/* Whether the folder holds this very study, complete, of this library and its models. */
 bool study_is_complete(const reproduction_options *o, const char *name);
 /* Prints the table and writes NAME.csv, NAME.md, NAME.svg, NAME.png and, last, NAME.json. */
 void study_finish(study *s);
