@@ -71,6 +71,8 @@ void study_remark(study *s, const char *format, ...) {
   free(sentence);
 }
 
+double study_unit(const study *s) { return strcmp(s->unit, "nat/s/Hz") == 0 ? NATS : 1; }
+
 const char *study_file(const study *s, const char *ending) { return text_of("%s/%s%s", s->o->out, s->name, ending); }
 
 /* ---- measuring ---- */
@@ -78,10 +80,10 @@ const char *study_file(const study *s, const char *ending) { return text_of("%s/
 measured measure_powers(const study *s, const pa_states *states, const double *power) {
   size_t batch = pa_states_batch(states), links = pa_states_links(states);
   measured m = {batch, need(batch, sizeof *m.rate), need(batch, sizeof *m.power)};
-  double *rate = need(batch * links, sizeof *rate), unit = strcmp(s->unit, "nat/s/Hz") == 0 ? NATS : 1;
+  double *rate = need(batch * links, sizeof *rate);
   must(pa_rates(states, power, rate));
   for (size_t k = 0; k < batch * links; k++) {
-    m.rate[k / links] += unit * rate[k];
+    m.rate[k / links] += study_unit(s) * rate[k];
     m.power[k / links] += power[k];
   }
   free(rate);

@@ -57,6 +57,8 @@ study study_begin(const reproduction_options *o, const char *name, const char *t
 void study_parameter(study *s, const char *name, double value);
 /* A sentence for the page. */
 void study_remark(study *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Of a bit/s/Hz in the study's unit. */
+double study_unit(const study *s);
 const char *study_file(const study *s, const char *ending);
 
 /* Sum-rates in the study's unit and total powers of each sample. */
