@@ -501,6 +501,62 @@ START_TEST(fcnn_learns_by_probing) {
 }
 END_TEST
 
+/* Random weights start at the budget; the user's stay what they are. */
+START_TEST(training_starts_from_weights_that_were_set) {
+  for (int regnn = 0; regnn < 2; regnn++)
+    for (int given = 0; given < 2; given++) {
+      pa_regnn *graph;
+      pa_network *network;
+      pa_trainer *trainer;
+      double before[MOST], after[MOST], noise = 1, limit = 4, budget = 2, change = 0;
+      pa_mlp *model = mlp_of(PA_MLP_PROBABILITIES, 4, PA_INPUT_LOG, 2);
+      ok(pa_regnn_create(&graph, NULL, NULL, 0, 2, NULL));
+      pa_policy *policy = regnn ? pa_regnn_policy(graph) : pa_mlp_policy(model);
+      size_t n = regnn ? pa_regnn_weight_count(graph) : pa_mlp_weight_count(model);
+      policy->class->learner->get_weights(policy, before);
+      if (given) ok(regnn ? pa_regnn_set_weights(graph, before, n) : pa_mlp_set_weights(model, before, n));
+      ok(pa_network_create_adhoc(&network, 4, 2, NULL));
+      ok(pa_network_set_noise(network, &noise, 1));
+      ok(pa_network_set_power_limit(network, &limit, 1));
+      ok(pa_trainer_create(&trainer, policy, network, 2, NULL));
+      ok(pa_trainer_add_constraint(trainer, PA_CONSTRAINT_MEAN_POWER, &budget, 1));
+      ok(pa_trainer_set(trainer, PA_TRAINER_LEARNING_RATE, 1e-6));
+      ok(pa_trainer_run(trainer, 1));
+      policy->class->learner->get_weights(policy, after);
+      for (size_t k = 0; k < n; k++) change = fmax(change, fabs(after[k] - before[k]));
+      ck_assert_msg(given ? change < 1e-5 : change > 1e-2, "weights moved by %g", change);
+      pa_trainer_free(trainer);
+      pa_network_free(network);
+      pa_mlp_free(model);
+      pa_regnn_free(graph);
+    }
+}
+END_TEST
+
+static void *no_memory(void *user, size_t bytes, size_t alignment) {
+  (void)user;
+  (void)bytes;
+  (void)alignment;
+  return NULL;
+}
+
+START_TEST(inputs_are_fitted_after_memory_ran_out) {
+  pa_mlp *model = mlp_of(PA_MLP_POWERS, 4, PA_INPUT_LOG, 2);
+  pa_policy *policy = pa_mlp_policy(model);
+  pa_states *states = draw(4, 20, 1e-3, 3);
+  pa_allocator own = policy->allocator;
+  double constants[33];
+  policy->allocator.allocate = no_memory;
+  ck_assert_int_eq(policy->class->learner->prepare(policy, states, .5), PA_ERROR_MEMORY);
+  policy->allocator = own;
+  ok(policy->class->learner->prepare(policy, states, .5));
+  pa__get_constants(policy, constants);
+  for (size_t k = 1; k <= 16; k++) ck_assert(constants[k] != 0 && constants[16 + k] != 1);
+  pa_states_free(states);
+  pa_mlp_free(model);
+}
+END_TEST
+
 /* ---- files ---- */
 
 START_TEST(files_keep_everything) {
@@ -601,6 +657,8 @@ int main(void) {
                                 bad_arguments,
                                 training_learns_and_repeats,
                                 fcnn_learns_by_probing,
+                                training_starts_from_weights_that_were_set,
+                                inputs_are_fitted_after_memory_ran_out,
                                 files_keep_everything,
                                 a_file_without_weights_costs_nothing,
                                 models_that_are_built_in,
