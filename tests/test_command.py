@@ -1713,6 +1713,12 @@ class Reproduce(CommandTest):
         self.assertGreater(feasible, 15)
         self.assertLessEqual(float(verdict["ours"].split()[0]), feasible)
 
+    def test_prices_are_set_on_other_draws(self):
+        for name in ("WMMSE at a price", "threshold on the own SNR", "REGNN from 50 links"):
+            power = self.rows()[name]["total_power"]
+            self.assertLess(abs(power - 50), 5)
+            self.assertGreater(abs(power - 50), 1e-3, "the budget is not met exactly on draws that were not seen")
+
     def test_what_is_complete_is_not_made_again(self):
         names = [line.split()[0] for line in self.done("reproduce", "--list").splitlines()][:-1]
         found = self.result()
