@@ -63,6 +63,8 @@ static void uneven(pa_states *s) {
   ok(pa_states_set_power_limit(s, values, n));
   for (size_t i = 0; i < n; i++) values[i] = 1 + .7 * (double)(i % 3);
   ok(pa_states_set_weights(s, values, n));
+  for (size_t i = 0; i < n; i++) values[i] = pa_states_noise(s)[i] * (1 + 3 * (double)(i % 3));
+  ok(pa_states_set_noise(s, values, n));
 }
 
 START_TEST(optimum_against_brute_force) {
@@ -191,6 +193,12 @@ START_TEST(best_of_starts) {
   ok(pa_policy_set(best, PA_POLICY_STARTS, 1));
   ok(pa_policy_allocate(best, s, power, NULL, 0));
   for (size_t k = 0; k < N * B; k++) close_to(power[k], other[k], 1e-60);
+  static const double contrast[N] = {1, 1000, 1, 1000, 1, 1000, 1}; /* the start is chosen by the weighted sum-rate */
+  ok(pa_policy_set(best, PA_POLICY_STARTS, 60));
+  ok(pa_states_set_weights(s, contrast, N));
+  ok(pa_policy_allocate(best, s, power, NULL, 0));
+  ok(pa_policy_allocate(plain, s, other, NULL, 0));
+  for (size_t b = 0; b < B; b++) ck_assert(sum_rate(s, b, power + b * N) >= sum_rate(s, b, other + b * N) * (1 - 1e-9));
   pa_policy_free(best);
   pa_policy_free(plain);
   pa_states_free(s);

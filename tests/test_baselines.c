@@ -319,6 +319,61 @@ START_TEST(probabilities_of_a_long_batch) {
 }
 END_TEST
 
+/* What a link is worth to a model are parts: of the noise, of its limit, of the mean weight. */
+START_TEST(inputs_have_no_units) {
+  enum { N = 5, B = 4 };
+  for (size_t k = 0; k < 3; k++) {
+    subject one = subject_of(k, N, PA_INPUT_LOG);
+    pa_states *s = draw(N, B, 1e-3, 8), *scaled;
+    double h[B * N * N], limit[N], noise[N], ones[N], weights[N], power[N * B], other[N * B];
+    for (size_t i = 0; i < N; i++) {
+      limit[i] = 1 + (double)i, noise[i] = 1e-3 * pow(2, (double)i), ones[i] = 1;
+      weights[i] = 3 * (1 + .3 * (double)(i % 3));
+    }
+    for (size_t e = 0; e < B * N * N; e++) h[e] = pa_states_channel(s)[e] * sqrt(limit[e / N % N] / noise[e % N]);
+    ok(pa_states_create(&scaled, B, N, h, 1, 1, NULL));
+    ok(pa_states_set_power_limit(s, limit, N));
+    ok(pa_states_set_noise(s, noise, N));
+    ok(pa_states_set_weights(s, weights, N));
+    for (size_t i = 0; i < N; i++) weights[i] /= 3;
+    ok(pa_states_set_weights(scaled, weights, N));
+    jitter(one.policy);
+    allocate(one.policy, s, power);
+    allocate(one.policy, scaled, other);
+    for (size_t e = 0; e < N * B; e++) power[e] /= limit[e % N];
+    same(power, other, N * B, 1e-12);
+    ok(pa_states_set_weights(scaled, ones, N));
+    allocate(one.policy, scaled, other);
+    double change = 0;
+    for (size_t e = 0; e < N * B; e++) change = fmax(change, fabs(power[e] - other[e]));
+    ck_assert_msg(k == 0 ? change < 1e-12 : change > 1e-6, "weights change the powers by %g", change);
+    pa_states_free(s);
+    pa_states_free(scaled);
+    subject_free(&one);
+  }
+}
+END_TEST
+
+START_TEST(rates_are_weighted) {
+  enum { N = 5, B = 4 };
+  for (size_t k = 0; k < 2; k++) {
+    subject one = subject_of(k, N, PA_INPUT_LOG);
+    const pa__learner_class *learner = one.policy->class->learner;
+    pa_states *s = draw(N, B, 1e-3, 8);
+    double rate[B], sum = 0;
+    uneven(s);
+    size_t bytes = pa__learner_measure(learner->gradient_workspace, one.policy, PA__DOUBLE, B, N);
+    void *work = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    learner->rates(one.policy, s, rate, work);
+    for (size_t b = 0; b < B; b++) sum += rate[b];
+    close_to(sum, objective(one.policy, s, NULL), 1e-9 * sum);
+    free(work);
+    pa_states_free(s);
+    subject_free(&one);
+  }
+}
+END_TEST
+
 START_TEST(mlp_is_of_its_links) {
   pa_mlp *model = mlp_of(PA_MLP_POWERS, 4, PA_INPUT_LOG, 1);
   pa_states *states = draw(5, 2, 1, 1);
@@ -501,6 +556,89 @@ START_TEST(fcnn_learns_by_probing) {
 }
 END_TEST
 
+/* A teacher's powers are labels as parts of the limits: with limits and noise four times as large nothing changes. */
+START_TEST(labels_have_no_units) {
+  double weights[2][MOST];
+  for (int k = 0; k < 2; k++) {
+    pa_mlp *model = mlp_of(PA_MLP_POWERS, 4, PA_INPUT_LOG, 2);
+    pa_network *network;
+    pa_trainer *trainer;
+    pa_policy *teacher;
+    double limit = k ? 4 : 1, noise = 1e-3 * limit;
+    ok(pa_network_create_adhoc(&network, 4, 2, NULL));
+    ok(pa_network_set_noise(network, &noise, 1));
+    ok(pa_network_set_power_limit(network, &limit, 1));
+    ok(pa_policy_create(&teacher, "wmmse", NULL));
+    ok(pa_trainer_create(&trainer, pa_mlp_policy(model), network, 2, NULL));
+    ok(pa_trainer_set_teacher(trainer, teacher));
+    ok(pa_trainer_set(trainer, PA_TRAINER_HELD_OUT, 50));
+    ok(pa_trainer_run(trainer, 20));
+    ok(pa_mlp_get_weights(model, weights[k], pa_mlp_weight_count(model)));
+    same(weights[0], weights[k], pa_mlp_weight_count(model), 1e-9);
+    pa_trainer_free(trainer);
+    pa_policy_free(teacher);
+    pa_network_free(network);
+    pa_mlp_free(model);
+  }
+}
+END_TEST
+
+/* Random weights start at the budget; the user's stay what they are. */
+START_TEST(training_starts_from_weights_that_were_set) {
+  for (int regnn = 0; regnn < 2; regnn++)
+    for (int given = 0; given < 2; given++) {
+      pa_regnn *graph;
+      pa_network *network;
+      pa_trainer *trainer;
+      double before[MOST], after[MOST], noise = 1, limit = 4, budget = 2, change = 0;
+      pa_mlp *model = mlp_of(PA_MLP_PROBABILITIES, 4, PA_INPUT_LOG, 2);
+      ok(pa_regnn_create(&graph, NULL, NULL, 0, 2, NULL));
+      pa_policy *policy = regnn ? pa_regnn_policy(graph) : pa_mlp_policy(model);
+      size_t n = regnn ? pa_regnn_weight_count(graph) : pa_mlp_weight_count(model);
+      policy->class->learner->get_weights(policy, before);
+      if (given) ok(regnn ? pa_regnn_set_weights(graph, before, n) : pa_mlp_set_weights(model, before, n));
+      ok(pa_network_create_adhoc(&network, 4, 2, NULL));
+      ok(pa_network_set_noise(network, &noise, 1));
+      ok(pa_network_set_power_limit(network, &limit, 1));
+      ok(pa_trainer_create(&trainer, policy, network, 2, NULL));
+      ok(pa_trainer_add_constraint(trainer, PA_CONSTRAINT_MEAN_POWER, &budget, 1));
+      ok(pa_trainer_set(trainer, PA_TRAINER_LEARNING_RATE, 1e-6));
+      ok(pa_trainer_run(trainer, 1));
+      policy->class->learner->get_weights(policy, after);
+      for (size_t k = 0; k < n; k++) change = fmax(change, fabs(after[k] - before[k]));
+      ck_assert_msg(given ? change < 1e-5 : change > 1e-2, "weights moved by %g", change);
+      pa_trainer_free(trainer);
+      pa_network_free(network);
+      pa_mlp_free(model);
+      pa_regnn_free(graph);
+    }
+}
+END_TEST
+
+static void *no_memory(void *user, size_t bytes, size_t alignment) {
+  (void)user;
+  (void)bytes;
+  (void)alignment;
+  return NULL;
+}
+
+START_TEST(inputs_are_fitted_after_memory_ran_out) {
+  pa_mlp *model = mlp_of(PA_MLP_POWERS, 4, PA_INPUT_LOG, 2);
+  pa_policy *policy = pa_mlp_policy(model);
+  pa_states *states = draw(4, 20, 1e-3, 3);
+  pa_allocator own = policy->allocator;
+  double constants[33];
+  policy->allocator.allocate = no_memory;
+  ck_assert_int_eq(policy->class->learner->prepare(policy, states, .5), PA_ERROR_MEMORY);
+  policy->allocator = own;
+  ok(policy->class->learner->prepare(policy, states, .5));
+  pa__get_constants(policy, constants);
+  for (size_t k = 1; k <= 16; k++) ck_assert(constants[k] != 0 && constants[16 + k] != 1);
+  pa_states_free(states);
+  pa_mlp_free(model);
+}
+END_TEST
+
 /* ---- files ---- */
 
 START_TEST(files_keep_everything) {
@@ -561,6 +699,31 @@ START_TEST(a_file_without_weights_costs_nothing) {
 }
 END_TEST
 
+START_TEST(scales_in_a_file_are_positive) {
+  char path[] = "/tmp/powalloc-baselines-XXXXXX";
+  close(mkstemp(path));
+  for (int k = 0; k < 3; k++) {
+    double one = 1, scale[2] = {k == 1 ? 0 : 1, k == 2 ? -1 : .3};
+    const pa__tensor tensors[] = {{"layer1.weight", 2, {1, 1}, &one, false},
+                                  {"layer1.bias", 1, {1}, &one, false},
+                                  {"layer2.weight", 2, {1, 1}, &one, false},
+                                  {"layer2.bias", 1, {1}, &one, false},
+                                  {"input.inverse_deviation", 2, {1, 1}, &scale[0], false},
+                                  {"output.deviation", 0, {0}, &scale[1], false}};
+    const pa__metadata metadata[] = {{"kind", "mlp"}, {"links", "1"}, {"hidden", "1"}, {"input", "log"}};
+    pa_mlp *model = NULL;
+    ok(pa__model_write(path, metadata, 4, tensors, 6));
+    if (k == 0)
+      ok(pa_mlp_load(&model, path, NULL));
+    else
+      fails(pa_mlp_load(&model, path, NULL), PA_ERROR_FORMAT,
+            k == 1 ? "input.inverse_deviation[0] is 0" : "output.deviation is -1");
+    pa_mlp_free(model);
+  }
+  remove(path);
+}
+END_TEST
+
 START_TEST(models_that_are_built_in) {
   ck_assert_uint_ge(pa_model_builtin_count(), 5);
   ck_assert_ptr_null(pa_model_builtin_name(pa_model_builtin_count()));
@@ -597,10 +760,16 @@ int main(void) {
                                 igcnet_is_permutation_equivariant,
                                 batches_units_and_extremes,
                                 probabilities_of_a_long_batch,
+                                inputs_have_no_units,
+                                rates_are_weighted,
+                                labels_have_no_units,
+                                scales_in_a_file_are_positive,
                                 mlp_is_of_its_links,
                                 bad_arguments,
                                 training_learns_and_repeats,
                                 fcnn_learns_by_probing,
+                                training_starts_from_weights_that_were_set,
+                                inputs_are_fitted_after_memory_ran_out,
                                 files_keep_everything,
                                 a_file_without_weights_costs_nothing,
                                 models_that_are_built_in,

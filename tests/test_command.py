@@ -1566,7 +1566,7 @@ class Reproduce(CommandTest):
     def test_json(self):
         found = self.result()
         self.assertEqual((found["name"], found["unit"], found["parameters"]["tests"]), (self.NAME, "nat/s/Hz", 1000))
-        self.assertIn(found["version"], self.done("--version"))
+        self.assertIn(found["origin"].split(",")[0].replace("powalloc ", ""), self.done("--version"))
         for unseen in (0, 1):
             rows = self.rows(unseen)
             self.assertEqual(rows["WMMSE at a price"]["ratio"], 1)
@@ -1712,6 +1712,29 @@ class Reproduce(CommandTest):
         feasible = float(re.search(r"([0-9.]+) of 30 could be met", verdict["why"]).group(1))
         self.assertGreater(feasible, 15)
         self.assertLessEqual(float(verdict["ours"].split()[0]), feasible)
+
+    def test_prices_are_set_on_other_draws(self):
+        for name in ("WMMSE at a price", "threshold on the own SNR", "REGNN from 50 links"):
+            power = self.rows()[name]["total_power"]
+            self.assertLess(abs(power - 50), 5)
+            self.assertGreater(abs(power - 50), 1e-3, "the budget is not met exactly on draws that were not seen")
+
+    def test_what_is_complete_is_not_made_again(self):
+        names = [line.split()[0] for line in self.done("reproduce", "--list").splitlines()][:-1]
+        found = self.result()
+        page = "x" * (2 << 20)  # pages of any length are taken whole
+        for name in names:
+            same = dict(found, name=name, command=found["command"].replace(self.NAME, name))
+            self.write(name + ".json", json.dumps(same))
+            self.write(name + ".md", "## %s\n%s\n" % (name, page if name == "anchors" else ""))
+        again = lambda: [line.split(":")[0] for line in self.done("reproduce", "all", "--quick", "--out", ".").splitlines()
+                         if line.endswith(": complete in .")]
+        self.assertEqual(again(), names)
+        self.assertIn(page, self.read("results.md").decode())
+        for changed in ({"origin": found["origin"][:-1] + "g"}, {"command": found["command"] + " --seed 1"}):
+            self.write(self.NAME + ".json", json.dumps(dict(found, **changed)))
+            self.assertEqual(again(), [name for name in names if name != self.NAME])
+            self.assertEqual((self.result()["command"], self.result()["origin"]), (found["command"], found["origin"]))
 
     def test_bad_options(self):
         self.refused(USAGE, [*self.WORDS, "elsewhere", "--architecture", "paper"], "unknown option --architecture")

@@ -7,18 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { COLOURS = 8, ROW_HEIGHT = 34, FRAME_HEIGHT = 130, WIDTH = 760, HEIGHT = 520 };
-
-static const char *const colours[COLOURS] = {"#1f77b4", "#d62728", "#2ca02c", "#ff7f0e",
-                                             "#9467bd", "#17becf", "#8c564b", "#666666"};
-
-static void add_terminal(text *t, size_t width, size_t height) {
-  text_add(t,
-           "if (svg) set terminal svg size %zu,%zu font 'Helvetica,14' background 'white'; "
-           "else set terminal pngcairo size %zu,%zu font 'Helvetica,26' background 'white' linewidth 2\n"
-           "set output output\nset border 3\nset tics nomirror\n",
-           width, height, 2 * width, 2 * height);
-}
+enum { ROW_HEIGHT = 34, FRAME_HEIGHT = 130, WIDTH = 760, HEIGHT = 520 };
 
 /* A value with its interval; no interval makes a point alone, no value none. Widens the reach [2] to it. */
 static void add_point(text *t, double place, interval x, double *reach) {
@@ -74,6 +63,7 @@ static void add_dots(text *t, const leaderboard *b, const char *const *labels, s
   for (size_t k = 0; k < b->policy_count; k++) add_point(t, (double)k, scores[order[k]].of[TO_BASELINE], reach);
   text_add(t, "EOD\n");
   add_terminal(t, WIDTH, FRAME_HEIGHT + ROW_HEIGHT * b->policy_count);
+  text_add(t, "set border 3\nset tics nomirror\n");
   add_title(t, b, text_of("%zu %s", links, links == 1 ? "link" : "links"));
   add_range(t, "x", reach);
   text_add(t, "set xlabel %s noenhanced\n", gnuplot_text(text_of("sum-rate / sum-rate of %s", labels[b->baseline])));
@@ -86,7 +76,7 @@ static void add_dots(text *t, const leaderboard *b, const char *const *labels, s
   text_add(t,
            ")\nset arrow from first 1, graph 0 to first 1, graph 1 nohead dashtype 2 linecolor '#666666'\n"
            "plot $data using 2:1:3 with xerrorbars linewidth 2 pointtype 7 pointsize 1.4 linecolor '%s'\n",
-           colours[0]);
+           plot_colour(0));
   free(order);
   free(scores);
 }
@@ -102,6 +92,7 @@ static void add_lines(text *t, const leaderboard *b, const char *const *labels, 
     text_add(t, "EOD\n");
   }
   add_terminal(t, WIDTH, HEIGHT);
+  text_add(t, "set border 3\nset tics nomirror\n");
   add_title(t, b, text_of("%zu sizes", count));
   add_range(t, "y", reach);
   text_add(t, "set ylabel %s noenhanced\n", gnuplot_text(text_of("sum-rate / sum-rate of %s", labels[b->baseline])));
@@ -115,7 +106,7 @@ static void add_lines(text *t, const leaderboard *b, const char *const *labels, 
   for (size_t p = 0; p < b->policy_count; p++)
     text_add(t,
              "%s$data%zu using 1:2:3 with yerrorlines linewidth 2 pointtype %zu pointsize 1.1 linecolor '%s' title %s",
-             p ? ", " : "", p, p < COLOURS ? (size_t)7 : (size_t)9, colours[p % COLOURS], gnuplot_text(labels[p]));
+             p ? ", " : "", p, p < PLOT_COLOURS ? (size_t)7 : (size_t)9, plot_colour(p), gnuplot_text(labels[p]));
   text_add(t, "\n");
 }
 

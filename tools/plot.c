@@ -12,6 +12,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+void add_terminal(text *script, size_t width, size_t height) {
+  text_add(script,
+           "if (svg) set terminal svg size %zu,%zu font 'Helvetica,14' background 'white'; "
+           "else set terminal pngcairo size %zu,%zu font 'Helvetica,26' background 'white' linewidth 2\n"
+           "set output output\n",
+           width, height, 2 * width, 2 * height);
+}
+
+const char *plot_colour(size_t k) {
+  static const char *const colours[PLOT_COLOURS] = {"#1f77b4", "#d62728", "#2ca02c", "#ff7f0e", "#9467bd",
+                                                    "#17becf", "#8c564b", "#7f7f7f", "#e377c2", "#bcbd22"};
+  return colours[k % PLOT_COLOURS];
+}
+
 /* script: a file, or "-" for what stands in `input`; returns whether gnuplot did it. */
 static bool run(const char *script, const char *settings, FILE *input) {
   pid_t child = fork();

@@ -2,6 +2,8 @@
 #ifndef POWALLOC_TOOLS_PLOT_H
 #define POWALLOC_TOOLS_PLOT_H
 
+#include "report.h"
+
 #include <stdbool.h>
 
 /* Writes script to base.gp and runs it once for base.svg and once for base.png: the script gets the variables `svg`
@@ -15,5 +17,11 @@ bool is_picture(const char *path);
 
 /* Any text in gnuplot's single quotes. */
 const char *gnuplot_text(const char *plain);
+
+/* Begins a script: size in the units of SVG; a PNG has twice as many pixels. */
+void add_terminal(text *script, size_t width, size_t height);
+/* Colours of lines, which repeat after so many. */
+enum { PLOT_COLOURS = 10 };
+const char *plot_colour(size_t k);
 
 #endif

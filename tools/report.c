@@ -103,6 +103,18 @@ void write_text(const char *path, const char *content) {
   free(target);
 }
 
+char *read_text(const char *path) {
+  FILE *file = fopen(path, "r");
+  char *content = NULL;
+  size_t room = 0;
+  if (file && getdelim(&content, &room, 0, file) < 0) { /* up to a NUL: all of a text */
+    free(content);
+    content = NULL;
+  }
+  if (file) fclose(file);
+  return content;
+}
+
 void write_json_to(const char *path, cJSON *json) {
   char *printed = cJSON_Print(json);
   if (!printed) fail(EXIT_FAILED, "out of memory");

@@ -24,6 +24,8 @@ void write_json(cJSON *json);
 void write_json_to(const char *path, cJSON *json);
 /* Replaces a text file whole. */
 void write_text(const char *path, const char *text);
+/* All of a text file, to be freed; NULL if it cannot be read or is empty. */
+char *read_text(const char *path);
 
 /* A growing text. */
 typedef struct text {

@@ -36,8 +36,8 @@ typedef struct pa_mlp pa_mlp;
  * @param links     M >= 1
  * @param hidden    [layers] units of each hidden layer, 1 to 65536 ({64, 32} in the REGNN paper)
  * @param layers    hidden layers, 1 to 16
- * @param input     PA_INPUT_LOG, each entry brought to mean 0 and variance 1 over the first states that it is trained
- * on; or PA_INPUT_AMPLITUDE, as it is
+ * @param input     PA_INPUT_LOG, each entry brought to mean 0 and variance 1 over the first held-out states of its
+ * first training; or PA_INPUT_AMPLITUDE, as it is
  * @param seed      of the initial weights
  * @param allocator NULL for the C library's
  * @since 0.1

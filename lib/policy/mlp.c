@@ -173,15 +173,14 @@ static pa_status prepare(pa_policy *policy, const pa_states *states, double shar
   pa_mlp *m = (pa_mlp *)policy;
   size_t n = m->units[0], stride = padded(m->links);
   if (m->prepared) return PA_OK;
+  double *scratch = pa__allocate(&policy->allocator, m->links * stride + 2 * n, sizeof(double));
+  if (!scratch) return PA_ERROR_MEMORY;
   m->prepared = true;
   if (share > 0) {
     double *bias = m->weights + m->weight_count - m->links;
     share = fmin(fmax(share, 1e-3), 1 - 1e-3);
     for (size_t i = 0; i < m->links; i++) bias[i] = log(share / (1 - share));
   }
-  if (m->input == PA_INPUT_AMPLITUDE) return PA_OK;
-  double *scratch = pa__allocate(&policy->allocator, m->links * stride + 2 * n, sizeof(double));
-  if (!scratch) return PA_ERROR_MEMORY;
   double *sum = scratch + m->links * stride, *square = sum + n, count = (double)states->batch;
   for (size_t b = 0; b < states->batch; b++) {
     pa__channel_input(pa__la_best(), states, m->input, b, stride, scratch);
@@ -191,7 +190,7 @@ static pa_status prepare(pa_policy *policy, const pa_states *states, double shar
       square[k] += x * x;
     }
   }
-  for (size_t k = 0; k < n; k++) {
+  for (size_t k = 0; k < n && m->input == PA_INPUT_LOG; k++) {
     m->mean[k] = sum[k] / count;
     m->inverse_deviation[k] = 1 / fmax(sqrt(fmax(square[k] / count - m->mean[k] * m->mean[k], 0)), LEAST_DEVIATION);
   }

@@ -64,8 +64,10 @@ pa_status pa__model_set_weights(pa_policy *policy, const double *weights, size_t
   pa_status status = check_weights(policy, weights, n);
   for (size_t k = 0; k < n && status == PA_OK; k++)
     if (!isfinite(weights[k])) status = pa__fail(PA_ERROR_ARGUMENT, "weights[%zu] is not finite", k);
-  if (status == PA_OK) policy->class->learner->set_weights(policy, weights);
-  return status;
+  if (status != PA_OK) return status;
+  policy->class->learner->set_weights(policy, weights);
+  policy->given = true;
+  return PA_OK;
 }
 
 /* ---- constants ---- */

@@ -92,6 +92,7 @@ struct pa_policy {
   pa_allocator allocator;
   const pa__policy_class *class;
   bool borrowed; /* it stands first in a model that the user frees */
+  bool given;    /* the weights are the user's: a first training starts from them as they are */
   double value[PA__POLICY_KEYS];
 };
 

@@ -627,16 +627,17 @@ static pa_status start(pa__run *r) {
   pa_trainer *t = r->trainer;
   size_t n = own->states.links, first;
   const pa__constraint *power = pa__problem_power(own->problem, &first);
-  double limit = 0, budget = 0;
+  double limit = 0, budget = 0, share = 0;
   for (size_t i = 0; i < n; i++) limit += own->states.limit[i];
   for (size_t k = 0; power && k < power->count; k++) {
     budget += power->bound[k];
     t->estimates.dual[first + k] = FIRST_POWER_DUAL;
   }
+  if (power && !t->policy->given) share = budget / limit;
   pa_status status = take_batch(r, true, 0, r->held_out < r->batch ? r->held_out : r->batch, fill_task);
   if (status == PA_OK && learner_of(r)->check) status = learner_of(r)->check(t->policy, &own->states);
   if (status != PA_OK) return status;
-  if (learner_of(r)->prepare) status = learner_of(r)->prepare(t->policy, &own->states, power ? budget / limit : 0);
+  if (learner_of(r)->prepare) status = learner_of(r)->prepare(t->policy, &own->states, share);
   if (status != PA_OK) return status;
   learner_of(r)->get_weights(t->policy, t->weights);
   pa__get_constants(t->policy, t->constants);

@@ -7,22 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const colours[] = {"#d62728", "#2ca02c", "#1f77b4", "#9467bd", "#ff7f0e",
-                                      "#17becf", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22"};
-enum { COLOURS = sizeof colours / sizeof colours[0] };
-
-static const char *colour(size_t k) { return colours[k % COLOURS]; }
+enum { WIDTH = 860 };
 
 static const char *data_file(const study *s) { return gnuplot_text(study_file(s, ".dat")); }
 
 static void begin(const study *s, text *script, size_t height) {
+  add_terminal(script, WIDTH, height);
   text_add(script,
-           "if (svg) set terminal svg size 860,%zu font 'Helvetica,14' background 'white'; "
-           "else set terminal pngcairo size 1720,%zu font 'Helvetica,26' background 'white' linewidth 2\n"
-           "set output output\nset title %s\nset border 3\nset xtics nomirror\nset ytics nomirror\n"
+           "set title %s\nset border 3\nset xtics nomirror\nset ytics nomirror\n"
            "set grid ytics linecolor '#dddddd'\nset key outside bottom center horizontal maxcols 2 spacing 1.2 height "
            "1.5 samplen 2\n",
-           height, 2 * height, gnuplot_text(s->title));
+           gnuplot_text(s->title));
 }
 
 static void end(study *s, text *script, text *data) {
@@ -30,8 +25,6 @@ static void end(study *s, text *script, text *data) {
   free(data->bytes);
   s->picture = script->bytes;
 }
-
-static double unit(const study *s) { return strcmp(s->unit, "nat/s/Hz") == 0 ? NATS : 1; }
 
 /* Of the first network, which the curves are of. */
 static double first_rate(const study *s, const char *label) {
@@ -47,7 +40,7 @@ void figure_curves(study *s, const char *const *labels, const curve *curves, siz
   for (size_t c = 0; c < count; c++) {
     text_add(&data, "%s# iteration, %s: %s\n", c ? "\n\n" : "", s->unit, labels[c]);
     for (size_t k = 0; k < curves[c].count; k++)
-      text_add(&data, "%.0f %.6g\n", curves[c].step[k], curves[c].value[k] * unit(s));
+      text_add(&data, "%.0f %.6g\n", curves[c].step[k], curves[c].value[k] * study_unit(s));
     if (curves[c].count > 0) last = fmax(last, curves[c].step[curves[c].count - 1]);
   }
   begin(s, &script, 640);
@@ -56,9 +49,9 @@ void figure_curves(study *s, const char *const *labels, const curve *curves, siz
            s->unit, last);
   for (size_t b = 0; b < baseline_count; b++)
     text_add(&script, "%g with lines dashtype 2 linecolor '%s' title %s, ", first_rate(s, baselines[b]),
-             colour(count + b), gnuplot_text(baselines[b]));
+             plot_colour(count + b), gnuplot_text(baselines[b]));
   for (size_t c = 0; c < count; c++)
-    text_add(&script, "%s index %zu with lines linewidth 2 linecolor '%s' title %s%s", data_file(s), c, colour(c),
+    text_add(&script, "%s index %zu with lines linewidth 2 linecolor '%s' title %s%s", data_file(s), c, plot_colour(c),
              gnuplot_text(labels[c]), c + 1 < count ? ", " : "\n");
   end(s, &script, &data);
 }
@@ -94,7 +87,7 @@ void figure_lines(study *s, const char *x_label, field what, bool log_x, double 
     text_add(&script,
              "%s index %zu using 1:2 with lines linewidth 2 linecolor '%s' title %s, "
              "'' index %zu using 1:2:3 with yerrorbars linewidth 2 pointtype 7 pointsize 0.6 linecolor '%s' notitle%s",
-             data_file(s), c, colour(c), gnuplot_text(labels[c]), c, colour(c), c + 1 < count ? ", " : "\n");
+             data_file(s), c, plot_colour(c), gnuplot_text(labels[c]), c, plot_colour(c), c + 1 < count ? ", " : "\n");
   end(s, &script, &data);
 }
 
@@ -130,7 +123,7 @@ void figure_histograms(study *s, const char *x_label, const series *all, size_t 
     if (c + 1 == count) text_add(&script, "set xlabel %s\n", gnuplot_text(x_label));
     text_add(&script, "set arrow 1 from %g, graph 0 to %g, graph 1 nohead front dashtype 2 linewidth 2\n", sum, sum);
     text_add(&script, "set title %s\nplot %s index %zu using 1:2 with boxes linecolor '%s'\n",
-             gnuplot_text(text_of("%s, mean %.3g", all[c].label, sum)), data_file(s), c, colour(c));
+             gnuplot_text(text_of("%s, mean %.3g", all[c].label, sum)), data_file(s), c, plot_colour(c));
   }
   text_add(&script, "unset multiplot\n");
   end(s, &script, &data);
@@ -181,7 +174,7 @@ void figure_traces(study *s, const char *y_label, const curve *curves, size_t co
            "dashtype 2 linecolor 'black'",
            gnuplot_text(y_label), last);
   for (size_t c = 0; c < count; c++)
-    text_add(&script, ", %s index %zu with lines linecolor '%s'", data_file(s), c, colour(c));
+    text_add(&script, ", %s index %zu with lines linecolor '%s'", data_file(s), c, plot_colour(c));
   text_add(&script, "\n");
   end(s, &script, &data);
 }

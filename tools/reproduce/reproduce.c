@@ -32,7 +32,7 @@ static const struct reproduction {
     {"anchors", "how much is left: small networks and their certified optimum", reproduce_anchors},
 };
 
-enum { REPRODUCTIONS = sizeof reproductions / sizeof reproductions[0], PAGE_MOST = 1 << 20 };
+enum { REPRODUCTIONS = sizeof reproductions / sizeof reproductions[0] };
 
 static void list_all(void) {
   for (size_t k = 0; k < REPRODUCTIONS; k++) printf("%-14s %s\n", reproductions[k].name, reproductions[k].what);
@@ -48,10 +48,8 @@ static void make_folder(const char *path) {
 /* All of a file of the folder, to be freed. */
 static char *content_of(const reproduction_options *o, const char *name, const char *ending) {
   const char *path = text_of("%s/%s%s", o->out, name, ending);
-  char *bytes = need(PAGE_MOST, 1);
-  FILE *file = fopen(path, "r");
-  if (!file || fread(bytes, 1, PAGE_MOST - 1, file) == 0) fail(EXIT_FAILED, "%s cannot be read", path);
-  fclose(file);
+  char *bytes = read_text(path);
+  if (!bytes) fail(EXIT_FAILED, "%s cannot be read", path);
   return bytes;
 }
 

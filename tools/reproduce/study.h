@@ -57,6 +57,8 @@ study study_begin(const reproduction_options *o, const char *name, const char *t
 void study_parameter(study *s, const char *name, double value);
 /* A sentence for the page. */
 void study_remark(study *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Of a bit/s/Hz in the study's unit. */
+double study_unit(const study *s);
 const char *study_file(const study *s, const char *ending);
 
 /* Sum-rates in the study's unit and total powers of each sample. */
@@ -97,7 +99,7 @@ double study_least(const study *s, double x, const char *label, field what);
 void study_verdict(study *s, const char *claim, const char *paper, const char *ours, double ratio, bool holds,
                    const char *why);
 
-/* Whether the folder holds this very study, complete. */
+/* Whether the folder holds this very study, complete, of this library and its models. */
 bool study_is_complete(const reproduction_options *o, const char *name);
 /* Prints the table and writes NAME.csv, NAME.md, NAME.svg, NAME.png and, last, NAME.json. */
 void study_finish(study *s);

@@ -11,6 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Raised by hand when trainings change without a new version of the library. */
+enum { REVISION = 2 };
+
 /* At most so many points of a learning curve, and steps between checkpoints. */
 enum { POINTS = 200, CHECKPOINT_EVERY = 2000 };
 
@@ -20,8 +23,8 @@ static const char *file_of(const reproduction_options *o, const plan *p, const c
 }
 
 static const char *note_of(const plan *p) {
-  return text_of("powalloc %s: reproduce, %s, seed %llu, %llu steps", pa_version_text(), p->what,
-                 (unsigned long long)p->seed, (unsigned long long)p->steps);
+  return text_of("powalloc %s: reproduce, %s, seed %llu, %llu steps, trainings %d", pa_version_text(), p->what,
+                 (unsigned long long)p->seed, (unsigned long long)p->steps, REVISION);
 }
 
 /* A curve file is "step,sum_rate" under a line of seconds; points behind `last` are not taken. */
