@@ -1,4 +1,5 @@
-"""The work that is timed, once for every array library: `ops` is its namespace of functions.
+"""The work that is timed, once for every array library: `ops` is its namespace of functions. `vecmat` is the product
+of a row with a matrix, which a library may compute as that of the transpose with a column.
 
 h is [batch][M][M], amplitudes from transmitter to receiver; the power limit is 1 W.
 """
@@ -6,12 +7,12 @@ h is [batch][M][M], amplitudes from transmitter to receiver; the power limit is 
 
 def regnn(ops, h, taps, scale):
     """Outputs y [batch][M] of 8 layers of 5 taps and one feature: y = sum_k S^k z a_k, ReLU between the layers."""
-    shift = scale * h
+    shift = ops.transposed(scale * h)
     z = ops.ones(h)
     for layer, a in enumerate(taps):
         y = a[0] * z
         for tap in a[1:]:
-            z = ops.matvec(shift, z)
+            z = ops.vecmat(z, shift)
             y = y + tap * z
         z = ops.relu(y) if layer + 1 < len(taps) else y
     return z
@@ -31,10 +32,10 @@ def wmmse(ops, h, noise, iterations):
     v = ops.ones(h)
     for _ in range(iterations):
         s = v * v
-        i = 1 + ops.matvec(gt, s)
+        i = 1 + ops.vecmat(s, g)
         common = d / ((i + d * s) * i)
         q = common * s
-        v = ops.clip(common * v * (i + d * s) / ops.guarded(ops.matvec(g, q) + d * q))
+        v = ops.clip(common * v * (i + d * s) / ops.guarded(ops.vecmat(q, gt) + d * q))
     return v
 
 
@@ -58,17 +59,17 @@ def uwmmse(ops, h, noise, w):
     for layer in range(4):
         a, b = gate[..., 2 * layer], gate[..., 2 * layer + 1]
         s = v * v
-        i = 1 + ops.matvec(gt, s)
+        i = 1 + ops.vecmat(s, g)
         t = i + d * s
         weight = a * t / i + b
         per_v = d * weight / t
         q = per_v * s / t
-        v = ops.clip(per_v * v / ops.guarded(ops.matvec(g, q) + d * q + w["mu"][layer]))
+        v = ops.clip(per_v * v / ops.guarded(ops.vecmat(q, gt) + d * q + w["mu"][layer]))
     return v
 
 
 def sum_rate(ops, h, noise, v):
     """Sum-rates [batch] in bit/s/Hz."""
     g, d = gains(ops, h, noise)
-    i = 1 + ops.matvec(ops.transposed(g), v * v)
+    i = 1 + ops.vecmat(v * v, g)
     return ops.last_sums(ops.log(1 + d * v * v / i)) * 1.4426950408889634

@@ -16,7 +16,7 @@ class Ops:
     clip = staticmethod(lambda x: jnp.clip(x, 0, 1))
     guarded = staticmethod(lambda x: jnp.maximum(x, jnp.finfo(x.dtype).tiny))
     ones = staticmethod(lambda h: jnp.ones(h.shape[:2], h.dtype))
-    matvec = staticmethod(lambda a, x: jnp.einsum("bij,bj->bi", a, x))
+    vecmat = staticmethod(lambda x, a: jnp.einsum("bi,bij->bj", x, a))
     matmul = staticmethod(jnp.matmul)
     diagonal = staticmethod(lambda a: jnp.diagonal(a, axis1=1, axis2=2))
     transposed = staticmethod(lambda a: a.transpose(0, 2, 1))

@@ -14,10 +14,10 @@ class Ops:
     clip = staticmethod(lambda x: numpy.clip(x, 0, 1))
     guarded = staticmethod(lambda x: numpy.maximum(x, numpy.finfo(x.dtype).tiny))
     ones = staticmethod(lambda h: numpy.ones(h.shape[:2], h.dtype))
-    matvec = staticmethod(lambda a, x: (a @ x[..., None])[..., 0])
+    vecmat = staticmethod(lambda x, a: (x[:, None] @ a)[:, 0])
     matmul = staticmethod(lambda a, x: a @ x)
     diagonal = staticmethod(lambda a: numpy.diagonal(a, axis1=1, axis2=2))
-    transposed = staticmethod(lambda a: a.transpose(0, 2, 1))
+    transposed = staticmethod(lambda a: numpy.ascontiguousarray(a.transpose(0, 2, 1)))
     row_sums = staticmethod(lambda a: a.sum(2))
     last_sums = staticmethod(lambda a: a.sum(-1))
 
