@@ -21,7 +21,7 @@ import tempfile
 import unittest
 
 COMMAND = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 and not sys.argv[1].startswith("-") else "powalloc"
-PATIENCE = 240  # seconds until a command counts as hung, sanitizers and valgrind included
+PATIENCE = 480  # seconds until a command counts as hung, sanitizers and valgrind included
 VERBS = ["simulate", "allocate", "evaluate", "train", "reproduce", "info"]
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
