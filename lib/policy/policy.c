@@ -86,13 +86,17 @@ pa_status pa_policy_get(const pa_policy *policy, int32_t key, double *value) {
   return PA_OK;
 }
 
-/* Blocks of a small graph are interleaved, and may take more than those of one that is a little larger. */
-static void shapes_within(size_t batch, size_t links, size_t shapes[4][2]) {
-  size_t small = links < PA__SMALL ? links : PA__SMALL;
-  for (int k = 0; k < 4; k++) {
-    shapes[k][0] = k % 2 ? 1 : batch;
-    shapes[k][1] = k / 2 ? small : links;
-  }
+/* Blocks of a small graph are interleaved, and may take more than those of one that is a little larger. Returns how
+ * many shapes there are to look at. */
+static int shapes_within(size_t batch, size_t links, size_t shapes[4][2]) {
+  const size_t batches[] = {batch, 1}, sizes[] = {links, PA__SMALL};
+  int count = 0;
+  for (int k = 0; k < (batch > 1 ? 2 : 1); k++)
+    for (int j = 0; j < (links > PA__SMALL ? 2 : 1); j++, count++) {
+      shapes[count][0] = batches[k];
+      shapes[count][1] = sizes[j];
+    }
+  return count;
 }
 
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
@@ -100,8 +104,8 @@ static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 size_t pa__policy_measure(void (*workspace)(const pa_policy *, size_t, size_t, pa__arena *), const pa_policy *policy,
                           size_t batch, size_t links) {
   size_t shapes[4][2], bytes = 0;
-  shapes_within(batch, links, shapes);
-  for (int k = 0; k < 4; k++) {
+  int count = shapes_within(batch, links, shapes);
+  for (int k = 0; k < count; k++) {
     pa__arena arena = {NULL, 0};
     workspace(policy, shapes[k][0], shapes[k][1], &arena);
     bytes = larger(bytes, arena.used);
@@ -112,8 +116,8 @@ size_t pa__policy_measure(void (*workspace)(const pa_policy *, size_t, size_t, p
 size_t pa__learner_measure(void (*workspace)(const pa_policy *, int, size_t, size_t, pa__arena *),
                            const pa_policy *policy, int precision, size_t batch, size_t links) {
   size_t shapes[4][2], bytes = 0;
-  shapes_within(batch, links, shapes);
-  for (int k = 0; k < 4; k++) {
+  int count = shapes_within(batch, links, shapes);
+  for (int k = 0; k < count; k++) {
     pa__arena arena = {NULL, 0};
     workspace(policy, precision, shapes[k][0], shapes[k][1], &arena);
     bytes = larger(bytes, arena.used);
