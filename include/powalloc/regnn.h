@@ -66,7 +66,9 @@ typedef struct pa_regnn pa_regnn;
 /** @name Graph shifts
  * With g_ij = h_ij^2 pmax_i / noise_j. The diagonal is part of all of them.
  * @{ */
-#define PA_REGNN_SHIFT_SCALE 1 /**< S = scale h: the paper's, for scale 1. */
+#define PA_REGNN_SHIFT_SCALE                                                                                      \
+  1 /**< S = scale h: the paper's, for scale 1. Without bounds: powers of strong channels may overflow, in single \
+       precision far sooner, and a link whose output is no number is off. */
 #define PA_REGNN_SHIFT_SPECTRAL \
   2 /**< S = h over its largest singular value (30 power iterations): the authors' code. */
 #define PA_REGNN_SHIFT_SHARE                                                                                           \

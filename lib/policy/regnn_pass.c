@@ -285,13 +285,17 @@ static void workspace(const pa__regnn_shape *shape, size_t batch, size_t links, 
   take(arena, shape, &layout, false);
 }
 
-/* Parts of the power limits that the outputs stand for, where these are one a link and nothing is drawn. */
+/* Parts of the power limits that the outputs stand for, where these are one a link and nothing is drawn. What is no
+ * number, which powers of a shift without bounds may come to, is off. */
 static void parts_of(const pa__la *la, int kind, size_t n, real *y) {
-  if (kind == PA_REGNN_OUTPUT_CONTINUOUS)
+  if (kind == PA_REGNN_OUTPUT_CONTINUOUS) {
     la->sigmoid(n, y, y);
-  else
     NODEWISE
-  for (size_t k = 0; k < n; k++) y[k] = y[k] >= 0;
+    for (size_t k = 0; k < n; k++) y[k] = y[k] >= 0 ? y[k] : 0;
+  } else {
+    NODEWISE
+    for (size_t k = 0; k < n; k++) y[k] = y[k] >= 0;
+  }
 }
 
 static void allocate(const pa__regnn_model *m, const pa_states *states, const pa__output *output, const uint64_t *key,
