@@ -144,7 +144,7 @@ struct widened {
 
 static struct widened take_widened(size_t batch, size_t links, pa__arena *arena) {
   size_t elements;
-  struct widened w = {NULL};
+  struct widened w;
   if (pa__channel_size(batch, links, &elements) != PA_OK) elements = SIZE_MAX;
   w.h = pa__arena_take(arena, elements, sizeof(double));
   w.power = pa__arena_take(arena, batch * links, sizeof(double));

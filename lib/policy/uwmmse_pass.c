@@ -59,7 +59,6 @@ static pa__uwmmse_tape take(pa__arena *arena, const pa__uwmmse_shape *s, const p
                {&t.d_head, 2 * gcns}};
   enum { BACKWARD_ONLY = 4 };
   size_t count = sizeof parts / sizeof parts[0] - (backward ? 0 : BACKWARD_ONLY);
-  NODEWISE
   for (size_t k = 0; k < count; k++)
     *parts[k].vectors = pa__arena_take(arena, parts[k].count, layout->length * sizeof(real));
   return t;
@@ -69,7 +68,6 @@ static pa__uwmmse_tape take(pa__arena *arena, const pa__uwmmse_shape *s, const p
 static void begin(const pa__uwmmse_model *m, const pa_states *states, const pa__layout *l, const pa__uwmmse_tape *t) {
   bool extended = m->shape.extended;
   pa__gains_begin(states, l, &t->gains);
-  NODEWISE
   for (size_t k = 0; k < l->length; k++) {
     size_t i = k / l->width;
     bool link = i < l->links;

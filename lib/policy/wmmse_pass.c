@@ -60,7 +60,6 @@ static void transmit(void *user, size_t at, size_t count) {
 /* How far the furthest v moved. */
 static real step_of(const pa__layout *l, const struct work *w) {
   real moved = 0;
-  NODEWISE
   for (size_t k = 0; k < l->length; k++) {
     real step = w->v[k] < w->previous[k] ? w->previous[k] - w->v[k] : w->v[k] - w->previous[k];
     moved = step > moved ? step : moved;
@@ -70,7 +69,6 @@ static real step_of(const pa__layout *l, const struct work *w) {
 
 static double capped_power(const pa__layout *l, const struct work *w, double multiplier) {
   double total = 0;
-  NODEWISE
   for (size_t k = 0; k < l->length; k++) {
     const pa__gains *g = &w->gains;
     real z = clipped(w->numerator[k], w->v[k],
@@ -191,7 +189,6 @@ static void rates_of(const pa__la *la, const pa__layout *l, const struct best_wo
   for (size_t k = 0; k < l->length; k++) w->rate[k] = 1 + one->gains.direct[k] * one->power[k] / (1 + one->received[k]);
   la->log(l->length, w->rate, w->rate);
   memset(sum, 0, l->width * sizeof *sum);
-  NODEWISE
   for (size_t k = 0; k < l->length; k++) sum[k % l->width] += one->gains.weight[k] * w->rate[k];
 }
 
@@ -201,7 +198,6 @@ static void best_of_block(const pa__wmmse_options *o, const pa__la *la, const pa
   double best[PA__WIDEST], found[PA__WIDEST];
   real *v = w->one.v;
   for (size_t start = 0; start < o->starts; start++) {
-    NODEWISE
     for (size_t k = 0; k < l->length; k++) {
       size_t s = k % l->width, sample = block->first + (s < block->count ? s : block->count - 1);
       v[k] = w->one.gains.limit[k] > 0 ? (real)start_of(o, states->first + sample, start, k / l->width, l->links) : 0;
