@@ -755,7 +755,7 @@ START_TEST(uwmmse_learns_model_free_too) {
     size_t n = pa_uwmmse_weight_count(model);
     double *weights = calloc(n, sizeof *weights), *gradient = calloc(n, sizeof *gradient), y[B * N], dy[B * N],
            largest = 0;
-    void *tape = aligned_alloc(64, pa__learner_measure(learner->tape_workspace, policy, PA__DOUBLE, B, N));
+    void *tape = aligned_alloc(64, pa__measure(learner->tape_workspace, policy, pa__extent_dense(B, N, PA__DOUBLE)));
     for (size_t k = 0; k < B * N; k++) dy[k] = hash(7, k) - .5;
     ok(pa_uwmmse_get_weights(model, weights, n));
     for (size_t k = 0; k < n; k++) weights[k] += .02 * hash(3, k);

@@ -64,7 +64,7 @@ static void close_case(struct verified *v) {
 static const pa__learner_class *learner_of(const pa_policy *policy) { return policy->class->learner; }
 
 static void *tape_of(const pa_policy *policy, const pa_states *states) {
-  size_t bytes = pa__learner_measure(learner_of(policy)->tape_workspace, policy, PA__DOUBLE, states->batch, states->links);
+  size_t bytes = pa__measure(learner_of(policy)->tape_workspace, policy, pa__extent_of(states));
   return aligned_alloc(64, bytes);
 }
 

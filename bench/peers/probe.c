@@ -74,7 +74,7 @@ int probe_latency(const pa_policy *policy, const pa_states *states, void *power,
 double probe_gradient(const pa_policy *policy, const pa_states *states, double *gradient, size_t times) {
   const pa__learner_class *learner = policy->class->learner;
   size_t bytes =
-      pa__learner_measure(learner->gradient_workspace, policy, states->precision, states->batch, states->links);
+      pa__measure(learner->gradient_workspace, policy, pa__extent_of(states));
   void *work = memory(bytes);
   double *rate = memory(states->batch * sizeof *rate), start = now();
   pa__flush saved = pa__flush_begin();
@@ -92,7 +92,7 @@ double probe_gradient(const pa_policy *policy, const pa_states *states, double *
 /* Nanoseconds of `times` forward and backward passes; gradient [weights] of sum y dy, dy [batch][links]. */
 double probe_step(const pa_policy *policy, const pa_states *states, const double *dy, double *gradient, size_t times) {
   const pa__learner_class *learner = policy->class->learner;
-  size_t bytes = pa__learner_measure(learner->tape_workspace, policy, states->precision, states->batch, states->links);
+  size_t bytes = pa__measure(learner->tape_workspace, policy, pa__extent_of(states));
   void *work = memory(bytes);
   double *y = memory(states->batch * states->links * sizeof *y), start = now();
   pa__flush saved = pa__flush_begin();
@@ -180,10 +180,10 @@ double probe_product(size_t links, size_t columns, int transposed, int interleav
   const pa__la *la = pa__la_best();
   pa__layout l = interleaved ? pa__layout_interleaved(la, links) : pa__layout_single(la, links);
   pa__arena measure = {NULL, 0};
-  pa__matrix_take(&measure, &l, false);
+  pa__matrix_take(&measure, &l, columns, false);
   void *block = memory(measure.used);
   pa__arena arena = {block, 0};
-  pa__matrix m = pa__matrix_take(&arena, &l, false);
+  pa__matrix m = pa__matrix_take(&arena, &l, columns, false);
   double *z = memory(2 * columns * l.length * sizeof *z), *y = z + columns * l.length, best = 1e30;
   for (size_t k = 0; k < measure.used / sizeof *z; k++) ((double *)block)[k] = uniform();
   for (size_t k = 0; k < columns * l.length; k++) z[k] = uniform();

@@ -165,6 +165,9 @@ typedef int32_t (*pa_state_fn)(void *user, uint64_t stream, uint64_t first, size
 PA_API pa_status pa_network_create_callback(pa_network **out, size_t links, size_t features, pa_state_fn draw,
                                             void *user, pa_free_fn free_user, const pa_allocator *allocator);
 
+/** @brief The graph of a sparse network, borrowed; NULL if its channels are full matrices. @since 0.1 */
+PA_API const pa_graph *pa_network_graph(const pa_network *network);
+
 /** @brief Features of a node's state: of networks made with pa_network_create_callback(), else 0. @since 0.1 */
 PA_API size_t pa_network_features(const pa_network *network);
 

@@ -5,7 +5,7 @@
 #ifndef POWALLOC_STATES_H
 #define POWALLOC_STATES_H
 
-#include <powalloc/base.h>
+#include <powalloc/graph.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -52,6 +52,29 @@ PA_API pa_status pa_states_create(pa_states **out, size_t batch, size_t links, c
 PA_API pa_status pa_states_create_f32(pa_states **out, size_t batch, size_t links, const float *h, double noise,
                                       double pmax, const pa_allocator *allocator);
 
+/**
+ * @brief A view of the caller's channels on a graph.
+ * @param[out] out   the states, to be freed with pa_states_free()
+ * @param batch      samples, >= 1
+ * @param graph      who hears whom; borrowed, must outlive the states
+ * @param h          [batch][edges] channel amplitudes, finite, >= 0, in the order of the graph's edges; borrowed
+ * @param noise      noise power at every receiver in W, > 0
+ * @param pmax       power limit of every transmitter in W, > 0
+ * @param allocator  NULL for the C library's
+ *
+ * For rates, heuristics, WMMSE, REGNN and UWMMSE, forward and backward; what takes full matrices only says so.
+ * @since 0.1
+ */
+PA_API pa_status pa_states_create_sparse(pa_states **out, size_t batch, const pa_graph *graph, const double *h,
+                                         double noise, double pmax, const pa_allocator *allocator);
+
+/** @brief The same on channels in single precision, see pa_states_create_f32(). @since 0.1 */
+PA_API pa_status pa_states_create_sparse_f32(pa_states **out, size_t batch, const pa_graph *graph, const float *h,
+                                             double noise, double pmax, const pa_allocator *allocator);
+
+/** @brief The graph of sparse states, borrowed; NULL if the channels are full matrices. @since 0.1 */
+PA_API const pa_graph *pa_states_graph(const pa_states *states);
+
 /** @brief Frees the states, not the caller's channels. NULL is fine. @since 0.1 */
 PA_API void pa_states_free(pa_states *states);
 
@@ -59,7 +82,7 @@ PA_API void pa_states_free(pa_states *states);
  * @brief Binds other channels, the next slot's for example. Does not allocate.
  * @param states the states; on an error they keep the old binding
  * @param batch  samples, >= 1
- * @param h      [batch][links][links] as in pa_states_create(); borrowed
+ * @param h      [batch][links][links] as in pa_states_create(), or [batch][edges] of sparse states; borrowed
  * @since 0.1
  */
 PA_API pa_status pa_states_bind(pa_states *states, size_t batch, const double *h);
@@ -126,7 +149,7 @@ PA_API size_t pa_states_batch(const pa_states *states);
 /** @brief Links per sample; 0 for NULL. @since 0.1 */
 PA_API size_t pa_states_links(const pa_states *states);
 
-/** @brief The channels [batch][links][links], borrowed; NULL for NULL. @since 0.1 */
+/** @brief The channels [batch][links][links], or [batch][edges] of sparse states; borrowed. NULL for NULL. @since 0.1 */
 PA_API const double *pa_states_channel(const pa_states *states);
 
 /** @brief The channels of states in single precision, borrowed; NULL if they are in double. @since 0.1 */

@@ -2,6 +2,7 @@
 #include "kernel_set.h"
 #include "la.h"
 #include "../base/random.h"
+#include "sparse.h"
 #include "vec.h"
 
 /* ---- shifts ---- */
@@ -206,7 +207,9 @@ static void columns_times(const pa__layout *l, real *y, const pa__matrix *a, con
 }
 
 static void shift(const pa__layout *l, real *y, const pa__matrix *a, const real *z, size_t columns) {
-  if (l->width > 1)
+  if (l->pattern)
+    pa__sparse_shift(l, y, a, z, columns);
+  else if (l->width > 1)
     sweep(l->links, l->links, a->rows, l->links * WIDTH, WIDTH, false, y, z, columns, l->length);
   else if (a->transposed)
     sweep(l->length / WIDTH, l->links, a->transposed, WIDTH, l->length, true, y, z, columns, l->length);
@@ -215,7 +218,9 @@ static void shift(const pa__layout *l, real *y, const pa__matrix *a, const real 
 }
 
 static void shift_transposed(const pa__layout *l, real *y, const pa__matrix *a, const real *z, size_t columns) {
-  if (l->width > 1)
+  if (l->pattern)
+    pa__sparse_shift_transposed(l, y, a, z, columns);
+  else if (l->width > 1)
     sweep(l->links, l->links, a->rows, WIDTH, l->links * WIDTH, false, y, z, columns, l->length);
   else
     (a->flipped ? rows_times : columns_times)(l, y, a, z, columns);
@@ -223,7 +228,11 @@ static void shift_transposed(const pa__layout *l, real *y, const pa__matrix *a, 
 
 static void round_of(const pa__layout *l, real *y, real *x, const pa__matrix *a, const real *z, const real *p,
                      pa__update_fn *update, void *user) {
-  if (l->width > 1 || a->transposed || a->flipped || l->links < PA__TALL || l->pool) {
+  if (l->pattern && !l->pool) {
+    pa__sparse_round(l, y, x, a, z, p, update, user);
+    return;
+  }
+  if (l->width > 1 || l->pattern || a->transposed || a->flipped || l->links < PA__TALL || l->pool) {
     shift(l, y, a, z, 1);
     update(user, 0, l->length);
     shift_transposed(l, x, a, p, 1);
@@ -259,7 +268,16 @@ static void map_sigmoid(size_t n, real *y, const real *x) {
 
 INLINE vec packed(pa__packing packing, vec h, vec parameter) {
   vec scaled = h * parameter;
-  return packing == PA__PACK_GAIN ? scaled * scaled : packing == PA__PACK_BOUNDED ? h / (h + parameter) : scaled;
+  switch (packing) {
+  case PA__PACK_GAIN:
+    return scaled * scaled;
+  case PA__PACK_SHARE:
+    return scaled * scaled / (1 + scaled * scaled);
+  case PA__PACK_BOUNDED:
+    return h / (h + parameter);
+  default:
+    return scaled;
+  }
 }
 
 /* Elements (i, j), ..., (i, j + WIDTH - 1) of WIDTH samples, a vector each. */
@@ -354,6 +372,7 @@ static void pack_single(const struct packing *p, size_t begin, size_t end) {
   switch (p->packing) {
     PACK_SINGLE(PA__PACK_AMPLITUDE);
     PACK_SINGLE(PA__PACK_GAIN);
+    PACK_SINGLE(PA__PACK_SHARE);
     PACK_SINGLE(PA__PACK_BOUNDED);
   }
   for (size_t k = begin; k < end; k++) {
@@ -379,10 +398,13 @@ static void pack_task(void *user, size_t worker, size_t task) {
 static void pack(pa__packing packing, const pa__layout *l, const real *const *h, const real *r, const real *c,
                  bool keep_diagonal, const pa__matrix *m, real *diagonal) {
   struct packing one = {packing, l, h[0], r, c, keep_diagonal, m, diagonal};
-  if (l->width > 1) {
+  if (l->pattern) {
+    pa__sparse_pack(packing, l, h[0], r, c, keep_diagonal, m, diagonal);
+  } else if (l->width > 1) {
     switch (packing) {
       PACK_BLOCK(PA__PACK_AMPLITUDE);
       PACK_BLOCK(PA__PACK_GAIN);
+      PACK_BLOCK(PA__PACK_SHARE);
       PACK_BLOCK(PA__PACK_BOUNDED);
     }
   } else if (l->pool) {
@@ -415,12 +437,45 @@ static void square_task(void *user, size_t worker, size_t task) {
 }
 
 static void square(const pa__layout *l, const pa__matrix *y, const pa__matrix *x) {
+  if (l->pattern) {
+    pa__sparse_square(l, y, x);
+    return;
+  }
   if (l->width == 1 && l->pool) {
     share(l, square_task, &(struct squares){l, y->rows, x->rows});
     return;
   }
   square_all(l->links * l->length, y->rows, x->rows);
   if (l->width == 1 && x->transposed) square_all(l->links * l->length, y->transposed, x->transposed);
+}
+
+static real *element(const pa__layout *l, real *matrix, size_t i, size_t j) {
+  return matrix + (l->width > 1 ? (i * l->links + j) * l->width : i * l->length + j);
+}
+
+/* Row i times f[i]. */
+static void scale_rows(const pa__layout *l, real *matrix, const real *f) {
+  size_t n = l->links;
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j < n; j++)
+      for (size_t s = 0; s < l->width; s++) element(l, matrix, i, j)[s] *= f[i * l->width + s];
+}
+
+static void scale_columns(const pa__layout *l, real *matrix, const real *restrict f) {
+  for (size_t i = 0; i < l->links; i++) {
+    real *restrict row = element(l, matrix, i, 0);
+    NODEWISE
+    for (size_t k = 0; k < l->length; k++) row[k] *= f[k];
+  }
+}
+
+static void scale(const pa__layout *l, const pa__matrix *x, const real *f) {
+  if (l->pattern) {
+    pa__sparse_scale(l, x, f);
+    return;
+  }
+  (x->flipped ? scale_rows : scale_columns)(l, x->rows, f);
+  if (x->transposed) scale_rows(l, x->transposed, f);
 }
 
 /* ---- small dense layers ---- */
@@ -685,6 +740,7 @@ const pa__la KERNEL(la) = {.name = TEXT(PA_KERNEL_SET),
                            .sigmoid = map_sigmoid,
                            .pack = pack,
                            .square = square,
+                           .scale = scale,
                            .dense = dense,
                            .outer = outer,
                            .perceptrons = perceptrons,

@@ -1,5 +1,5 @@
 /* The numeric port in plain C: the truth that every other table is checked against. Its layouts are those of a
- * vector of four numbers. */
+ * vector of four numbers, and dense: sparse matrices are checked against full ones. */
 #include "../base/random.h"
 #include "la.h"
 
@@ -77,7 +77,8 @@ static void pack(pa__packing packing, const pa__layout *l, const real *const *h,
       for (size_t j = 0; j < l->links; j++) {
         real x = h[s][i * l->links + j];
         real value = packing == PA__PACK_BOUNDED ? x / (x + c[s]) : x * (r[i] * c[j]);
-        if (packing == PA__PACK_GAIN) value *= value;
+        if (packing == PA__PACK_GAIN || packing == PA__PACK_SHARE) value *= value;
+        if (packing == PA__PACK_SHARE) value /= 1 + value;
         set(l, m, i, j, s, i == j && !keep_diagonal ? 0 : value);
         if (i == j) diagonal[i * l->width + s] = value;
       }
@@ -88,6 +89,12 @@ static void square(const pa__layout *l, const pa__matrix *y, const pa__matrix *x
     y->rows[k] = x->rows[k] * x->rows[k];
     if (l->width == 1 && x->transposed) y->transposed[k] = x->transposed[k] * x->transposed[k];
   }
+}
+
+static void scale(const pa__layout *l, const pa__matrix *x, const real *f) {
+  for (size_t s = 0; s < l->width; s++)
+    for (size_t i = 0; i < l->links; i++)
+      for (size_t j = 0; j < l->links; j++) set(l, x, i, j, s, element(l, x, i, j, s) * f[j * l->width + s]);
 }
 
 static void dense(size_t n, size_t inputs, size_t outputs, const real *x, const real *weight, const real *bias,
@@ -182,6 +189,7 @@ const pa__la pa__la_ref = {.name = "reference",
                            .sigmoid = map_sigmoid,
                            .pack = pack,
                            .square = square,
+                           .scale = scale,
                            .dense = dense,
                            .outer = outer,
                            .perceptrons = perceptrons,

@@ -5,6 +5,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 
 #ifdef PA_SINGLE
 #define pa__states_check pa__states_check_f32
@@ -21,18 +22,20 @@
 #endif
 
 static pa_status channel_fault(const pa_states *s, double bound) {
-  size_t n = s->links;
-  for (size_t b = 0; b < s->batch; b++)
-    for (size_t i = 0; i < n; i++)
-      for (size_t j = 0; j < n; j++) {
-        double h = (double)pa__states_channel(s)[(b * n + i) * n + j];
-        if (!(h >= 0 && h <= LARGEST))
-          return pa__fail(PA_ERROR_ARGUMENT, "h[%zu][%zu][%zu] is %g, must be finite and >= 0", b, i, j, h);
-        if (h > bound)
-          return pa__fail(PA_ERROR_ARGUMENT,
-                          "h[%zu][%zu][%zu] is %g: its gain times power limit over noise may exceed %g", b, i, j, h,
-                          STRONGEST);
-      }
+  size_t n = s->links, channels = pa__states_channels(s);
+  for (size_t k = 0; k < s->batch * channels; k++) {
+    double h = (double)pa__states_channel(s)[k];
+    if (h >= 0 && h <= bound) continue;
+    char place[80];
+    if (s->graph)
+      snprintf(place, sizeof place, "h[%zu][%zu]", k / channels, k % channels);
+    else
+      snprintf(place, sizeof place, "h[%zu][%zu][%zu]", k / channels, k / n % n, k % n);
+    if (!(h >= 0 && h <= LARGEST))
+      return pa__fail(PA_ERROR_ARGUMENT, "%s is %g, must be finite and >= 0", place, h);
+    return pa__fail(PA_ERROR_ARGUMENT, "%s is %g: its gain times power limit over noise may exceed %g", place, h,
+                    STRONGEST);
+  }
   return PA_OK;
 }
 
@@ -66,7 +69,7 @@ pa_status pa__states_check(const pa_states *states) {
   if (status != PA_OK) return status;
   for (size_t i = 0; i < n; i++) noise = fmin(noise, states->noise[i]);
   double bound = fmin(sqrt(STRONGEST) * sqrt(noise) / sqrt(largest(states->limit, n)), LARGEST);
-  return pa__la_best()->within(states->batch * n * n, h, (real)bound) ? PA_OK
+  return pa__la_best()->within(states->batch * pa__states_channels(states), h, (real)bound) ? PA_OK
                                                                       : channel_fault(states, (double)(real)bound);
 }
 

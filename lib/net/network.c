@@ -22,6 +22,8 @@ struct pa_network {
   enum kind kind;
   uint64_t seed;
   size_t links, links_min, receivers;
+  const pa_graph *graph; /* sparse: path gains [edges] in place of [links][receivers]; NULL: dense */
+  pa_graph *own_graph;   /* the same if it is the network's own */
   double density_min, density_max; /* family */
   double value[KEYS];
   double *gain;           /* [links][receivers]; NULL for a family and a callback */
@@ -327,6 +329,8 @@ pa_status pa_network_physics(const pa_network *network, double *noise, double *l
 }
 
 size_t pa_network_links(const pa_network *network) { return network ? network->links : 0; }
+
+const pa_graph *pa_network_graph(const pa_network *network) { return network ? network->graph : NULL; }
 
 size_t pa_network_features(const pa_network *network) { return network ? network->features : 0; }
 

@@ -31,6 +31,23 @@ static void sinr_of_columns(const pa_states *s, const real *h, const real *power
   }
 }
 
+/* The same on a sparse sample: interference in the order of its rows. */
+static void sinr_of_graph(const pa_states *s, const real *h, const real *power, real *sinr) {
+  const pa__pattern *p = &s->graph->pattern;
+  for (size_t j = 0; j < s->links; j++) sinr[j] = (real)s->noise[j];
+  for (size_t k = 0; k < s->links; k++) {
+    size_t i = pa__graph_link(s->graph, k), own = pa__pattern_own(p, k);
+    if (power[i] == 0) continue;
+    for (size_t e = (size_t)p->offset[k]; e < (size_t)p->offset[k + 1]; e++)
+      if (e != own) sinr[pa__graph_link(s->graph, (size_t)p->receiver[e])] += h[e] * h[e] * power[i];
+  }
+  for (size_t k = 0; k < s->links; k++) {
+    size_t j = pa__graph_link(s->graph, k), own = pa__pattern_own(p, k);
+    real direct = own < (size_t)p->offset[k + 1] ? h[own] : 0;
+    sinr[j] = direct * direct * power[j] / sinr[j];
+  }
+}
+
 static pa_status check(const pa_states *states, const real *power, const real *out) {
   pa_status status = pa__states_check(states);
   if (status != PA_OK) return status;
@@ -40,7 +57,9 @@ static pa_status check(const pa_states *states, const real *power, const real *o
 
 static void sinr_of_batch(const pa_states *s, const real *power, real *sinr) {
   size_t n = s->links;
-  for (size_t b = 0; b < s->batch; b++)
+  for (size_t b = 0; s->graph && b < s->batch; b++)
+    sinr_of_graph(s, pa__states_channel(s) + b * s->graph->pattern.edges, power + b * n, sinr + b * n);
+  for (size_t b = 0; !s->graph && b < s->batch; b++)
     for (size_t first = 0; first < n; first += COLUMNS)
       sinr_of_columns(s, pa__states_channel(s) + b * n * n, power + b * n, first,
                       n - first < COLUMNS ? n - first : COLUMNS, sinr + b * n);

@@ -70,6 +70,33 @@ static void capacity_gradient(const pa_states *s, const double *h, const double 
   }
 }
 
+/* The same on a sparse sample; scratch [2][links]. */
+static void sparse_capacity_gradient(const pa_states *s, const double *h, const double *power, const double *weight,
+                                     double *gradient, double *scratch) {
+  const double per_bit = 1.44269504088896340736;
+  const pa__pattern *p = &s->graph->pattern;
+  size_t n = s->links;
+  double *interference = scratch, *toll = scratch + n;
+  for (size_t j = 0; j < n; j++) interference[j] = s->noise[j];
+  for (size_t k = 0; k < n; k++)
+    for (size_t e = (size_t)p->offset[k]; e < (size_t)p->offset[k + 1]; e++)
+      if (e != pa__pattern_own(p, k))
+        interference[pa__graph_link(s->graph, (size_t)p->receiver[e])] +=
+            h[e] * h[e] * power[pa__graph_link(s->graph, k)];
+  for (size_t k = 0; k < n; k++) {
+    size_t j = pa__graph_link(s->graph, k), own = pa__pattern_own(p, k);
+    double amplitude = own < (size_t)p->offset[k + 1] ? h[own] : 0, direct = amplitude * amplitude;
+    double signal = direct * power[j], total = interference[j] + signal;
+    toll[j] = weight[j] * per_bit * (signal / interference[j]) / total;
+    gradient[j] = weight[j] * per_bit * direct / total;
+  }
+  for (size_t k = 0; k < n; k++)
+    for (size_t e = (size_t)p->offset[k]; e < (size_t)p->offset[k + 1]; e++)
+      if (e != pa__pattern_own(p, k))
+        gradient[pa__graph_link(s->graph, k)] -=
+            toll[pa__graph_link(s->graph, (size_t)p->receiver[e])] * h[e] * h[e];
+}
+
 int32_t pa_reward_capacity_gradient(void *user, const pa_states *states, const double *power, const double *weight,
                                     double *gradient, size_t rewards) {
   (void)user;
@@ -79,8 +106,16 @@ int32_t pa_reward_capacity_gradient(void *user, const pa_states *states, const d
     return PA_CALLBACK_ABORT;
   }
   size_t n = states->links;
-  for (size_t b = 0; b < states->batch; b++)
-    capacity_gradient(states, states->h + b * n * n, power + b * n, weight, gradient + b * n);
+  double *scratch = states->graph ? pa__allocate(&states->allocator, 2 * n, sizeof *scratch) : NULL;
+  if (states->graph && !scratch) return PA_CALLBACK_ABORT;
+  for (size_t b = 0; b < states->batch; b++) {
+    const double *h = states->h + b * pa__states_channels(states);
+    if (states->graph)
+      sparse_capacity_gradient(states, h, power + b * n, weight, gradient + b * n, scratch);
+    else
+      capacity_gradient(states, h, power + b * n, weight, gradient + b * n);
+  }
+  pa__release(&states->allocator, scratch);
   return PA_CALLBACK_OK;
 }
 
@@ -92,12 +127,29 @@ static double arrival(const double *h, const double *power, size_t n, size_t i) 
   return probability;
 }
 
+/* The same of all links of a sparse sample. */
+static void arrivals(const pa_states *s, size_t sample, const double *power, double *reward) {
+  const pa__pattern *p = &s->graph->pattern;
+  const double *h = s->h + sample * p->edges;
+  for (size_t k = 0; k < s->links; k++) {
+    size_t j = pa__graph_link(s->graph, k);
+    reward[j] = pa__states_direct(s, sample, k) * power[j] > 0;
+  }
+  for (size_t k = 0; k < s->links; k++)
+    for (size_t e = (size_t)p->offset[k]; e < (size_t)p->offset[k + 1]; e++) {
+      size_t row = (size_t)p->receiver[e], i = pa__graph_link(s->graph, row);
+      double direct = pa__states_direct(s, sample, row), own = direct * direct * power[i];
+      if (row != k && own > 0) reward[i] *= own / (own + h[e] * h[e] * power[pa__graph_link(s->graph, k)]);
+    }
+}
+
 int32_t pa_reward_control_success(void *user, const pa_states *states, const double *power, double *reward,
                                   size_t rewards) {
   (void)user;
   if (!usable(states, power, reward, rewards)) return PA_CALLBACK_ABORT;
   size_t n = states->links;
-  for (size_t k = 0; k < states->batch * n; k++)
+  for (size_t b = 0; states->graph && b < states->batch; b++) arrivals(states, b, power + b * n, reward + b * n);
+  for (size_t k = 0; !states->graph && k < states->batch * n; k++)
     reward[k] = arrival(states->h + k / n * n * n, power + k / n * n, n, k % n);
   return PA_CALLBACK_OK;
 }

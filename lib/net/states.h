@@ -2,16 +2,26 @@
 #define POWALLOC_LIB_STATES_H
 
 #include "../base/pool.h"
-#include "../la/real.h"
+#include "../la/kernel_set.h"
+#include "graph.h"
 
 #include <powalloc/states.h>
+
+/* Shape of a batch. */
+typedef struct pa__extent {
+  size_t batch, links;
+  int precision;
+  bool sparse;
+  size_t channels; /* of a sample */
+} pa__extent;
 
 struct pa_states {
   pa_allocator allocator;
   size_t batch, links;
-  int precision;                   /* PA__DOUBLE or PA__SINGLE, of the channels: */
-  const double *h;                 /* [batch][links][links]; NULL if single */
-  const float *h_f32;              /* the same, NULL if double */
+  const pa_graph *graph; /* of sparse channels, the caller's; NULL: dense */
+  int precision;         /* PA__DOUBLE or PA__SINGLE, of the channels: */
+  const double *h;       /* [batch][links][links], sparse [batch][edges]; NULL if single */
+  const float *h_f32;    /* the same, NULL if double */
   double *noise, *limit, *weights; /* [links] */
   uint64_t first;
   const double *node_state; /* [batch][links][node_features], the caller's; NULL if there is none */
@@ -20,6 +30,31 @@ struct pa_states {
   pa_pool *pool; /* threads that share the rows of a large sample; NULL: there are none */
   double *owned, *owned_state; /* h and node_state, if the states own them */
 };
+
+/* Of full matrices. */
+static inline pa__extent pa__extent_dense(size_t batch, size_t links, int precision) {
+  size_t channels;
+  if (!pa__multiply(links, links, &channels)) channels = SIZE_MAX;
+  return (pa__extent){.batch = batch, .links = links, .precision = precision, .channels = channels};
+}
+
+pa__extent pa__extent_of(const pa_states *states);
+/* The same with another number of samples. */
+pa__extent pa__extent_of_many(const pa_states *states, size_t batch);
+
+/* Channels of a sample. */
+static inline size_t pa__states_channels(const pa_states *states) {
+  return states->graph ? states->graph->pattern.edges : states->links * states->links;
+}
+
+/* The direct channel of a row: of a link, or of the graph's row. */
+static inline double pa__states_direct(const pa_states *states, size_t sample, size_t row) {
+  const double *h = states->h + sample * pa__states_channels(states);
+  if (!states->graph) return h[row * (states->links + 1)];
+  const pa__pattern *p = &states->graph->pattern;
+  size_t own = pa__pattern_own(p, row);
+  return own < (size_t)p->offset[row + 1] ? h[own] : 0;
+}
 
 /* Fails unless states is one in double precision, all its channels are finite, >= 0, and no link's gain over the noise
  * leaves the range that policies compute in; the same in single precision; and in whichever it is. */

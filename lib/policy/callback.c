@@ -12,10 +12,10 @@ struct callback {
 };
 
 /* The user's powers go here first, so that the caller's array is untouched if they are wrong. */
-static void workspace(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena) {
+static void workspace(const pa_policy *policy, const pa__extent *e, pa__arena *arena) {
   size_t count;
   (void)policy;
-  pa__arena_take(arena, pa__multiply(batch, links, &count) ? count : SIZE_MAX, sizeof(double));
+  pa__arena_take(arena, pa__multiply(e->batch, e->links, &count) ? count : SIZE_MAX, sizeof(double));
 }
 
 static pa_status allocate(const pa_policy *policy, const pa_states *s, double *power, void *work) {

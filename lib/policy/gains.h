@@ -8,6 +8,7 @@
 #ifdef PA_SINGLE
 #define pa__block_at pa__block_at_f32
 #define pa__block_layout pa__block_layout_f32
+#define pa__extent_layout pa__extent_layout_f32
 #define pa__gains_take pa__gains_take_f32
 #define pa__gains_begin pa__gains_begin_f32
 #define pa__gains_direct pa__gains_direct_f32
@@ -21,8 +22,9 @@ typedef struct pa__block {
   const real *h[PA__WIDEST]; /* [layout.width] */
 } pa__block;
 
-/* Layout of the blocks of states. */
+/* Layout of the blocks of states, and one of as much memory for states of a shape. */
 pa__layout pa__block_layout(const pa__la *la, const pa_states *states);
+pa__layout pa__extent_layout(const pa__la *la, const pa__extent *extent);
 pa__block pa__block_at(const pa_states *states, pa__layout layout, size_t first);
 
 /* A block as WMMSE sees it, in units of the noise and the power limits: amplitude h_ij sqrt(pmax_i / noise_j), gain its

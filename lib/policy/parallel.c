@@ -11,19 +11,11 @@ static size_t part_count(const pa_policy *policy, size_t batch, size_t links, co
   return policy->class->whole || !pool ? 1 : (batch + samples - 1) / samples;
 }
 
-/* Bytes of one worker. */
-static pa_status worker_bytes(const pa_policy *policy, int precision, size_t batch, size_t links, const pa_pool *pool,
-                              size_t *bytes) {
-  size_t samples = part_count(policy, batch, links, pool) > 1 ? part_samples(links) : batch;
-  return precision == PA__SINGLE ? pa_policy_workspace_f32(policy, samples, links, bytes)
-                                 : pa_policy_workspace(policy, samples, links, bytes);
-}
-
-static pa_status workspace(const pa_policy *policy, int precision, size_t batch, size_t links, const pa_pool *pool,
-                           size_t *bytes) {
+static pa_status workspace(const pa_policy *policy, pa__extent e, const pa_pool *pool, size_t *bytes) {
   size_t alone;
   if (!policy || !bytes) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "bytes" : "policy");
-  pa_status status = worker_bytes(policy, precision, batch, links, pool, &alone);
+  if (part_count(policy, e.batch, e.links, pool) > 1) e.batch = part_samples(e.links);
+  pa_status status = pa__policy_workspace(policy, e, &alone);
   if (status != PA_OK) return status;
   alone = (alone + PA__ALIGNMENT - 1) / PA__ALIGNMENT * PA__ALIGNMENT;
   if (!pa__multiply(alone, pa_pool_threads(pool), &alone) || alone > PTRDIFF_MAX)
@@ -34,12 +26,18 @@ static pa_status workspace(const pa_policy *policy, int precision, size_t batch,
 
 pa_status pa_policy_workspace_parallel(const pa_policy *policy, size_t batch, size_t links, const pa_pool *pool,
                                        size_t *bytes) {
-  return workspace(policy, PA__DOUBLE, batch, links, pool, bytes);
+  return workspace(policy, pa__extent_dense(batch, links, PA__DOUBLE), pool, bytes);
 }
 
 pa_status pa_policy_workspace_parallel_f32(const pa_policy *policy, size_t batch, size_t links, const pa_pool *pool,
                                            size_t *bytes) {
-  return workspace(policy, PA__SINGLE, batch, links, pool, bytes);
+  return workspace(policy, pa__extent_dense(batch, links, PA__SINGLE), pool, bytes);
+}
+
+pa_status pa_policy_workspace_states(const pa_policy *policy, const pa_states *states, const pa_pool *pool,
+                                     size_t *bytes) {
+  if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
+  return workspace(policy, pa__extent_of(states), pool, bytes);
 }
 
 struct job {
@@ -75,7 +73,7 @@ static pa_status allocate_parts(struct job *job, pa_pool *pool, size_t parts) {
 static pa_status allocate(const pa_policy *policy, const pa_states *states, void *power, size_t number, pa_pool *pool,
                           void *work, size_t bytes) {
   size_t needed = 0, parts = part_count(policy, states->batch, states->links, pool);
-  pa_status status = workspace(policy, states->precision, states->batch, states->links, pool, &needed);
+  pa_status status = workspace(policy, pa__extent_of(states), pool, &needed);
   if (status == PA_OK) status = pa__work_check(work, bytes, needed);
   if (status != PA_OK) return status;
   void *own = work ? NULL : pa__allocate(&policy->allocator, needed, 1);

@@ -85,9 +85,9 @@ static struct pa_states seen(const pa_regnn *m, const pa_states *states, pa__are
   return view;
 }
 
-static void workspace_of(const pa_policy *policy, int precision, size_t batch, size_t links, pa__arena *arena) {
-  pa__arena_take(arena, links, sizeof(double));
-  pass_of(precision)->workspace(&model_of(policy)->model.shape, batch, links, arena);
+static void workspace(const pa_policy *policy, const pa__extent *e, pa__arena *arena) {
+  pa__arena_take(arena, e->links, sizeof(double));
+  pass_of(e->precision)->workspace(&model_of(policy)->model.shape, e, arena);
 }
 
 static pa_status allocate_any(const pa_policy *policy, const pa_states *states, void *power, void *work) {
@@ -103,16 +103,8 @@ static pa_status allocate_any(const pa_policy *policy, const pa_states *states, 
   return PA_OK;
 }
 
-static void workspace(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena) {
-  workspace_of(policy, PA__DOUBLE, batch, links, arena);
-}
-
 static pa_status allocate(const pa_policy *policy, const pa_states *states, double *power, void *work) {
   return allocate_any(policy, states, power, work);
-}
-
-static void workspace_f32(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena) {
-  workspace_of(policy, PA__SINGLE, batch, links, arena);
 }
 
 static pa_status allocate_f32(const pa_policy *policy, const pa_states *states, float *power, void *work) {
@@ -142,9 +134,9 @@ static pa_status check(const pa_policy *policy, const pa_states *states) {
   return check_states(model_of(policy), states);
 }
 
-static void tape_workspace(const pa_policy *policy, int precision, size_t samples, size_t links, pa__arena *arena) {
-  pa__arena_take(arena, links, sizeof(double));
-  pass_of(precision)->tape_workspace(&model_of(policy)->model.shape, samples, links, arena);
+static void tape_workspace(const pa_policy *policy, const pa__extent *e, pa__arena *arena) {
+  pa__arena_take(arena, e->links, sizeof(double));
+  pass_of(e->precision)->tape_workspace(&model_of(policy)->model.shape, e, arena);
 }
 
 static void forward(const pa_policy *policy, const pa_states *states, double *y, void *work) {
@@ -580,9 +572,9 @@ const pa__policy_class pa__regnn_class = {.name = "regnn",
                                           .budget_key = PA_POLICY_OFFSET,
                                           .key_changed = key_changed,
                                           .free = release,
+                                          .sparse = true,
                                           .workspace = workspace,
                                           .allocate = allocate,
-                                          .workspace_f32 = workspace_f32,
                                           .allocate_f32 = allocate_f32,
                                           .learner = &learner,
                                           .save = save,

@@ -25,9 +25,14 @@ struct tape {
   real *d_output, *d_power, *d_sum; /* backward only: [F_out], [K][F_in], [F_in] of the widest layer */
 };
 
+/* Columns of the products with the shift. */
+static size_t widest_shift(const pa__regnn_shape *s) {
+  return s->layers > 1 && s->features > s->inputs ? s->features : s->inputs;
+}
+
 static struct tape take(pa__arena *arena, const pa__regnn_shape *s, const pa__layout *layout, bool backward) {
   size_t vector = layout->length * sizeof(real), widest = s->features > s->outputs ? s->features : s->outputs;
-  struct tape t = {.gains = pa__gains_take(arena, layout), .shift = pa__matrix_take(arena, layout, !s->transposed)};
+  struct tape t = {.gains = pa__gains_take(arena, layout), .shift = pa__matrix_take(arena, layout, widest_shift(s), !s->transposed)};
   t.ones = pa__arena_take(arena, 1, vector);
   t.scratch = pa__arena_take(arena, 4, vector);
   for (size_t layer = 0; layer < s->layers; layer++) {
@@ -46,39 +51,6 @@ static struct tape take(pa__arena *arena, const pa__regnn_shape *s, const pa__la
 }
 
 static real *node(real *vectors, const pa__layout *l, size_t index) { return vectors + index * l->length; }
-
-static real *element(const pa__layout *l, real *matrix, size_t i, size_t j) {
-  return matrix + (l->width > 1 ? (i * l->links + j) * l->width : i * l->length + j);
-}
-
-/* Row i of a matrix times factor[i], or column j times factor[j]. */
-static void scale_rows(const pa__layout *l, real *matrix, const real *factor) {
-  size_t n = l->links;
-  for (size_t i = 0; i < n; i++)
-    for (size_t j = 0; j < n; j++)
-      for (size_t s = 0; s < l->width; s++) element(l, matrix, i, j)[s] *= factor[i * l->width + s];
-}
-
-static void scale_columns(const pa__layout *l, real *matrix, const real *restrict factor) {
-  for (size_t i = 0; i < l->links; i++) {
-    real *restrict row = element(l, matrix, i, 0);
-    NODEWISE
-    for (size_t k = 0; k < l->length; k++) row[k] *= factor[k];
-  }
-}
-
-/* Column j of S times factor[j]. */
-static void scale(const pa__layout *l, const pa__matrix *m, const real *factor) {
-  (m->flipped ? scale_rows : scale_columns)(l, m->rows, factor);
-  if (m->transposed) scale_rows(l, m->transposed, factor);
-}
-
-/* g / (1 + g) on every element. */
-static void bound(const pa__layout *l, const pa__matrix *m) {
-  real *matrices[2] = {m->rows, m->transposed};
-  for (int which = 0; which < 2 && matrices[which]; which++) NODEWISE
-  for (size_t k = 0; k < l->links * l->length; k++) matrices[which][k] /= 1 + matrices[which][k];
-}
 
 static void sum_of_squares(const pa__layout *l, const real *x, real sum[PA__WIDEST]) {
   for (size_t s = 0; s < l->width; s++) sum[s] = 0;
@@ -106,7 +78,7 @@ static void normalise(const pa__la *la, const pa__layout *l, const struct tape *
   }
   NODEWISE
   for (size_t k = 0; k < l->length; k++) y[k] = norm[k % l->width] > 0 ? 1 / norm[k % l->width] : 1;
-  scale(l, &t->shift, y);
+  la->scale(l, &t->shift, y);
 }
 
 /* t->shift; uses scratch. */
@@ -120,11 +92,10 @@ static void build_shift(const pa__la *la, const pa__regnn_model *m, const pa__bl
     la->shift_transposed(l, sums, &t->shift, t->ones, 1);
     NODEWISE
     for (size_t k = 0; k < l->length; k++) sums[k] = 1 / (1 + sums[k]);
-    scale(l, &t->shift, sums);
+    la->scale(l, &t->shift, sums);
     break;
   case PA_REGNN_SHIFT_BOUNDED:
-    la->pack(PA__PACK_GAIN, l, block->h, g->transmit, g->receive, true, &t->shift, diagonal);
-    bound(l, &t->shift);
+    la->pack(PA__PACK_SHARE, l, block->h, g->transmit, g->receive, true, &t->shift, diagonal);
     normalise(la, l, t);
     break;
   default:
@@ -170,7 +141,7 @@ static void node_inputs(const pa__la *la, const pa__regnn_model *m, const pa_sta
     for (size_t s = 0; s < l->width; s++) {
       size_t sample = block->first + (s < block->count ? s : block->count - 1);
       for (size_t i = 0; i < l->links; i++)
-        to[i * l->width + s] = (real)states->node_state[(sample * l->links + i) * from_state + f];
+        to[i * l->width + s] = (real)states->node_state[(sample * l->links + pa__layout_link(l, i)) * from_state + f];
     }
   }
 }
@@ -280,8 +251,8 @@ static void block_backward(const pa__la *la, const pa__regnn_model *m, const pa_
 
 /* ---- batches ---- */
 
-static void workspace(const pa__regnn_shape *shape, size_t batch, size_t links, pa__arena *arena) {
-  pa__layout layout = pa__layout_choose(pa__la_best(), links, batch);
+static void workspace(const pa__regnn_shape *shape, const pa__extent *e, pa__arena *arena) {
+  pa__layout layout = pa__extent_layout(pa__la_best(), e);
   take(arena, shape, &layout, false);
 }
 
@@ -312,22 +283,23 @@ static void allocate(const pa__regnn_model *m, const pa_states *states, const pa
     if (plain) parts_of(la, output->kind, l.length, tape.output);
     for (size_t s = 0; s < block.count; s++)
       for (size_t i = 0; i < l.links; i++) {
+        size_t link = pa__layout_link(&l, i);
         real part = tape.output[i * l.width + s];
         if (!plain) {
           double y[PA__OUTPUT_MOST];
           for (size_t o = 0; o < output->count; o++) y[o] = (double)tape.output[o * l.length + i * l.width + s];
-          part = (real)(key ? pa__output_draw(output, y, *key, states->first + first + s, 2 * i, NULL)
+          part = (real)(key ? pa__output_draw(output, y, *key, states->first + first + s, 2 * link, NULL)
                             : pa__output_power(output, y, 0));
         }
-        ((real *)power)[(first + s) * l.links + i] = (real)states->limit[i] * part;
+        ((real *)power)[(first + s) * l.links + link] = (real)states->limit[link] * part;
       }
   }
 }
 
 /* One tape a block, and the gradient of a block's samples. */
-static void tape_workspace(const pa__regnn_shape *shape, size_t samples, size_t links, pa__arena *arena) {
-  pa__layout layout = pa__layout_choose(pa__la_best(), links, samples);
-  for (size_t first = 0; first < samples; first += layout.width) take(arena, shape, &layout, true);
+static void tape_workspace(const pa__regnn_shape *shape, const pa__extent *e, pa__arena *arena) {
+  pa__layout layout = pa__extent_layout(pa__la_best(), e);
+  for (size_t first = 0; first < e->batch; first += layout.width) take(arena, shape, &layout, true);
   pa__arena_take(arena, pa__regnn_weight_count(shape), layout.width * sizeof(real));
 }
 
@@ -344,7 +316,8 @@ static void forward(const pa__regnn_model *m, const pa_states *states, double *y
     for (size_t s = 0; s < block.count; s++)
       for (size_t i = 0; i < l.links; i++)
         for (size_t o = 0; o < count; o++)
-          y[((first + s) * l.links + i) * count + o] = (double)tape.output[o * l.length + i * l.width + s];
+          y[((first + s) * l.links + pa__layout_link(&l, i)) * count + o] =
+              (double)tape.output[o * l.length + i * l.width + s];
   }
 }
 
@@ -352,7 +325,7 @@ static void backward(const pa__regnn_model *m, const pa_states *states, const do
                      void *work) {
   const pa__la table = pa__la_training(states->links), *la = &table;
   size_t count = m->shape.outputs, n = states->links, weights = pa__regnn_weight_count(&m->shape);
-  pa__layout l = pa__layout_choose(la, n, states->batch);
+  pa__layout l = pa__block_layout(la, states);
   pa__arena arena = {work, 0}, behind = {work, 0};
   for (size_t first = 0; first < states->batch; first += l.width) take(&behind, &m->shape, &l, true);
   real *per_sample = pa__arena_take(&behind, weights, l.width * sizeof(real));
@@ -363,7 +336,8 @@ static void backward(const pa__regnn_model *m, const pa_states *states, const do
     for (size_t s = 0; s < samples; s++)
       for (size_t i = 0; i < n; i++)
         for (size_t o = 0; o < count; o++)
-          tape.d_output[o * l.length + i * l.width + s] = (real)dy[((first + s) * n + i) * count + o];
+          tape.d_output[o * l.length + i * l.width + s] =
+              (real)dy[((first + s) * n + pa__layout_link(&l, i)) * count + o];
     block_backward(la, m, &l, &tape, per_sample);
     for (size_t k = 0; k < weights; k++)
       for (size_t s = 0; s < samples; s++) gradient[k] += (double)per_sample[k * l.width + s];

@@ -15,7 +15,7 @@ static void geometric_mean(const pa__la *la, const pa__block *block, real *c, re
   NODEWISE
   for (size_t k = 0; k < l->length; k++) channel[k] = 1;
   for (size_t i = 0; i < l->links; i++)
-    for (size_t s = 0; s < l->width; s++) channel[i * l->width + s] = block->h[s][i * (l->links + 1)];
+    for (size_t s = 0; s < l->width; s++) channel[i * l->width + s] = pa__layout_direct(l, block->h[s], i);
   la->log(l->length, logarithm, channel);
   for (size_t s = 0; s < l->width; s++) {
     double sum = 0, count = 0;

@@ -28,8 +28,8 @@ static pa__uwmmse_tape take(pa__arena *arena, const pa__uwmmse_shape *s, const p
   size_t layers = s->layers, gcns = s->gcns;
   /* The gates take more products with F than with its transpose; rounds of large matrices want it as it is. */
   bool two = s->extended || backward, flipped = layout->links < PA__TALL;
-  pa__uwmmse_tape t = {.gains = pa__gains_take(arena, layout), .shift = pa__matrix_take(arena, layout, flipped)};
-  t.gains.cross = two ? pa__matrix_take(arena, layout, flipped) : t.shift;
+  pa__uwmmse_tape t = {.gains = pa__gains_take(arena, layout), .shift = pa__matrix_take(arena, layout, gcns > s->features ? gcns : s->features, flipped)};
+  t.gains.cross = two ? pa__matrix_take(arena, layout, 1, flipped) : t.shift;
   const struct {
     real **vectors;
     size_t count;
@@ -69,8 +69,8 @@ static void begin(const pa__uwmmse_model *m, const pa_states *states, const pa__
   bool extended = m->shape.extended;
   pa__gains_begin(states, l, &t->gains);
   for (size_t k = 0; k < l->length; k++) {
-    size_t i = k / l->width;
-    bool link = i < l->links;
+    bool link = k / l->width < l->links;
+    size_t i = link ? pa__layout_link(l, k / l->width) : 0;
     t->ones[k] = link;
     t->price[k] = extended ? t->ones[k] : t->gains.limit[k];
     t->enter[k] = (real)(!link ? 0 : extended ? 1 : sqrt(states->noise[i]));
@@ -348,8 +348,8 @@ static pa__uwmmse_weights weights_of(const pa__uwmmse_model *m) {
   return pa__uwmmse_view(&m->shape, (real *)m->packed[sizeof(real) == sizeof(float)], 1);
 }
 
-static void workspace(const pa__uwmmse_shape *shape, size_t batch, size_t links, pa__arena *arena) {
-  pa__layout layout = pa__layout_choose(pa__la_best(), links, batch);
+static void workspace(const pa__uwmmse_shape *shape, const pa__extent *e, pa__arena *arena) {
+  pa__layout layout = pa__extent_layout(pa__la_best(), e);
   take(arena, shape, &layout, false);
 }
 
@@ -378,8 +378,8 @@ static struct gradient_work gradient_take(pa__arena *arena, const pa__uwmmse_sha
   return w;
 }
 
-static void gradient_workspace(const pa__uwmmse_shape *shape, size_t samples, size_t links, pa__arena *arena) {
-  pa__layout layout = pa__layout_choose(pa__la_best(), links, samples);
+static void gradient_workspace(const pa__uwmmse_shape *shape, const pa__extent *e, pa__arena *arena) {
+  pa__layout layout = pa__extent_layout(pa__la_best(), e);
   gradient_take(arena, shape, &layout);
 }
 
@@ -445,9 +445,9 @@ static void rates(const pa__uwmmse_model *m, const pa_states *states, double *ra
 }
 
 /* One tape a block, and the gradient of a block's samples. */
-static void tape_workspace(const pa__uwmmse_shape *shape, size_t samples, size_t links, pa__arena *arena) {
-  pa__layout layout = pa__layout_choose(pa__la_best(), links, samples);
-  for (size_t first = 0; first < samples; first += layout.width) take(arena, shape, &layout, true);
+static void tape_workspace(const pa__uwmmse_shape *shape, const pa__extent *e, pa__arena *arena) {
+  pa__layout layout = pa__extent_layout(pa__la_best(), e);
+  for (size_t first = 0; first < e->batch; first += layout.width) take(arena, shape, &layout, true);
   pa__arena_take(arena, pa__uwmmse_packed_size(shape), layout.width * sizeof(real));
 }
 
@@ -463,7 +463,8 @@ static void forward(const pa__uwmmse_model *m, const pa_states *states, double *
     block_forward(la, m, &weights, &block, &tape, false);
     const real *last = node(tape.v, &l, m->shape.layers);
     for (size_t s = 0; s < block.count; s++)
-      for (size_t i = 0; i < states->links; i++) v[(first + s) * states->links + i] = (double)last[i * l.width + s];
+      for (size_t i = 0; i < states->links; i++)
+        v[(first + s) * states->links + pa__layout_link(&l, i)] = (double)last[i * l.width + s];
   }
 }
 
@@ -471,7 +472,7 @@ static void backward(const pa__uwmmse_model *m, const pa_states *states, const d
                      void *work) {
   const pa__la table = pa__la_training(states->links), *la = &table;
   size_t packed = pa__uwmmse_packed_size(&m->shape), n = states->links;
-  pa__layout l = pa__layout_choose(la, n, states->batch);
+  pa__layout l = pa__block_layout(la, states);
   pa__arena arena = {work, 0}, behind = {work, 0};
   pa__uwmmse_weights weights = weights_of(m);
   for (size_t first = 0; first < states->batch; first += l.width) take(&behind, &m->shape, &l, true);
@@ -482,7 +483,7 @@ static void backward(const pa__uwmmse_model *m, const pa_states *states, const d
     size_t count = states->batch - first < l.width ? states->batch - first : l.width;
     memset(tape.d_v, 0, l.length * sizeof(real));
     for (size_t s = 0; s < count; s++)
-      for (size_t i = 0; i < n; i++) tape.d_v[i * l.width + s] = (real)d_v[(first + s) * n + i];
+      for (size_t i = 0; i < n; i++) tape.d_v[i * l.width + s] = (real)d_v[(first + s) * n + pa__layout_link(&l, i)];
     block_backward(la, &m->shape, &weights, &l, &tape, per_sample);
     for (size_t k = 0; k < packed; k++)
       for (size_t s = 0; s < count; s++) gradient[k] += (double)per_sample[k * l.width + s];

@@ -15,7 +15,7 @@ struct work {
 
 static struct work take(pa__arena *arena, const pa__layout *layout) {
   struct work w = {.gains = pa__gains_take(arena, layout)};
-  w.gains.cross = pa__matrix_take(arena, layout, false);
+  w.gains.cross = pa__matrix_take(arena, layout, 1, false);
   real **const vectors[] = {&w.price, &w.v, &w.power, &w.received, &w.numerator, &w.ratio, &w.denominator, &w.previous};
   for (size_t k = 0; k < sizeof vectors / sizeof vectors[0]; k++)
     *vectors[k] = pa__arena_take(arena, layout->length, sizeof(real));
@@ -121,12 +121,13 @@ static void iterate(const pa__la *la, const pa__layout *l, const pa__wmmse_optio
 }
 
 /* A cap and a tolerance are a sample's own affair, so such samples come one at a time. */
-static pa__layout layout_for(const pa__wmmse_options *o, const pa__la *la, size_t batch, size_t links) {
-  return pa__layout_choose(la, links, o->cap > 0 || o->tolerance > 0 ? 1 : batch);
+static pa__layout layout_for(const pa__wmmse_options *o, const pa__la *la, pa__extent e) {
+  if (o->cap > 0 || o->tolerance > 0) e.batch = 1;
+  return pa__extent_layout(la, &e);
 }
 
-static void workspace(const pa__wmmse_options *o, size_t batch, size_t links, pa__arena *arena) {
-  pa__layout layout = layout_for(o, pa__la_best(), batch, links);
+static void workspace(const pa__wmmse_options *o, const pa__extent *e, pa__arena *arena) {
+  pa__layout layout = layout_for(o, pa__la_best(), *e);
   take(arena, &layout);
 }
 
@@ -136,8 +137,9 @@ static void pack(const pa__la *la, const pa__block *block, const pa__gains *g) {
 
 static void allocate(const pa__wmmse_options *o, const pa_states *states, void *power, void *memory) {
   const pa__la *la = pa__la_best();
-  pa__layout layout = layout_for(o, la, states->batch, states->links);
-  layout.pool = pa__block_layout(la, states).pool;
+  pa__layout layout = layout_for(o, la, pa__extent_of(states)), of_block = pa__block_layout(la, states);
+  layout.pool = of_block.pool;
+  layout.pattern = of_block.pattern;
   pa__arena arena = {memory, 0};
   struct work w = take(&arena, &layout);
   pa__gains_begin(states, &layout, &w.gains);
@@ -170,8 +172,8 @@ static struct best_work take_best(pa__arena *arena, const pa__layout *layout) {
   return w;
 }
 
-static void best_workspace(size_t batch, size_t links, pa__arena *arena) {
-  pa__layout layout = pa__layout_choose(pa__la_best(), links, batch);
+static void best_workspace(const pa__extent *e, pa__arena *arena) {
+  pa__layout layout = pa__extent_layout(pa__la_best(), e);
   take_best(arena, &layout);
 }
 
@@ -200,7 +202,9 @@ static void best_of_block(const pa__wmmse_options *o, const pa__la *la, const pa
   for (size_t start = 0; start < o->starts; start++) {
     for (size_t k = 0; k < l->length; k++) {
       size_t s = k % l->width, sample = block->first + (s < block->count ? s : block->count - 1);
-      v[k] = w->one.gains.limit[k] > 0 ? (real)start_of(o, states->first + sample, start, k / l->width, l->links) : 0;
+      v[k] = w->one.gains.limit[k] > 0
+                 ? (real)start_of(o, states->first + sample, start, pa__layout_link(l, k / l->width), l->links)
+                 : 0;
     }
     iterate(la, l, o, o->iterations, &w->one);
     rates_of(la, l, w, found);

@@ -103,7 +103,7 @@ static pa_status prepare(pa__run *r) {
   struct ascent *own = r->own;
   const pa__learner_class *learner = t->policy->class->learner;
   pa__chunk *chunk = &own->chunks[0];
-  size_t amplitudes = chunk->states.links * chunk->states.links,
+  size_t amplitudes = pa__states_channels(&chunk->states),
          count = r->held_out < PREPARED ? r->held_out : PREPARED;
   struct pa_states all = chunk->states;
   double *h = pa__allocate(&t->allocator, count, amplitudes * sizeof(double));
@@ -174,7 +174,8 @@ static size_t largest(size_t a, size_t b) { return a > b ? a : b; }
 static pa_status teacher_memory(pa__run *r, size_t worker, size_t links) {
   pa_trainer *t = r->trainer;
   struct ascent *own = r->own;
-  size_t bytes = pa__policy_measure(t->teacher->class->workspace, t->teacher, PA__CHUNK, links);
+  pa__extent extent = pa__source_extent(&t->source, PA__CHUNK);
+  size_t bytes = pa__measure(t->teacher->class->workspace, t->teacher, extent);
   if (bytes == SIZE_MAX)
     return pa__fail(PA_ERROR_MEMORY, "the teacher's workspace for %zu links overflows the address space", links);
   own->label[worker] = pa__allocate(&t->allocator, PA__CHUNK * links, sizeof(double));
@@ -186,13 +187,14 @@ static pa_status worker_memory(pa__run *r, size_t worker) {
   pa_trainer *t = r->trainer;
   struct ascent *own = r->own;
   size_t links = pa__source_links(&t->source), powers = 2 * PA__CHUNK * links * sizeof(double) + PA__ALIGNMENT;
+  pa__extent extent = pa__source_extent(&t->source, PA__CHUNK);
   const pa__learner_class *learner = t->policy->class->learner;
   pa_status status = pa__chunk_create(&own->chunks[worker], &t->source, NULL, NULL, &t->allocator);
   if (status != PA_OK) return status;
-  size_t bytes = pa__learner_measure(learner->gradient_workspace, t->policy, PA__DOUBLE, PA__CHUNK, links);
+  size_t bytes = pa__measure(learner->gradient_workspace, t->policy, extent);
   if (t->teacher) /* imitation goes through the outputs, whatever way the policy's own gradient goes */
-    bytes = largest(bytes, pa__learner_measure(pa__sum_rate_workspace, t->policy, PA__DOUBLE, PA__CHUNK, links));
-  size_t baseline = pa__policy_measure(own->baseline->class->workspace, own->baseline, PA__CHUNK, links);
+    bytes = largest(bytes, pa__measure(pa__sum_rate_workspace, t->policy, extent));
+  size_t baseline = pa__measure(own->baseline->class->workspace, own->baseline, extent);
   if (bytes == SIZE_MAX || baseline > SIZE_MAX - powers)
     return pa__fail(PA_ERROR_MEMORY, "training on %zu links overflows the address space", links);
   own->work[worker] = pa__allocate(&t->allocator, largest(bytes, baseline + powers), 1);

@@ -71,7 +71,7 @@ static void outputs_of_task(pa__run *r, size_t task, double *y) {
   pa__range range = own->ranges[task];
   size_t at = (size_t)(range.first - own->ranges[0].first), n = own->states.links;
   pa__chunk *chunk = &own->chunks[task];
-  chunk->h = own->h + at * n * n;
+  chunk->h = own->h + at * pa__states_channels(&own->states);
   chunk->x = own->x + at * n * own->states.node_features;
   chunk->states.h = chunk->h;
   chunk->states.node_state = own->states.node_features > 0 ? chunk->x : NULL;
@@ -669,7 +669,7 @@ static pa_status chunk_memory(pa__run *r) {
   struct probing *own = r->own;
   const pa_allocator *allocator = &t->allocator;
   size_t links = own->states.links, tasks = pa__source_most_chunks(&t->source, r->batch);
-  size_t bytes = pa__learner_measure(learner_of(r)->tape_workspace, t->policy, PA__DOUBLE, PA__CHUNK, links);
+  size_t bytes = pa__measure(learner_of(r)->tape_workspace, t->policy, pa__source_extent(&t->source, PA__CHUNK));
   if (bytes == SIZE_MAX) return pa__fail(PA_ERROR_MEMORY, "training on %zu links overflows the address space", links);
   if (!(own->chunks = pa__allocate(allocator, tasks, sizeof *own->chunks)) ||
       !(own->tapes = pa__allocate(allocator, tasks, sizeof *own->tapes)) ||
@@ -691,7 +691,7 @@ static size_t numbers_of(const pa__run *r, struct probing *own) {
   const struct {
     double **array;
     size_t count;
-  } arrays[] = {{&own->h, nodes * n},
+  } arrays[] = {{&own->h, batch * pa__states_channels(&own->states)},
                 {&own->x, nodes * own->states.node_features},
                 {&own->y, nodes * own->outputs},
                 {&own->dy, nodes * own->outputs},
@@ -722,6 +722,7 @@ static pa_status begin(pa__run *r) {
   if (!own) return PA_ERROR_MEMORY;
   own->problem = &t->problem;
   size_t n = own->states.links = pa__source_links(&t->source), elements;
+  own->states.graph = pa__source_graph(&t->source);
   own->states.node_features = pa__source_features(&t->source);
   own->states.batch = 1;
   own->outputs = output_of(r)->count;

@@ -27,6 +27,15 @@ size_t pa__source_features(const pa__source *s) {
   return s->network ? pa_network_features(s->network) : s->states->node_features;
 }
 
+const pa_graph *pa__source_graph(const pa__source *s) {
+  return s->network ? pa_network_graph(s->network) : s->states->graph;
+}
+
+pa__extent pa__source_extent(const pa__source *s, size_t batch) {
+  struct pa_states shape = {.batch = batch, .links = pa__source_links(s), .graph = pa__source_graph(s)};
+  return pa__extent_of(&shape);
+}
+
 const double *pa__source_noise(const pa__source *s) {
   return s->network ? pa__network_noise(s->network) : s->states->noise;
 }
@@ -90,10 +99,11 @@ void pa__source_end(pa__source *s, const pa_allocator *allocator) {
 
 pa_status pa__chunk_create(pa__chunk *chunk, const pa__source *s, double *h, double *x, const pa_allocator *allocator) {
   size_t links = pa__source_links(s), features = pa__source_features(s), elements;
-  pa_status status = pa__channel_size(PA__CHUNK, links, &elements);
-  if (status != PA_OK) return status;
+  if (!pa__multiply(PA__CHUNK, pa__source_extent(s, 1).channels, &elements))
+    return pa__fail(PA_ERROR_MEMORY, "channels of %zu links overflow the address space", links);
   size_t scratch = s->network ? pa__network_scratch(s->network) : 0, states = PA__CHUNK * links * features;
-  *chunk = (pa__chunk){.states = {.allocator = *allocator, .links = links}, .h = h, .x = x};
+  *chunk = (pa__chunk){
+      .states = {.allocator = *allocator, .links = links, .graph = pa__source_graph(s)}, .h = h, .x = x};
   if (!(chunk->states.noise = pa__allocate(allocator, links, 3 * sizeof(double))) ||
       !(chunk->scratch = pa__allocate(allocator, scratch, sizeof(double))) ||
       (!h && !(chunk->owned = pa__allocate(allocator, elements + states, sizeof(double))))) {
@@ -122,7 +132,7 @@ void pa__chunk_free(pa__chunk *chunk) {
 }
 
 static void copy_state(pa__chunk *chunk, size_t sample, const double *h, const double *x, size_t from) {
-  size_t amplitudes = chunk->states.links * chunk->states.links,
+  size_t amplitudes = pa__states_channels(&chunk->states),
          states = chunk->states.links * chunk->states.node_features;
   memcpy(chunk->h + sample * amplitudes, h + from * amplitudes, amplitudes * sizeof(double));
   if (states > 0) memcpy(chunk->x + sample * states, x + from * states, states * sizeof(double));

@@ -29,6 +29,9 @@ pa__source pa__source_of_states(const pa_states *states, uint64_t seed);
 
 size_t pa__source_links(const pa__source *source); /* the most */
 size_t pa__source_features(const pa__source *source);
+const pa_graph *pa__source_graph(const pa__source *source); /* of sparse channels; NULL: dense */
+/* Of a batch of the most links. */
+pa__extent pa__source_extent(const pa__source *source, size_t batch);
 const double *pa__source_noise(const pa__source *source); /* [links], like the limits, in W */
 const double *pa__source_limit(const pa__source *source);
 bool pa__source_is_family(const pa__source *source);
@@ -48,7 +51,7 @@ size_t pa__source_chunk(const pa__source *source, uint64_t first, size_t left);
 /* No cut of `count` consecutive states has more chunks. */
 size_t pa__source_most_chunks(const pa__source *source, size_t count);
 
-/* h [PA__CHUNK][links][links] and x [PA__CHUNK][links][features] are where the chunk's states go; NULL: memory of its
+/* h [PA__CHUNK][channels] and x [PA__CHUNK][links][features] are where the chunk's states go; NULL: memory of its
  * own. */
 pa_status pa__chunk_create(pa__chunk *chunk, const pa__source *source, double *h, double *x,
                            const pa_allocator *allocator);
