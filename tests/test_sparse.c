@@ -261,7 +261,303 @@ START_TEST(uwmmse) {
 }
 END_TEST
 
+/* ---- graphs ---- */
+
+START_TEST(bad_graphs_are_refused) {
+  pa_graph *graph = NULL;
+  const int64_t offset[] = {0, 2, 3, 4};
+  const int32_t good[] = {0, 2, 1, 2}, twice[] = {0, 0, 1, 2}, falling[] = {2, 0, 1, 2}, beyond[] = {0, 3, 1, 2},
+                below[] = {-1, 2, 1, 2};
+  fails(pa_graph_create(&graph, 3, offset, twice, NULL), PA_ERROR_ARGUMENT, "receiver[1] in row 0 is 0, twice");
+  fails(pa_graph_create(&graph, 3, offset, falling, NULL), PA_ERROR_ARGUMENT, "less than the one before it");
+  fails(pa_graph_create(&graph, 3, offset, beyond, NULL), PA_ERROR_ARGUMENT, "is 3, must be 0 to 2");
+  fails(pa_graph_create(&graph, 3, offset, below, NULL), PA_ERROR_ARGUMENT, "is -1, must be 0 to 2");
+  fails(pa_graph_create(&graph, 3, (const int64_t[]){1, 2, 3, 4}, good, NULL), PA_ERROR_ARGUMENT, "offset[0] is 1");
+  fails(pa_graph_create(&graph, 3, (const int64_t[]){0, 2, 1, 4}, good, NULL), PA_ERROR_ARGUMENT, "offset[2] is 1");
+  fails(pa_graph_create(&graph, 3, (const int64_t[]){0, INT64_MAX, INT64_MAX, INT64_MAX}, good, NULL),
+        PA_ERROR_ARGUMENT, "more than there are links");
+  fails(pa_graph_create(&graph, 0, offset, good, NULL), PA_ERROR_ARGUMENT, "links is 0");
+  fails(pa_graph_create(&graph, (size_t)INT32_MAX + 1, offset, good, NULL), PA_ERROR_ARGUMENT, "links is 2147483648");
+  fails(pa_graph_create(&graph, 3, NULL, good, NULL), PA_ERROR_ARGUMENT, "offset is NULL");
+  fails(pa_graph_create(NULL, 3, offset, good, NULL), PA_ERROR_ARGUMENT, "out is NULL");
+  const double at[] = {0, 0, 1, 1}, nowhere[] = {0, NAN, 1, 1};
+  fails(pa_graph_create_positions(&graph, 2, at, nowhere, 1, NULL), PA_ERROR_ARGUMENT, "receivers[0][1] is nan");
+  fails(pa_graph_create_positions(&graph, 2, at, at, 0, NULL), PA_ERROR_ARGUMENT, "cutoff");
+  fails(pa_graph_create_threshold(&graph, 1, at, NAN, NULL), PA_ERROR_ARGUMENT, "least is nan");
+  ck_assert(graph == NULL);
+}
+END_TEST
+
+START_TEST(bad_channels_on_edges_are_named) {
+  struct both b = random_states(5, .5, false, 2);
+  size_t edges = pa_graph_edges(b.graph);
+  double power[10];
+  b.value[edges + 2] = NAN;
+  char place[40];
+  snprintf(place, sizeof place, "h[1][2] is nan");
+  pa_policy *policy;
+  ok(pa_policy_create(&policy, "wmmse", NULL));
+  fails(pa_policy_allocate(policy, b.sparse, power, NULL, 0), PA_ERROR_ARGUMENT, place);
+  b.value[edges + 2] = 1;
+  pa_policy_free(policy);
+  ok(pa_policy_create(&policy, "optimal", NULL));
+  fails(pa_policy_allocate(policy, b.sparse, power, NULL, 0), PA_ERROR_ARGUMENT, "takes full channel matrices");
+  pa_policy_free(policy);
+  free_both(&b);
+}
+END_TEST
+
+START_TEST(no_edges_and_lonely_links) {
+  const int64_t none[] = {0, 0, 0, 0}, own[] = {0, 1, 1, 2};
+  const int32_t receiver[] = {0, 2};
+  const double h[] = {2, 3}, power[] = {1, 1, 1};
+  double rate[3];
+  pa_graph *graph;
+  pa_states *states;
+  pa_policy *policy;
+  ok(pa_policy_create(&policy, "wmmse", NULL));
+  ok(pa_graph_create(&graph, 3, none, receiver, NULL));
+  ok(pa_states_create_sparse(&states, 1, graph, h, 1, 1, NULL));
+  ok(pa_rates(states, power, rate));
+  for (int i = 0; i < 3; i++) ck_assert(rate[i] == 0);
+  ok(pa_policy_allocate(policy, states, rate, NULL, 0));
+  pa_states_free(states);
+  pa_graph_free(graph);
+  ok(pa_graph_create(&graph, 3, own, receiver, NULL));
+  ok(pa_states_create_sparse(&states, 1, graph, h, 1, 1, NULL));
+  pa_graph_free(graph); /* the states keep it */
+  ok(pa_rates(states, power, rate));
+  close_to(rate[0], log2(5), 1e-14);
+  ck_assert(rate[1] == 0);
+  close_to(rate[2], log2(10), 1e-14);
+  double best[3];
+  ok(pa_policy_allocate(policy, states, best, NULL, 0));
+  ck_assert(best[0] == 1 && best[1] == 0 && best[2] == 1);
+  pa_states_free(states);
+  pa_policy_free(policy);
+}
+END_TEST
+
+START_TEST(thresholds_leave_out_what_they_say) {
+  enum { N = 9 };
+  double h[N * N], value[N * N], left_out[N];
+  for (int k = 0; k < N * N; k++) h[k] = uniform() < .1 ? 0 : uniform();
+  pa_graph *graph;
+  ok(pa_graph_create_threshold(&graph, N, h, .5, NULL));
+  ok(pa_graph_pick(graph, h, value, left_out));
+  size_t at = 0;
+  double expected[N] = {0};
+  for (int i = 0; i < N; i++)
+    for (int j = 0; j < N; j++)
+      if (i == j || h[i * N + j] >= .5)
+        ck_assert(pa_graph_receiver(graph)[at] == j && value[at] == h[i * N + j]), at++;
+      else
+        expected[j] += h[i * N + j] * h[i * N + j];
+  ck_assert(at == pa_graph_edges(graph));
+  same("left out", expected, left_out, N, 1e-14);
+  pa_graph_free(graph);
+  ok(pa_graph_create_threshold(&graph, N, h, 0, NULL));
+  ok(pa_graph_pick(graph, h, value, left_out));
+  for (int j = 0; j < N; j++) ck_assert(left_out[j] == 0);
+  pa_graph_free(graph);
+}
+END_TEST
+
+/* Edges against all pairs, on clouds of several shapes. */
+START_TEST(positions_find_all_neighbours) {
+  const size_t links[] = {1, 2, 40, 300};
+  const double cutoffs[] = {1e-9, .05, .3, 5};
+  for (int k = 0; k < 4; k++)
+    for (int c = 0; c < 4; c++)
+      for (int shape = 0; shape < 4; shape++) {
+        size_t n = links[k], found = 0;
+        double *t = calloc(4 * n, sizeof *t), *r = t + 2 * n;
+        for (size_t i = 0; i < 2 * n; i++) {
+          double x = uniform();
+          t[i] = shape == 1 && i % 2 ? 0 : shape == 2 ? pow(x, 20) : shape == 3 ? floor(3 * x) : x;
+          r[i] = t[i] + .1 * (uniform() - .5);
+        }
+        pa_graph *graph;
+        ok(pa_graph_create_positions(&graph, n, t, r, cutoffs[c], NULL));
+        const int32_t *order = pa_graph_order(graph), *receiver = pa_graph_receiver(graph);
+        const int64_t *offset = pa_graph_offset(graph);
+        bool *seen = calloc(n, sizeof *seen);
+        for (size_t row = 0; row < n; row++) {
+          ck_assert(order[row] >= 0 && (size_t)order[row] < n && !seen[order[row]]);
+          seen[order[row]] = true;
+          size_t i = (size_t)order[row], expected = 0;
+          for (size_t j = 0; j < n; j++)
+            expected += i == j || hypot(t[2 * i] - r[2 * j], t[2 * i + 1] - r[2 * j + 1]) <= cutoffs[c];
+          for (int64_t e = offset[row]; e < offset[row + 1]; e++) {
+            size_t j = (size_t)order[receiver[e]];
+            ck_assert(e == offset[row] || receiver[e] > receiver[e - 1]);
+            ck_assert(i == j || hypot(t[2 * i] - r[2 * j], t[2 * i + 1] - r[2 * j + 1]) <= cutoffs[c]);
+          }
+          ck_assert_uint_eq(expected, (size_t)(offset[row + 1] - offset[row]));
+          found += expected;
+        }
+        ck_assert(found == pa_graph_edges(graph));
+        free(seen);
+        free(t);
+        pa_graph_free(graph);
+      }
+}
+END_TEST
+
+/* ---- networks ---- */
+
+static pa_network *whole_network(size_t links, double cutoff) {
+  pa_network *network;
+  ok(pa_network_create_sparse_adhoc(&network, links, 20, cutoff, 4, NULL));
+  return network;
+}
+
+START_TEST(whole_networks_are_those_without_a_cutoff) {
+  enum { N = 30 };
+  pa_network *sparse = whole_network(N, 1e9), *full;
+  ok(pa_network_create_adhoc(&full, N, 4, NULL));
+  ok(pa_network_set(full, PA_NETWORK_REFERENCE_LINKS, 20));
+  const pa_graph *graph = pa_network_graph(sparse);
+  const int32_t *order = pa_graph_order(graph);
+  ck_assert(pa_graph_edges(graph) == N * N);
+  double *gain = calloc(2 * N * N, sizeof *gain), *edge = gain + N * N;
+  ok(pa_network_path_gain(full, gain));
+  ok(pa_network_path_gain(sparse, edge));
+  for (size_t k = 0; k < N; k++)
+    for (size_t c = 0; c < N; c++)
+      close_to(edge[k * N + c], gain[order[k] * N + order[c]], 1e-14 * edge[k * N + c]);
+  free(gain);
+  pa_network_free(sparse);
+  pa_network_free(full);
+}
+END_TEST
+
+/* Powers and gradients on a network of several tasks are the same by any number of threads, in the caller's order. */
+START_TEST(threads_share_large_networks) {
+  enum { N = 5000 };
+  pa_network *network = whole_network(N, 25);
+  pa_states *states;
+  ok(pa_network_draw_states(network, 1, 0, 1, &states, NULL));
+  ok(pa_states_set_noise(states, &(double){1e-9}, 1));
+  pa_network_free(network); /* the states keep its graph */
+  double *power = calloc(2 * N, sizeof *power), *pooled = power + N;
+  pa_pool *pool;
+  ok(pa_pool_create(&pool, 3, NULL));
+  for (int kind = 0; kind < 4; kind++) {
+    pa_uwmmse *unfolded = NULL;
+    pa_regnn *filters = NULL;
+    pa_policy *policy, *wmmse = NULL;
+    if (kind == 0) ok(pa_policy_create(&wmmse, "wmmse", NULL));
+    if (kind == 1 || kind == 2) ok(pa_uwmmse_create(&unfolded, kind, 4, 5, 3, NULL));
+    if (kind == 3) ok(pa_regnn_create(&filters, NULL, NULL, 0, 3, NULL));
+    policy = wmmse ? wmmse : unfolded ? pa_uwmmse_policy(unfolded) : pa_regnn_policy(filters);
+    ok(pa_policy_allocate(policy, states, power, NULL, 0));
+    ok(pa_policy_allocate_parallel(policy, states, pooled, pool, NULL, 0));
+    ck_assert(memcmp(power, pooled, N * sizeof *power) == 0);
+    pa_policy_free(wmmse);
+    pa_uwmmse_free(unfolded);
+    pa_regnn_free(filters);
+  }
+  pa_pool_free(pool);
+  pa_states_free(states);
+  free(power);
+}
+END_TEST
+
+START_TEST(blocks_that_do_not_touch_decouple) {
+  enum { N = 12 };
+  int64_t offset[2 * N + 1] = {0};
+  int32_t *receiver = calloc(2 * N * N, sizeof *receiver);
+  double *h = calloc(2 * N * N, sizeof *h), power[2 * N], left[N], right[N];
+  for (size_t i = 0; i < 2 * N; i++) {
+    for (size_t j = 0; j < N; j++) {
+      receiver[i * N + j] = (int32_t)((i < N ? 0 : N) + j);
+      h[i * N + j] = (j == i % N ? 1 : .3) * uniform();
+    }
+    offset[i + 1] = (int64_t)((i + 1) * N);
+  }
+  pa_graph *graph;
+  pa_states *both, *first, *second;
+  ok(pa_graph_create(&graph, 2 * N, offset, receiver, NULL));
+  ok(pa_states_create_sparse(&both, 1, graph, h, .01, 1, NULL));
+  ok(pa_states_create(&first, 1, N, h, .01, 1, NULL));
+  ok(pa_states_create(&second, 1, N, h + N * N, .01, 1, NULL));
+  pa_policy *policy;
+  ok(pa_policy_create(&policy, "wmmse", NULL));
+  ok(pa_policy_set(policy, PA_POLICY_ITERATIONS, 20));
+  ok(pa_policy_allocate(policy, both, power, NULL, 0));
+  ok(pa_policy_allocate(policy, first, left, NULL, 0));
+  ok(pa_policy_allocate(policy, second, right, NULL, 0));
+  same("first block", left, power, N, 1e-11);
+  same("second block", right, power + N, N, 1e-11);
+  pa_policy_free(policy);
+  pa_states_free(both);
+  pa_states_free(first);
+  pa_states_free(second);
+  pa_graph_free(graph);
+  free(receiver);
+  free(h);
+}
+END_TEST
+
+/* Training on the edges of a network, model-based and model-free, whatever the threads. */
+START_TEST(training_on_sparse_networks) {
+  for (int kind = 0; kind < 2; kind++) {
+    double *weights[2];
+    size_t count = 0;
+    for (int threads = 1; threads <= 2; threads++) {
+      pa_network *network = whole_network(30, 12);
+      ok(pa_network_set_noise(network, &(double){1e-6}, 1));
+      pa_uwmmse *unfolded = NULL;
+      pa_regnn *filters = NULL;
+      if (kind == 0) ok(pa_uwmmse_create(&unfolded, PA_UWMMSE_EXTENDED, 4, 5, 3, NULL));
+      if (kind == 1) ok(pa_regnn_create(&filters, NULL, NULL, 0, 3, NULL));
+      pa_trainer *trainer;
+      ok(pa_trainer_create(&trainer, unfolded ? pa_uwmmse_policy(unfolded) : pa_regnn_policy(filters), network, 1, NULL));
+      if (kind == 1) {
+        ok(pa_trainer_set_reward(trainer, 30, pa_reward_capacity, NULL, NULL));
+        ok(pa_trainer_add_constraint(trainer, PA_CONSTRAINT_MEAN_POWER, &(double){10}, 1));
+      }
+      ok(pa_trainer_set(trainer, PA_TRAINER_THREADS, threads));
+      ok(pa_trainer_set(trainer, PA_TRAINER_HELD_OUT, 40));
+      ok(pa_trainer_run(trainer, 60));
+      double rate, first;
+      ok(pa_trainer_stat(trainer, PA_TRAINER_STAT_RATE, &rate));
+      ok(pa_trainer_stat(trainer, PA_TRAINER_STAT_BASELINE_RATE, &first));
+      ck_assert(isfinite(rate) && rate > 0);
+      count = unfolded ? pa_uwmmse_weight_count(unfolded) : pa_regnn_weight_count(filters);
+      weights[threads - 1] = calloc(count, sizeof(double));
+      if (unfolded)
+        ok(pa_uwmmse_get_weights(unfolded, weights[threads - 1], count));
+      else
+        ok(pa_regnn_get_weights(filters, weights[threads - 1], count));
+      pa_trainer_free(trainer);
+      pa_uwmmse_free(unfolded);
+      pa_regnn_free(filters);
+      pa_network_free(network);
+    }
+    ck_assert(memcmp(weights[0], weights[1], count * sizeof(double)) == 0);
+    free(weights[0]);
+    free(weights[1]);
+  }
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {classical_policies, caps_tolerances_and_starts, rates_and_rewards, regnn, uwmmse, NULL};
+  const TTest *const tests[] = {classical_policies,
+                                caps_tolerances_and_starts,
+                                rates_and_rewards,
+                                regnn,
+                                uwmmse,
+                                bad_graphs_are_refused,
+                                bad_channels_on_edges_are_named,
+                                no_edges_and_lonely_links,
+                                thresholds_leave_out_what_they_say,
+                                positions_find_all_neighbours,
+                                whole_networks_are_those_without_a_cutoff,
+                                threads_share_large_networks,
+                                blocks_that_do_not_touch_decouple,
+                                training_on_sparse_networks,
+                                NULL};
   return run_tests("sparse", tests);
 }

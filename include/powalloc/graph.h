@@ -70,7 +70,11 @@ PA_API pa_status pa_graph_create_threshold(pa_graph **out, size_t links, const d
 PA_API pa_status pa_graph_create_positions(pa_graph **out, size_t links, const double *transmitters,
                                            const double *receivers, double cutoff, const pa_allocator *allocator);
 
-/** @brief Frees the graph, not the caller's arrays. NULL is fine. @since 0.1 */
+/**
+ * @brief Frees the graph, not the caller's arrays. States and networks on it keep it, and need these arrays, until they
+ * are freed too. NULL is fine.
+ * @since 0.1
+ */
 PA_API void pa_graph_free(pa_graph *graph);
 
 /** @brief Links; 0 for NULL. @since 0.1 */

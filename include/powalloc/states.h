@@ -56,7 +56,7 @@ PA_API pa_status pa_states_create_f32(pa_states **out, size_t batch, size_t link
  * @brief A view of the caller's channels on a graph.
  * @param[out] out   the states, to be freed with pa_states_free()
  * @param batch      samples, >= 1
- * @param graph      who hears whom; borrowed, must outlive the states
+ * @param graph      who hears whom; shared, may be freed before the states
  * @param h          [batch][edges] channel amplitudes, finite, >= 0, in the order of the graph's edges; borrowed
  * @param noise      noise power at every receiver in W, > 0
  * @param pmax       power limit of every transmitter in W, > 0

@@ -8,7 +8,7 @@
 #define INLINE static inline __attribute__((always_inline))
 
 /* Nodes of a task that threads share; a multiple of every vector's width. */
-enum { TASK = 4096 };
+enum { TASK = 1024 };
 
 /* Part of element (i, j) that depends on j; row is r_i. */
 INLINE real element(pa__packing packing, const pa__matrix *a, real h, real row, size_t j) {

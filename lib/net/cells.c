@@ -1,5 +1,6 @@
 /* Graphs from positions: neighbours by a grid of cells, rows along a Hilbert curve. */
 #include "cells.h"
+#include "network.h"
 
 #include <float.h>
 #include <math.h>
@@ -215,21 +216,12 @@ pa_status pa__graph_of_positions(pa_graph **out, size_t links, const double *tra
   return PA_OK;
 }
 
-static pa_status check_positions(const char *name, const double *at, size_t count) {
-  if (!at) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", name);
-  for (size_t k = 0; k < 2 * count; k++)
-    if (!(fabs(at[k]) <= 1e100))
-      return pa__fail(PA_ERROR_ARGUMENT, "%s[%zu][%zu] is %g, must be within 1e100", name, k / 2, k % 2, at[k]);
-  return PA_OK;
-}
-
 pa_status pa_graph_create_positions(pa_graph **out, size_t links, const double *transmitters, const double *receivers,
                                     double cutoff, const pa_allocator *allocator) {
   pa_status status = pa__graph_check_links(links);
-  if (status == PA_OK) status = check_positions("transmitters", transmitters, links);
-  if (status == PA_OK) status = check_positions("receivers", receivers, links);
+  if (status == PA_OK) status = pa__positions_check("transmitters", transmitters, links);
+  if (status == PA_OK) status = pa__positions_check("receivers", receivers, links);
+  if (status == PA_OK) status = pa__key_check(PA_NETWORK_CUTOFF, cutoff);
   if (status != PA_OK) return status;
-  if (!(cutoff > 0 && cutoff <= 1e100))
-    return pa__fail(PA_ERROR_ARGUMENT, "cutoff is %g, must be finite and > 0", cutoff);
   return pa__graph_of_positions(out, links, transmitters, receivers, cutoff, allocator);
 }

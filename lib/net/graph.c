@@ -14,6 +14,7 @@ pa_status pa__graph_begin(pa_graph **out, size_t links, const int64_t *offset, c
   if (status == PA_OK) status = pa__handle_create(out ? (void *)&g : NULL, sizeof *g, allocator);
   if (status != PA_OK) return status;
   size_t blocks = (links + PA__PATTERN_ROWS - 1) / PA__PATTERN_ROWS;
+  g->holders = 1;
   g->pattern.links = links;
   g->pattern.own = pa__allocate(&g->allocator, links, sizeof *g->pattern.own);
   g->pattern.block = pa__allocate(&g->allocator, blocks, sizeof *g->pattern.block);
@@ -143,8 +144,15 @@ fail:
   return status;
 }
 
+const pa_graph *pa__graph_hold(const pa_graph *graph) {
+  if (graph) ((pa_graph *)graph)->holders++;
+  return graph;
+}
+
+void pa__graph_release(const pa_graph *graph) { pa_graph_free((pa_graph *)graph); }
+
 void pa_graph_free(pa_graph *graph) {
-  if (!graph) return;
+  if (!graph || --graph->holders > 0) return;
   pa_allocator allocator = graph->allocator;
   pa__release(&allocator, graph->pattern.own);
   pa__release(&allocator, graph->pattern.link);

@@ -8,10 +8,15 @@
 
 struct pa_graph {
   pa_allocator allocator;
+  _Atomic(size_t) holders;
   pa__pattern pattern;
   int64_t *offset; /* the pattern's, if the graph owns them; NULL: the caller's */
   int32_t *receiver;
 };
+
+/* Shares a graph, until it is released; NULL is fine. */
+const pa_graph *pa__graph_hold(const pa_graph *graph);
+void pa__graph_release(const pa_graph *graph);
 
 pa_status pa__graph_check_links(size_t links);
 /* A graph that lacks its receivers, and its offsets if none are lent to it. */

@@ -43,7 +43,7 @@ static pa_status create(pa_states **out, size_t batch, size_t links, const pa_gr
   if ((status = pa__handle_create(out ? (void *)&s : NULL, sizeof *s, allocator)) != PA_OK) return status;
   s->batch = batch;
   s->links = links;
-  s->graph = graph;
+  s->graph = pa__graph_hold(graph);
   s->noise = pa__allocate(&s->allocator, links, 3 * sizeof(double));
   if (!s->noise) {
     status = PA_ERROR_MEMORY;
@@ -101,6 +101,7 @@ pa_status pa_states_create_sparse_f32(pa_states **out, size_t batch, const pa_gr
 void pa_states_free(pa_states *states) {
   if (!states) return;
   pa_allocator allocator = states->allocator;
+  pa__graph_release(states->graph);
   pa__release(&allocator, states->owned);
   pa__release(&allocator, states->owned_state);
   pa__release(&allocator, states->noise);
