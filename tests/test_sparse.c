@@ -100,6 +100,16 @@ static struct both random_states(size_t n, double share, bool without_own, size_
   return on_graph(random_graph(n, share, without_own, offsets, receivers), batch);
 }
 
+/* On a graph whose rows are in an order of their own. */
+static struct both ordered_states(size_t n, size_t batch) {
+  double *at = calloc(4 * n, sizeof *at);
+  for (size_t k = 0; k < 4 * n; k++) at[k] = uniform();
+  pa_graph *graph;
+  ok(pa_graph_create_positions(&graph, n, at, at + 2 * n, .3, NULL));
+  free(at);
+  return on_graph(graph, batch);
+}
+
 static void same(const char *what, const double *a, const double *b, size_t n, double tolerance) {
   double largest = 0;
   for (size_t k = 0; k < n; k++) largest = fmax(largest, fabs(a[k]));
@@ -135,8 +145,8 @@ enum { SIZES = sizeof sizes / sizeof sizes[0] };
 START_TEST(classical_policies) {
   const char *names[] = {"full-power", "equal", "random", "threshold", "wmmse", "wmmse-truncated", "wmmse-priced"};
   for (int k = 0; k < SIZES; k++)
-    for (int without = 0; without < 2; without++) {
-      struct both b = random_states(sizes[k], .2, without, 3);
+    for (int kind = 0; kind < 3; kind++) {
+      struct both b = kind < 2 ? random_states(sizes[k], .2, kind == 1, 3) : ordered_states(sizes[k], 3);
       for (size_t p = 0; p < sizeof names / sizeof names[0]; p++) {
         pa_policy *policy;
         ok(pa_policy_create(&policy, names[p], NULL));
@@ -172,8 +182,8 @@ START_TEST(caps_tolerances_and_starts) {
 END_TEST
 
 START_TEST(rates_and_rewards) {
-  for (int k = 0; k < SIZES; k++) {
-    struct both b = random_states(sizes[k], .3, true, 2);
+  for (int k = 0; k < 2 * SIZES; k++) {
+    struct both b = k < SIZES ? random_states(sizes[k], .3, true, 2) : ordered_states(sizes[k - SIZES], 2);
     size_t n = b.batch * b.links;
     double *power = calloc(3 * n, sizeof *power), *full = power + n, *sparse = power + 2 * n;
     const double *weight = pa_states_weights(b.full);
@@ -221,11 +231,11 @@ static void same_learning(pa_policy *policy, const struct both *b, double tolera
 START_TEST(regnn) {
   for (int shift = PA_REGNN_SHIFT_SCALE; shift <= PA_REGNN_SHIFT_BOUNDED; shift++)
     for (int shape = 0; shape < 3; shape++)
-      for (int k = 0; k < SIZES; k++) {
+      for (int k = 0; k < 2 * SIZES; k++) {
         const int32_t keys[] = {PA_REGNN_SHIFT,  PA_REGNN_FEATURES, PA_REGNN_TRANSPOSED,
                                 PA_REGNN_INPUTS, PA_REGNN_LAYERS,   PA_REGNN_SCALE};
         const double values[3][6] = {{shift, 1, 0, 1, 3, .3}, {shift, 4, 1, 3, 3, .3}, {shift, 10, 0, 15, 2, .3}};
-        struct both b = random_states(sizes[k], .2, true, 2);
+        struct both b = k < SIZES ? random_states(sizes[k], .2, true, 2) : ordered_states(sizes[k - SIZES], 2);
         pa_regnn *model;
         ok(pa_regnn_create(&model, keys, values[shape], 6, 5, NULL));
         same_powers(pa_regnn_policy(model), &b, 1e-9);
@@ -238,8 +248,8 @@ END_TEST
 
 START_TEST(uwmmse) {
   for (int architecture = PA_UWMMSE_PAPER; architecture <= PA_UWMMSE_EXTENDED; architecture++)
-    for (int k = 0; k < SIZES; k++) {
-      struct both b = random_states(sizes[k], .2, true, 2);
+    for (int k = 0; k < 2 * SIZES; k++) {
+      struct both b = k < SIZES ? random_states(sizes[k], .2, true, 2) : ordered_states(sizes[k - SIZES], 2);
       pa_uwmmse *model;
       ok(pa_uwmmse_create(&model, architecture, 4, 5, 3, NULL));
       same_powers(pa_uwmmse_policy(model), &b, 1e-9);

@@ -2,6 +2,8 @@
 
 #include "../la/la.h"
 
+#include <math.h>
+
 #ifdef PA_SINGLE
 #define pa_sinr pa_sinr_f32
 #define pa_rates pa_rates_f32
@@ -31,21 +33,39 @@ static void sinr_of_columns(const pa_states *s, const real *h, const real *power
   }
 }
 
-/* The same on a sparse sample: interference in the order of its rows. */
+/* x_k of each row goes to the caller's link of the row, along the cycles of the order: what has moved is negative until
+ * all have, so x must not be. */
+static void to_links(const pa__pattern *p, real *x) {
+  if (!p->link) return;
+  for (size_t k = 0; k < p->links; k++) {
+    real carried = x[k];
+    for (size_t to = k; !signbit(x[k]);) {
+      to = (size_t)p->link[to];
+      real next = x[to];
+      x[to] = -carried;
+      carried = next;
+    }
+  }
+  for (size_t k = 0; k < p->links; k++) x[k] = -x[k];
+}
+
+/* The same on a sparse sample: interference is summed over its rows in order. */
 static void sinr_of_graph(const pa_states *s, const real *h, const real *power, real *sinr) {
   const pa__pattern *p = &s->graph->pattern;
-  for (size_t j = 0; j < s->links; j++) sinr[j] = (real)s->noise[j];
-  for (size_t k = 0; k < s->links; k++) {
-    size_t i = pa__graph_link(s->graph, k), own = pa__pattern_own(p, k);
-    if (power[i] == 0) continue;
-    for (size_t e = (size_t)p->offset[k]; e < (size_t)p->offset[k + 1]; e++)
-      if (e != own) sinr[pa__graph_link(s->graph, (size_t)p->receiver[e])] += h[e] * h[e] * power[i];
+  for (size_t k = 0; k < p->links; k++) sinr[k] = (real)s->noise[pa__graph_link(s->graph, k)];
+  for (size_t k = 0; k < p->links; k++) {
+    real own_power = power[pa__graph_link(s->graph, k)];
+    size_t begin = (size_t)p->offset[k], end = (size_t)p->offset[k + 1], own = pa__pattern_own(p, k);
+    if (own_power == 0) continue;
+    for (size_t e = begin; e < own; e++) sinr[p->receiver[e]] += h[e] * h[e] * own_power;
+    for (size_t e = own + 1; e < end; e++) sinr[p->receiver[e]] += h[e] * h[e] * own_power;
   }
-  for (size_t k = 0; k < s->links; k++) {
-    size_t j = pa__graph_link(s->graph, k), own = pa__pattern_own(p, k);
+  for (size_t k = 0; k < p->links; k++) {
+    size_t own = pa__pattern_own(p, k);
     real direct = own < (size_t)p->offset[k + 1] ? h[own] : 0;
-    sinr[j] = direct * direct * power[j] / sinr[j];
+    sinr[k] = direct * direct * power[pa__graph_link(s->graph, k)] / sinr[k];
   }
+  to_links(p, sinr);
 }
 
 static pa_status check(const pa_states *states, const real *power, const real *out) {

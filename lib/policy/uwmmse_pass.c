@@ -28,7 +28,7 @@ static pa__uwmmse_tape take(pa__arena *arena, const pa__uwmmse_shape *s, const p
   size_t layers = s->layers, gcns = s->gcns;
   /* The gates take more products with F than with its transpose; rounds of large matrices want it as it is. */
   bool two = s->extended || backward, flipped = layout->links < PA__TALL;
-  pa__uwmmse_tape t = {.gains = pa__gains_take(arena, layout), .shift = pa__matrix_take(arena, layout, gcns > s->features ? gcns : s->features, flipped)};
+  pa__uwmmse_tape t = {.gains = pa__gains_take(arena, layout), .kept = backward, .shift = pa__matrix_take(arena, layout, gcns > s->features ? gcns : s->features, flipped)};
   t.gains.cross = two ? pa__matrix_take(arena, layout, 1, flipped) : t.shift;
   const struct {
     real **vectors;
@@ -41,12 +41,12 @@ static pa__uwmmse_tape take(pa__arena *arena, const pa__uwmmse_shape *s, const p
                {&t.price, 1},
                {&t.head, 2 * gcns},
                {&t.gate, gcns},
-               {&t.v, layers + 1},
+               {&t.v, backward ? layers + 1 : 2},
                {&t.power, 1},
-               {&t.interference, layers + 1},
-               {&t.denominator, layers},
-               {&t.log_ratio, s->extended ? layers : 0},
-               {&t.growth, s->extended ? layers : 0},
+               {&t.interference, backward ? layers + 1 : 1},
+               {&t.denominator, backward ? layers : 1},
+               {&t.log_ratio, !s->extended ? 0 : backward ? layers : 1},
+               {&t.growth, !s->extended ? 0 : backward ? layers : 1},
                {&t.w, 1},
                {&t.q, 1},
                {&t.per_v, 1},
@@ -170,7 +170,12 @@ static void add_noise(size_t n, real *interference) {
   for (size_t k = 0; k < n; k++) interference[k] += 1;
 }
 
-/* Amplitudes t->v[layers] of the block. With all, also the interference that they make. */
+/* Amplitudes v of the last layer of the block. With all, also the interference that they make. */
+/* The node vector of a layer, of which there is but one without a way back. */
+static real *layer_of(const pa__uwmmse_tape *t, real *vectors, const pa__layout *l, size_t layer) {
+  return node(vectors, l, t->kept ? layer : 0);
+}
+
 static void block_forward(const pa__la *la, const pa__uwmmse_model *m, const pa__uwmmse_weights *weights,
                           const pa__block *block, const pa__uwmmse_tape *t, bool all) {
   const pa__layout *l = &block->layout;
@@ -185,37 +190,38 @@ static void block_forward(const pa__la *la, const pa__uwmmse_model *m, const pa_
   }
   la->shift_transposed(l, t->interference, &t->gains.cross, t->power, 1);
   for (size_t layer = 0; layer < layers; layer++) {
-    real *interference = node(t->interference, l, layer), *denominator = node(t->denominator, l, layer);
+    real *interference = layer_of(t, t->interference, l, layer), *denominator = layer_of(t, t->denominator, l, layer);
     struct transmission x = {.la = la,
                              .tape = t,
-                             .v = node(t->v, l, layer),
+                             .v = pa__uwmmse_v(t, l, layer),
                              .denominator = denominator,
-                             .next = node(t->v, l, layer + 1),
+                             .next = pa__uwmmse_v(t, l, layer + 1),
                              .mu = weights->mu[layer]};
     pa__update_fn *update = transmit;
     if (shape->extended) {
-      x.log_ratio = node(t->log_ratio, l, layer);
-      x.growth = node(t->growth, l, layer);
+      x.log_ratio = layer_of(t, t->log_ratio, l, layer);
+      x.growth = layer_of(t, t->growth, l, layer);
       x.exponent = 1 + weights->tau[layer];
       update = transmit_relaxed;
     }
     add_noise(n, interference);
     receive(n, t, node(t->gate, l, 2 * layer), node(t->gate, l, 2 * layer + 1), x.v, interference);
     if (all || layer + 1 < layers) {
-      la->round(l, denominator, node(t->interference, l, layer + 1), &t->gains.cross, t->q, t->power, update, &x);
+      la->round(l, denominator, layer_of(t, t->interference, l, layer + 1), &t->gains.cross, t->q, t->power, update, &x);
     } else {
       la->shift(l, denominator, &t->gains.cross, t->q, 1);
       update(&x, 0, n);
     }
   }
-  if (all) add_noise(n, node(t->interference, l, layers));
+  if (all) add_noise(n, layer_of(t, t->interference, l, layers));
 }
 
 /* Rates of the block's samples. */
 static void block_rate(const pa__la *la, const pa__uwmmse_shape *shape, const pa__layout *l, const pa__uwmmse_tape *t,
                        double *rate) {
   size_t n = l->length;
-  const real *restrict interference = node(t->interference, l, shape->layers), *restrict direct = t->gains.direct;
+  const real *restrict interference = layer_of(t, t->interference, l, shape->layers),
+                       *restrict direct = t->gains.direct;
   real *restrict nats = t->scratch;
   NODEWISE
   for (size_t k = 0; k < n; k++) nats[k] = 1 + direct[k] * t->power[k] / interference[k];
@@ -363,7 +369,7 @@ static void allocate(const pa__uwmmse_model *m, const pa_states *states, void *p
   for (size_t first = 0; first < states->batch; first += layout.width) {
     pa__block block = pa__block_at(states, layout, first);
     block_forward(la, m, &weights, &block, &tape, false);
-    pa__block_power(states, &block, node(tape.v, &layout, m->shape.layers), power);
+    pa__block_power(states, &block, pa__uwmmse_v(&tape, &layout, m->shape.layers), power);
   }
 }
 
@@ -461,7 +467,7 @@ static void forward(const pa__uwmmse_model *m, const pa_states *states, double *
     pa__block block = pa__block_at(states, l, first);
     begin(m, states, &l, &tape);
     block_forward(la, m, &weights, &block, &tape, false);
-    const real *last = node(tape.v, &l, m->shape.layers);
+    const real *last = pa__uwmmse_v(&tape, &l, m->shape.layers);
     for (size_t s = 0; s < block.count; s++)
       for (size_t i = 0; i < states->links; i++)
         v[(first + s) * states->links + pa__layout_link(&l, i)] = (double)last[i * l.width + s];
