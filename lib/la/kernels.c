@@ -5,6 +5,8 @@
 #include "sparse.h"
 #include "vec.h"
 
+#include <stdatomic.h>
+
 /* ---- shifts ---- */
 
 /* ROWS x COLUMNS tile of a shift: output vector r of column c is sum_k a[r][k] z[c][k], k in order. */
@@ -280,19 +282,43 @@ INLINE vec packed(pa__packing packing, vec h, vec parameter) {
   }
 }
 
+/* Lanes of x that are not in [0, bound], NaN among them. */
+INLINE ivec outside(vec x, vec bound) { return ~((x >= splat(0)) & (x <= bound)); }
+
+INLINE bool any(ivec lanes) {
+  whole all = 0;
+  for (int k = 0; k < WIDTH; k++) all |= lanes[k];
+  return all != 0;
+}
+
+static bool within(size_t n, const real *h, real bound) {
+  vec most = splat(bound);
+  ivec bad = {0};
+  size_t k = 0;
+  for (; k + WIDTH <= n; k += WIDTH) bad |= outside(load(h + k), most);
+  for (; k < n; k++)
+    if (!(h[k] >= 0 && h[k] <= bound)) return false;
+  return !any(bad);
+}
+
 /* Elements (i, j), ..., (i, j + WIDTH - 1) of WIDTH samples, a vector each. */
-INLINE void gather(const real *const *h, size_t n, size_t i, size_t j, vec v[WIDTH]) {
-  for (int s = 0; s < WIDTH; s++) v[s] = j + WIDTH <= n ? load(h[s] + i * n + j) : load_part(h[s] + i * n + j, n - j);
+INLINE void gather(const real *const *h, size_t n, size_t i, size_t j, vec bound, vec v[WIDTH], ivec *bad) {
+  for (int s = 0; s < WIDTH; s++) {
+    v[s] = j + WIDTH <= n ? load(h[s] + i * n + j) : load_part(h[s] + i * n + j, n - j);
+    *bad |= outside(v[s], bound);
+  }
   transpose(v);
 }
 
-INLINE void pack_interleaved(pa__packing packing, size_t n, const real *const *h, const real *r, const real *c,
-                             bool keep_diagonal, real *rows, real *diagonal) {
+INLINE bool pack_interleaved(pa__packing packing, size_t n, const real *const *h, const real *r, const real *c,
+                             real most, bool keep_diagonal, real *rows, real *diagonal) {
+  vec bound = splat(most);
+  ivec bad = {0};
   for (size_t i = 0; i < n; i++) {
     for (size_t j = 0; j < n; j += WIDTH) {
       if (j + WIDTH > n && n > WIDTH) j = n - WIDTH; /* once more rather than in part */
       vec v[WIDTH];
-      gather(h, n, i, j, v);
+      gather(h, n, i, j, bound, v, &bad);
       for (size_t e = 0; e < WIDTH && j + e < n; e++)
         store(rows + (i * n + j + e) * WIDTH,
               packed(packing, v[e], packing == PA__PACK_BOUNDED ? load(c) : splat(r[i] * c[j + e])));
@@ -301,6 +327,7 @@ INLINE void pack_interleaved(pa__packing packing, size_t n, const real *const *h
     store(diagonal + i * WIDTH, load(own));
     if (!keep_diagonal) store(own, splat(0));
   }
+  return !any(bad);
 }
 
 static void transpose_matrix(const pa__layout *l, const pa__matrix *m) {
@@ -315,38 +342,53 @@ static void transpose_matrix(const pa__layout *l, const pa__matrix *m) {
 }
 
 /* Rows [begin, end) of the source. */
-INLINE void pack_rows(pa__packing packing, const pa__layout *l, size_t begin, size_t end, const real *h, const real *r,
-                      const real *c, const pa__matrix *m) {
+INLINE bool pack_rows(pa__packing packing, const pa__layout *l, size_t begin, size_t end, const real *h, const real *r,
+                      const real *c, real most, const pa__matrix *m) {
   size_t n = l->links;
+  vec bound = splat(most);
+  ivec bad = {0};
   for (size_t i = begin; i < end && i < n; i++) {
     const real *source = h + i * n;
     real *row = m->rows + i * l->length;
     vec factor = splat(packing == PA__PACK_BOUNDED ? c[0] : r[i]);
     for (size_t j = 0; j < l->length; j += WIDTH) {
       vec x = j + WIDTH <= n ? load(source + j) : load_part(source + j, n - j);
+      bad |= outside(x, bound);
       store(row + j, packed(packing, x, packing == PA__PACK_BOUNDED ? factor : factor * load(c + j)));
     }
   }
+  return !any(bad);
 }
 
-INLINE void pack_columns(pa__packing packing, const pa__layout *l, size_t begin, size_t end, const real *h,
-                         const real *r, const real *c, const pa__matrix *m) {
+/* WIDTH x WIDTH elements from (i, j) on, transposed; `height` rows and `width` columns of them are in the matrix. */
+INLINE void pack_tile(pa__packing packing, const pa__layout *l, size_t i, size_t j, size_t height, size_t width,
+                      const real *h, const real *r, const real *c, vec bound, const pa__matrix *m, ivec *bad) {
+  vec v[WIDTH], column = packing == PA__PACK_BOUNDED ? splat(c[0]) : load(c + j);
+  const real *source = h + i * l->links + j;
+  for (size_t k = 0; k < WIDTH; k++) {
+    vec x = k >= height ? splat(0) : width == WIDTH ? load(source + k * l->links) : load_part(source + k * l->links, width);
+    *bad |= outside(x, bound);
+    v[k] = packed(packing, x, packing == PA__PACK_BOUNDED ? column : splat(r[i + k]) * column);
+  }
+  transpose(v);
+  for (size_t k = 0; k < WIDTH; k++)
+    if (k < width) store(m->rows + (j + k) * l->length + i, v[k]);
+}
+
+/* Rows [begin, end) of the source, which become columns. */
+INLINE bool pack_columns(pa__packing packing, const pa__layout *l, size_t begin, size_t end, const real *h,
+                         const real *r, const real *c, real most, const pa__matrix *m) {
   size_t n = l->links;
-  for (size_t i = begin; i < end; i += WIDTH)
-    for (size_t j = 0; j < n; j += WIDTH) {
-      vec v[WIDTH] = {{0}}, column = packing == PA__PACK_BOUNDED ? splat(c[0]) : load(c + j);
-      size_t height = i + WIDTH <= n ? WIDTH : n - i, width = j + WIDTH <= n ? WIDTH : n - j;
-      const real *source = h + i * n + j;
-      if (height == WIDTH && width == WIDTH)
-        for (size_t k = 0; k < WIDTH; k++) v[k] = load(source + k * n);
-      else
-        for (size_t k = 0; k < height; k++)
-          v[k] = width == WIDTH ? load(source + k * n) : load_part(source + k * n, width);
-      for (size_t k = 0; k < WIDTH; k++)
-        v[k] = packed(packing, v[k], packing == PA__PACK_BOUNDED ? column : splat(r[i + k]) * column);
-      transpose(v);
-      for (size_t k = 0; k < width; k++) store(m->rows + (j + k) * l->length + i, v[k]);
-    }
+  vec bound = splat(most);
+  ivec bad = {0};
+  for (size_t i = begin; i < end; i += WIDTH) {
+    size_t height = i + WIDTH <= n ? WIDTH : n - i, j = 0;
+    if (height == WIDTH)
+      for (; j + WIDTH <= n; j += WIDTH) pack_tile(packing, l, i, j, WIDTH, WIDTH, h, r, c, bound, m, &bad);
+    for (; j < n; j += WIDTH)
+      pack_tile(packing, l, i, j, height, j + WIDTH <= n ? WIDTH : n - j, h, r, c, bound, m, &bad);
+  }
+  return !any(bad);
 }
 
 /* A matrix that is packed from one sample. */
@@ -354,21 +396,22 @@ struct packing {
   pa__packing packing;
   const pa__layout *layout;
   const real *h, *r, *c;
+  real bound;
   bool keep_diagonal;
   const pa__matrix *m;
   real *diagonal;
+  atomic_bool bad;
 };
 
-#define PACK_SINGLE(PACKING)                                        \
-  case PACKING:                                                     \
-    if (p->m->flipped)                                              \
-      pack_columns(PACKING, l, begin, end, p->h, p->r, p->c, p->m); \
-    else                                                            \
-      pack_rows(PACKING, l, begin, end, p->h, p->r, p->c, p->m);    \
+#define PACK_SINGLE(PACKING)                                                             \
+  case PACKING:                                                                          \
+    good = p->m->flipped ? pack_columns(PACKING, l, begin, end, p->h, p->r, p->c, p->bound, p->m) \
+                         : pack_rows(PACKING, l, begin, end, p->h, p->r, p->c, p->bound, p->m);   \
     break
 
-static void pack_single(const struct packing *p, size_t begin, size_t end) {
+static bool pack_single(const struct packing *p, size_t begin, size_t end) {
   const pa__layout *l = p->layout;
+  bool good = true;
   switch (p->packing) {
     PACK_SINGLE(PA__PACK_AMPLITUDE);
     PACK_SINGLE(PA__PACK_GAIN);
@@ -380,39 +423,43 @@ static void pack_single(const struct packing *p, size_t begin, size_t end) {
     p->diagonal[k] = own ? *own : 0;
     if (own && !p->keep_diagonal) *own = 0;
   }
+  return good;
 }
 
 static void pack_task(void *user, size_t worker, size_t task) {
-  const struct packing *p = user;
+  struct packing *p = user;
   pa__flush saved = pa__flush_begin();
   (void)worker;
-  pack_single(p, task * TASK, task_end(p->layout, task));
+  if (!pack_single(p, task * TASK, task_end(p->layout, task))) p->bad = true;
   pa__flush_end(saved);
 }
 
-#define PACK_BLOCK(PACKING)                                                         \
-  case PACKING:                                                                     \
-    pack_interleaved(PACKING, l->links, h, r, c, keep_diagonal, m->rows, diagonal); \
-    break
+#define PACK_BLOCK(PACKING) \
+  case PACKING:             \
+    return pack_interleaved(PACKING, l->links, h, r, c, bound, keep_diagonal, m->rows, diagonal)
 
-static void pack(pa__packing packing, const pa__layout *l, const real *const *h, const real *r, const real *c,
-                 bool keep_diagonal, const pa__matrix *m, real *diagonal) {
-  struct packing one = {packing, l, h[0], r, c, keep_diagonal, m, diagonal};
+static bool pack(pa__packing packing, const pa__layout *l, const real *const *h, const real *r, const real *c,
+                 real bound, bool keep_diagonal, const pa__matrix *m, real *diagonal) {
   if (l->pattern) {
     pa__sparse_pack(packing, l, h[0], r, c, keep_diagonal, m, diagonal);
-  } else if (l->width > 1) {
+    return within(l->pattern->edges, h[0], bound);
+  }
+  if (l->width > 1) {
     switch (packing) {
       PACK_BLOCK(PA__PACK_AMPLITUDE);
       PACK_BLOCK(PA__PACK_GAIN);
       PACK_BLOCK(PA__PACK_SHARE);
       PACK_BLOCK(PA__PACK_BOUNDED);
     }
-  } else if (l->pool) {
-    share(l, pack_task, &one);
-  } else {
-    pack_single(&one, 0, l->length);
-    if (m->transposed) transpose_matrix(l, m);
   }
+  struct packing one = {packing, l, h[0], r, c, bound, keep_diagonal, m, diagonal, false};
+  if (l->pool) {
+    share(l, pack_task, &one);
+    return !one.bad;
+  }
+  bool good = pack_single(&one, 0, l->length);
+  if (m->transposed) transpose_matrix(l, m);
+  return good;
 }
 
 static void square_all(size_t n, real *y, const real *x) {
@@ -634,21 +681,6 @@ static void perceptrons_backward(const pa__layout *l, size_t inputs, size_t unit
     perceptrons_back(l, MOST_INPUTS, units, width, x, hidden, second, d_y, d_first, d_bias, d_second);
 }
 
-static bool within(size_t n, const real *h, real bound) {
-  vec worst = {0};
-  size_t k = 0;
-  /* NaN and what is out of range are caught as not (0 <= h <= bound). */
-  ivec bad = {0};
-  for (; k + WIDTH <= n; k += WIDTH) {
-    vec x = load(h + k);
-    bad |= ~((x >= worst) & (x <= bound));
-  }
-  for (int lane = 0; lane < WIDTH; lane++)
-    if (bad[lane]) return false;
-  for (; k < n; k++)
-    if (!(h[k] >= 0 && h[k] <= bound)) return false;
-  return true;
-}
 
 /* ---- random numbers ---- */
 

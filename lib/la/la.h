@@ -106,9 +106,10 @@ typedef struct pa__la {
 
   /* Packs `width` (interleaved) or 1 (single) samples h[s], each [links][links]; the diagonal goes to its own node
    * vector, and only with keep_diagonal also into the matrix. r and c are
-   * [links], padded with zeros to length when single; for PA__PACK_BOUNDED c is [samples] and r is not used. */
-  void (*pack)(pa__packing packing, const pa__layout *layout, const real *const *h, const real *r, const real *c,
-               bool keep_diagonal, const pa__matrix *m, real *diagonal);
+   * [links], padded with zeros to length when single; for PA__PACK_BOUNDED c is [samples] and r is not used. Returns
+   * true if all channels are in [0, bound]. */
+  bool (*pack)(pa__packing packing, const pa__layout *layout, const real *const *h, const real *r, const real *c,
+               real bound, bool keep_diagonal, const pa__matrix *m, real *diagonal);
   /* y_ij = x_ij^2, x packed as PA__PACK_AMPLITUDE; y may be x. */
   void (*square)(const pa__layout *layout, const pa__matrix *y, const pa__matrix *x);
   /* x_ij = x_ij f_j, f_j >= 0; the same factor for all j but for PA__PACK_AMPLITUDE and PA__PACK_GAIN. */

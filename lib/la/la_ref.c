@@ -67,8 +67,9 @@ static void map_sigmoid(size_t n, real *y, const real *x) {
   }
 }
 
-static void pack(pa__packing packing, const pa__layout *l, const real *const *h, const real *r, const real *c,
-                 bool keep_diagonal, const pa__matrix *m, real *diagonal) {
+static bool pack(pa__packing packing, const pa__layout *l, const real *const *h, const real *r, const real *c,
+                 real bound, bool keep_diagonal, const pa__matrix *m, real *diagonal) {
+  bool good = true;
   for (size_t k = 0; k < l->length; k++) diagonal[k] = 0;
   for (size_t k = 0; k < l->links * l->length; k++) m->rows[k] = 0;
   for (size_t k = 0; m->transposed && k < l->links * l->length; k++) m->transposed[k] = 0;
@@ -76,12 +77,14 @@ static void pack(pa__packing packing, const pa__layout *l, const real *const *h,
     for (size_t i = 0; i < l->links; i++)
       for (size_t j = 0; j < l->links; j++) {
         real x = h[s][i * l->links + j];
+        good &= x >= 0 && x <= bound;
         real value = packing == PA__PACK_BOUNDED ? x / (x + c[s]) : x * (r[i] * c[j]);
         if (packing == PA__PACK_GAIN || packing == PA__PACK_SHARE) value *= value;
         if (packing == PA__PACK_SHARE) value /= 1 + value;
         set(l, m, i, j, s, i == j && !keep_diagonal ? 0 : value);
         if (i == j) diagonal[i * l->width + s] = value;
       }
+  return good;
 }
 
 static void square(const pa__layout *l, const pa__matrix *y, const pa__matrix *x) {

@@ -9,6 +9,8 @@
 
 #ifdef PA_SINGLE
 #define pa__states_check pa__states_check_f32
+#define pa__states_check_rest pa__states_check_rest_f32
+#define pa__states_bound pa__states_bound_f32
 #define pa__states_check_power pa__states_check_power_f32
 #define LARGEST ((double)FLT_MAX)
 /* Gains relative to the noise stay below this, so that products of a thousand of them stay finite. */
@@ -41,36 +43,47 @@ static pa_status channel_fault(const pa_states *s, double bound) {
 
 static double largest(const double *values, size_t n) {
   double most = 0;
-  for (size_t i = 0; i < n; i++) most = fmax(most, values[i]);
+  for (size_t i = 0; i < n; i++) most = values[i] > most ? values[i] : most;
   return most;
 }
 
 /* Set values are within a factor of 1e100 of 1 already. */
 static pa_status parameter_fault(const char *name, const double *values, size_t n) {
-  for (size_t i = 0; i < n; i++)
+  bool good = true;
+  for (size_t i = 0; i < n; i++) good &= values[i] >= 1 / FURTHEST && values[i] <= FURTHEST;
+  for (size_t i = 0; i < n && !good; i++)
     if (values[i] < 1 / FURTHEST || values[i] > FURTHEST)
       return pa__fail(PA_ERROR_ARGUMENT, "%s[%zu] is %g, must be within %g and %g in this precision", name, i,
                       values[i], 1 / FURTHEST, FURTHEST);
   return PA_OK;
 }
 
-pa_status pa__states_check(const pa_states *states) {
+pa_status pa__states_check_rest(const pa_states *states) {
   if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
-  const real *h = pa__states_channel(states);
-  if (!h)
+  if (!pa__states_channel(states))
     return pa__fail(PA_ERROR_ARGUMENT, "states are in %s precision, the call is for the other one",
                     states->precision == PA__SINGLE ? "single" : "double");
   if (states->trusted) return PA_OK;
-  double noise = INFINITY;
   size_t n = states->links;
   pa_status status = parameter_fault("noise", states->noise, n);
   if (status == PA_OK) status = parameter_fault("power limit", states->limit, n);
   if (status == PA_OK) status = parameter_fault("weights", states->weights, n);
-  if (status != PA_OK) return status;
-  for (size_t i = 0; i < n; i++) noise = fmin(noise, states->noise[i]);
-  double bound = fmin(sqrt(STRONGEST) * sqrt(noise) / sqrt(largest(states->limit, n)), LARGEST);
-  return pa__la_best()->within(states->batch * pa__states_channels(states), h, (real)bound) ? PA_OK
-                                                                      : channel_fault(states, (double)(real)bound);
+  return status;
+}
+
+real pa__states_bound(const pa_states *states) {
+  double noise = INFINITY;
+  for (size_t i = 0; i < states->links; i++) noise = states->noise[i] < noise ? states->noise[i] : noise;
+  return (real)fmin(sqrt(STRONGEST) * sqrt(noise) / sqrt(largest(states->limit, states->links)), LARGEST);
+}
+
+pa_status pa__states_check(const pa_states *states) {
+  pa_status status = pa__states_check_rest(states);
+  if (status != PA_OK || states->trusted) return status;
+  real bound = pa__states_bound(states);
+  size_t channels = states->batch * pa__states_channels(states);
+  return pa__la_best()->within(channels, pa__states_channel(states), bound) ? PA_OK
+                                                                            : channel_fault(states, (double)bound);
 }
 
 pa_status pa__states_check_power(const pa_states *states, const real *power) {

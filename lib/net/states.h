@@ -62,6 +62,12 @@ pa_status pa__states_check(const pa_states *states);
 pa_status pa__states_check_f32(const pa_states *states);
 pa_status pa__states_check_any(const pa_states *states);
 
+/* The same but for the channels, and what these must not exceed. */
+pa_status pa__states_check_rest(const pa_states *states);
+pa_status pa__states_check_rest_f32(const pa_states *states);
+double pa__states_bound(const pa_states *states);
+float pa__states_bound_f32(const pa_states *states);
+
 /* Fails unless each power [batch][links] is finite, >= 0 and so small that states which passed the check above give
  * finite rates with it. */
 pa_status pa__states_check_power(const pa_states *states, const double *power);

@@ -33,7 +33,8 @@ pa__gains pa__gains_take(pa__arena *arena, const pa__layout *layout) {
   return g;
 }
 
-void pa__gains_begin(const pa_states *states, const pa__layout *l, const pa__gains *g) {
+void pa__gains_begin(const pa_states *states, const pa__layout *l, pa__gains *g) {
+  g->bound = REAL(pa__states_bound)(states);
   for (size_t i = 0; i < l->links; i++) {
     size_t link = pa__layout_link(l, i);
     g->transmit[i] = (real)sqrt(states->limit[link]);

@@ -35,12 +35,13 @@ typedef struct pa__gains {
   real *weight;             /* node vector, 0 in the padding */
   real *limit;              /* node vector of pmax in W, 0 in the padding */
   real *transmit, *receive; /* [links] sqrt(pmax), 1 / sqrt(noise), padded with 0: factors for packing */
+  real bound;               /* of the channels */
 } pa__gains;
 
 /* All but cross, which is left to whoever packs it. */
 pa__gains pa__gains_take(pa__arena *arena, const pa__layout *layout);
 /* What does not depend on the channels. */
-void pa__gains_begin(const pa_states *states, const pa__layout *layout, const pa__gains *gains);
+void pa__gains_begin(const pa_states *states, const pa__layout *layout, pa__gains *gains);
 /* The direct gains of a block. */
 void pa__gains_direct(const pa__block *block, const pa__gains *gains);
 /* power [links] of each sample in the block: pmax v^2. */

@@ -167,16 +167,31 @@ pa_status pa__policy_workspace(const pa_policy *policy, pa__extent e, size_t *by
   return PA_OK;
 }
 
-static pa_status dense_workspace(const pa_policy *policy, size_t batch, size_t links, int precision, size_t *bytes) {
-  return pa__policy_workspace(policy, pa__extent_dense(batch, links, precision), bytes);
+size_t pa__policy_staging(const pa__extent *e) {
+  pa__arena arena = {NULL, 0};
+  size_t powers;
+  pa__arena_take(&arena, pa__multiply(e->batch, e->links, &powers) ? powers : SIZE_MAX,
+                 e->precision == PA__SINGLE ? sizeof(float) : sizeof(double));
+  return arena.used;
+}
+
+/* Of a call by one thread. */
+static pa_status workspace_of(const pa_policy *policy, pa__extent e, size_t *bytes) {
+  size_t run = 0, staging = pa__policy_staging(&e);
+  pa_status status = pa__policy_workspace(policy, e, bytes ? &run : NULL);
+  if (status != PA_OK) return status;
+  if (staging > PTRDIFF_MAX || run > PTRDIFF_MAX)
+    return pa__fail(PA_ERROR_MEMORY, "the workspace of %zu links overflows the address space", e.links);
+  *bytes = staging + run;
+  return PA_OK;
 }
 
 pa_status pa_policy_workspace(const pa_policy *policy, size_t batch, size_t links, size_t *bytes) {
-  return dense_workspace(policy, batch, links, PA__DOUBLE, bytes);
+  return workspace_of(policy, pa__extent_dense(batch, links, PA__DOUBLE), bytes);
 }
 
 pa_status pa_policy_workspace_f32(const pa_policy *policy, size_t batch, size_t links, size_t *bytes) {
-  return dense_workspace(policy, batch, links, PA__SINGLE, bytes);
+  return workspace_of(policy, pa__extent_dense(batch, links, PA__SINGLE), bytes);
 }
 
 pa_status pa__policy_run(const pa_policy *policy, const pa_states *states, void *power, void *work) {
@@ -197,32 +212,45 @@ pa_status pa__work_check(const void *work, size_t bytes, size_t needed) {
   return PA_OK;
 }
 
-/* With states that were checked. */
-static pa_status allocate(const pa_policy *policy, const pa_states *states, void *power, void *work, size_t bytes) {
+pa_status pa__policy_check(const pa_policy *policy, const pa_states *states) {
+  bool single = states->precision == PA__SINGLE;
+  if (!policy->class->looks || (single && !policy->class->allocate_f32)) return pa__states_check_any(states);
+  return single ? pa__states_check_rest_f32(states) : pa__states_check_rest(states);
+}
+
+/* With states that were checked; `number` is the bytes of a power. */
+static pa_status allocate(const pa_policy *policy, const pa_states *states, void *power, size_t number, void *work,
+                          size_t bytes) {
   size_t needed = 0;
-  pa_status status = pa__policy_workspace(policy, pa__extent_of(states), &needed);
+  pa__extent extent = pa__extent_of(states);
+  pa_status status = workspace_of(policy, extent, &needed);
   if (status != PA_OK) return status;
   if ((status = pa__work_check(work, bytes, needed)) != PA_OK) return status;
-  if (work) return pa__policy_run(policy, states, power, work);
-  void *own = pa__allocate(&policy->allocator, needed, 1);
-  if (!own) return PA_ERROR_MEMORY;
-  status = pa__policy_run(policy, states, power, own);
+  char *own = work ? NULL : pa__allocate(&policy->allocator, needed, 1), *staged = work ? work : own;
+  if (!staged) return PA_ERROR_MEMORY;
+  status = pa__policy_run(policy, states, staged, staged + pa__policy_staging(&extent));
+  if (status == PA_OK) memcpy(power, staged, states->batch * states->links * number);
   pa__release(&policy->allocator, own);
   return status;
 }
 
+pa_status pa__policy_call_check(const pa_policy *policy, const pa_states *states, int precision, const void *power) {
+  if (!policy || !power) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "power" : "policy");
+  if (!states || states->precision != precision)
+    return precision == PA__SINGLE ? pa__states_check_f32(states) : pa__states_check(states);
+  return pa__policy_check(policy, states);
+}
+
 pa_status pa_policy_allocate(const pa_policy *policy, const pa_states *states, double *power, void *work,
                              size_t bytes) {
-  if (!policy || !power) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "power" : "policy");
-  pa_status status = pa__states_check(states);
-  return status == PA_OK ? allocate(policy, states, power, work, bytes) : status;
+  pa_status status = pa__policy_call_check(policy, states, PA__DOUBLE, power);
+  return status == PA_OK ? allocate(policy, states, power, sizeof *power, work, bytes) : status;
 }
 
 pa_status pa_policy_allocate_f32(const pa_policy *policy, const pa_states *states, float *power, void *work,
                                  size_t bytes) {
-  if (!policy || !power) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "power" : "policy");
-  pa_status status = pa__states_check_f32(states);
-  return status == PA_OK ? allocate(policy, states, power, work, bytes) : status;
+  pa_status status = pa__policy_call_check(policy, states, PA__SINGLE, power);
+  return status == PA_OK ? allocate(policy, states, power, sizeof *power, work, bytes) : status;
 }
 
 /* ---- an average budget: a price, or an offset that acts like a negative one ---- */

@@ -84,6 +84,7 @@ typedef struct pa__policy_class {
   /* The same for states in single precision. NULL: the policy sees a copy of them in double. */
   pa_status (*allocate_f32)(const pa_policy *policy, const pa_states *states, float *power, void *work);
   bool sparse;                      /* it takes sparse channels */
+  bool looks;                       /* allocate itself fails if channels are out of bounds */
   bool whole;                       /* a batch comes in one piece, whatever the threads */
   const pa__learner_class *learner; /* NULL: nothing to learn */
   pa_status (*save)(const pa_policy *policy, const char *path, const char *note);
@@ -115,10 +116,18 @@ double pa__policy_value(const pa_policy *policy, int32_t key);
 size_t pa__measure(pa__workspace_fn *workspace, const pa_policy *policy, pa__extent extent);
 /* Fails if the policy cannot take states of a shape. */
 pa_status pa__policy_takes(const pa_policy *policy, const pa__extent *extent);
+/* Fails unless the policy can run on the states; one that looks at channels as it reads them finds faults in these
+ * only then. */
+pa_status pa__policy_check(const pa_policy *policy, const pa_states *states);
+/* The same of the arguments of a call for states of a precision. */
+pa_status pa__policy_call_check(const pa_policy *policy, const pa_states *states, int precision, const void *power);
+/* Bytes of the powers of a batch, in which a call makes them before any is given out. */
+size_t pa__policy_staging(const pa__extent *extent);
 /* Bytes that pa__policy_run() takes for states of a shape. */
 pa_status pa__policy_workspace(const pa_policy *policy, pa__extent extent, size_t *bytes);
 
-/* Powers of states that were checked, in their precision, with work that is large enough. */
+/* Powers of states that passed the check above, in their precision, with work that is large enough; after a failure
+ * they are unspecified. */
 pa_status pa__policy_run(const pa_policy *policy, const pa_states *states, void *power, void *work);
 /* Fails unless work is NULL or an aligned workspace of the bytes needed. */
 pa_status pa__work_check(const void *work, size_t bytes, size_t needed);

@@ -98,9 +98,9 @@ static pa_status allocate_any(const pa_policy *policy, const pa_states *states, 
   struct pa_states view = seen(m, states, &arena);
   bool draws = pa__policy_value(policy, PA_POLICY_SAMPLE) != 0;
   uint64_t key = pa__random_key((uint64_t)pa__policy_value(policy, PA_POLICY_SEED), PA__STREAM_ACTIONS, 0);
-  pass_of(states->precision)
-      ->allocate(&m->model, &view, &m->output, draws ? &key : NULL, power, pa__arena_take(&arena, 0, 1));
-  return PA_OK;
+  bool good = pass_of(states->precision)
+                  ->allocate(&m->model, &view, &m->output, draws ? &key : NULL, power, pa__arena_take(&arena, 0, 1));
+  return good ? PA_OK : pa__states_check_any(states);
 }
 
 static pa_status allocate(const pa_policy *policy, const pa_states *states, double *power, void *work) {
@@ -573,6 +573,7 @@ const pa__policy_class pa__regnn_class = {.name = "regnn",
                                           .key_changed = key_changed,
                                           .free = release,
                                           .sparse = true,
+                                          .looks = true,
                                           .workspace = workspace,
                                           .allocate = allocate,
                                           .allocate_f32 = allocate_f32,

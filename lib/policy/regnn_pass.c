@@ -81,29 +81,31 @@ static void normalise(const pa__la *la, const pa__layout *l, const struct tape *
   la->scale(l, &t->shift, y);
 }
 
-/* t->shift; uses scratch. */
-static void build_shift(const pa__la *la, const pa__regnn_model *m, const pa__block *block, const struct tape *t) {
+/* t->shift; uses scratch. False if a channel is out of bounds. */
+static bool build_shift(const pa__la *la, const pa__regnn_model *m, const pa__block *block, const struct tape *t) {
   const pa__layout *l = &block->layout;
   const pa__gains *g = &t->gains;
   real *diagonal = t->scratch, *sums = node(t->scratch, l, 1), *factor = node(t->scratch, l, 2);
+  bool good;
   switch (m->shape.shift) {
   case PA_REGNN_SHIFT_SHARE:
-    la->pack(PA__PACK_GAIN, l, block->h, g->transmit, g->receive, true, &t->shift, diagonal);
+    good = la->pack(PA__PACK_GAIN, l, block->h, g->transmit, g->receive, g->bound, true, &t->shift, diagonal);
     la->shift_transposed(l, sums, &t->shift, t->ones, 1);
     NODEWISE
     for (size_t k = 0; k < l->length; k++) sums[k] = 1 / (1 + sums[k]);
     la->scale(l, &t->shift, sums);
     break;
   case PA_REGNN_SHIFT_BOUNDED:
-    la->pack(PA__PACK_SHARE, l, block->h, g->transmit, g->receive, true, &t->shift, diagonal);
+    good = la->pack(PA__PACK_SHARE, l, block->h, g->transmit, g->receive, g->bound, true, &t->shift, diagonal);
     normalise(la, l, t);
     break;
   default:
     NODEWISE
     for (size_t k = 0; k < l->length; k++) factor[k] = t->ones[k] * (real)m->scale;
-    la->pack(PA__PACK_AMPLITUDE, l, block->h, factor, t->ones, true, &t->shift, diagonal);
+    good = la->pack(PA__PACK_AMPLITUDE, l, block->h, factor, t->ones, g->bound, true, &t->shift, diagonal);
     if (m->shape.shift == PA_REGNN_SHIFT_SPECTRAL) normalise(la, l, t);
   }
+  return good;
 }
 
 /* The inputs in the order of their bits, the caller's node state last; a lone input of ones gives way to it. */
@@ -182,20 +184,20 @@ static size_t layer_size(const pa__regnn_shape *s, size_t layer) {
 }
 
 /* What does not depend on the channels of a block. */
-static void begin(const pa_states *states, const pa__layout *l, const struct tape *t) {
+static void begin(const pa_states *states, const pa__layout *l, struct tape *t) {
   pa__gains_begin(states, l, &t->gains);
   NODEWISE
   for (size_t k = 0; k < l->length; k++) t->ones[k] = k / l->width < l->links;
 }
 
-/* t->output of the block. */
-static void block_forward(const pa__la *la, const pa__regnn_model *m, const pa_states *states, const pa__block *block,
+/* t->output of the block; false if a channel is out of bounds. */
+static bool block_forward(const pa__la *la, const pa__regnn_model *m, const pa_states *states, const pa__block *block,
                           const struct tape *t) {
   const pa__layout *l = &block->layout;
   const pa__regnn_shape *shape = &m->shape;
   const real *weights = m->weights[WEIGHTS_OF_PRECISION];
   size_t n = l->length, taps = shape->taps;
-  build_shift(la, m, block, t);
+  if (!build_shift(la, m, block, t)) return false;
   node_inputs(la, m, states, block, t);
   for (size_t layer = 0; layer < shape->layers; layer++) {
     size_t in = pa__regnn_width_in(shape, layer), out = pa__regnn_width_out(shape, layer);
@@ -214,6 +216,7 @@ static void block_forward(const pa__la *la, const pa__regnn_model *m, const pa_s
     NODEWISE
     for (size_t k = 0; k < n; k++) t->output[o * n + k] += (real)(part * m->offset);
   }
+  return true;
 }
 
 /* From t->d_output, which is overwritten, to the gradient of each sample: as the weights, [block width] numbers each.
@@ -269,7 +272,7 @@ static void parts_of(const pa__la *la, int kind, size_t n, real *y) {
   }
 }
 
-static void allocate(const pa__regnn_model *m, const pa_states *states, const pa__output *output, const uint64_t *key,
+static bool allocate(const pa__regnn_model *m, const pa_states *states, const pa__output *output, const uint64_t *key,
                      void *power, void *work) {
   const pa__la *la = pa__la_best();
   pa__layout l = pa__block_layout(la, states);
@@ -279,7 +282,7 @@ static void allocate(const pa__regnn_model *m, const pa_states *states, const pa
   begin(states, &l, &tape);
   for (size_t first = 0; first < states->batch; first += l.width) {
     pa__block block = pa__block_at(states, l, first);
-    block_forward(la, m, states, &block, &tape);
+    if (!block_forward(la, m, states, &block, &tape)) return false;
     if (plain) parts_of(la, output->kind, l.length, tape.output);
     for (size_t s = 0; s < block.count; s++)
       for (size_t i = 0; i < l.links; i++) {
@@ -294,6 +297,7 @@ static void allocate(const pa__regnn_model *m, const pa_states *states, const pa
         ((real *)power)[(first + s) * l.links + link] = (real)states->limit[link] * part;
       }
   }
+  return true;
 }
 
 /* One tape a block, and the gradient of a block's samples. */

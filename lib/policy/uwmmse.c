@@ -105,13 +105,12 @@ static void workspace(const pa_policy *policy, const pa__extent *e, pa__arena *a
 }
 
 static pa_status allocate(const pa_policy *policy, const pa_states *states, double *power, void *work) {
-  pass_of(PA__DOUBLE)->allocate(&model_of(policy)->model, states, power, work);
-  return PA_OK;
+  return pass_of(PA__DOUBLE)->allocate(&model_of(policy)->model, states, power, work) ? PA_OK : pa__states_check(states);
 }
 
 static pa_status allocate_f32(const pa_policy *policy, const pa_states *states, float *power, void *work) {
-  pass_of(PA__SINGLE)->allocate(&model_of(policy)->model, states, power, work);
-  return PA_OK;
+  return pass_of(PA__SINGLE)->allocate(&model_of(policy)->model, states, power, work) ? PA_OK
+                                                                                      : pa__states_check_f32(states);
 }
 
 /* The sum of packed gradients stands in front of a pass's own memory. */
@@ -496,6 +495,7 @@ pa_status pa_uwmmse_gradient(const pa_uwmmse *model, const pa_states *states, do
 const pa__policy_class pa__uwmmse_class = {.name = "uwmmse",
                                            .free = release,
                                            .sparse = true,
+                                           .looks = true,
                                            .workspace = workspace,
                                            .allocate = allocate,
                                            .allocate_f32 = allocate_f32,

@@ -65,7 +65,7 @@ static pa__uwmmse_tape take(pa__arena *arena, const pa__uwmmse_shape *s, const p
 }
 
 /* What does not depend on the channels of a block. */
-static void begin(const pa__uwmmse_model *m, const pa_states *states, const pa__layout *l, const pa__uwmmse_tape *t) {
+static void begin(const pa__uwmmse_model *m, const pa_states *states, const pa__layout *l, pa__uwmmse_tape *t) {
   bool extended = m->shape.extended;
   pa__gains_begin(states, l, &t->gains);
   for (size_t k = 0; k < l->length; k++) {
@@ -170,18 +170,18 @@ static void add_noise(size_t n, real *interference) {
   for (size_t k = 0; k < n; k++) interference[k] += 1;
 }
 
-/* Amplitudes v of the last layer of the block. With all, also the interference that they make. */
+/* Amplitudes v of the last layer of the block; false if a channel is out of bounds. With all, also the interference that they make. */
 /* The node vector of a layer, of which there is but one without a way back. */
 static real *layer_of(const pa__uwmmse_tape *t, real *vectors, const pa__layout *l, size_t layer) {
   return node(vectors, l, t->kept ? layer : 0);
 }
 
-static void block_forward(const pa__la *la, const pa__uwmmse_model *m, const pa__uwmmse_weights *weights,
+static bool block_forward(const pa__la *la, const pa__uwmmse_model *m, const pa__uwmmse_weights *weights,
                           const pa__block *block, const pa__uwmmse_tape *t, bool all) {
   const pa__layout *l = &block->layout;
   const pa__uwmmse_shape *shape = &m->shape;
   size_t n = l->length, layers = shape->layers;
-  pa__gates_forward(la, shape, weights, block, t);
+  if (!pa__gates_forward(la, shape, weights, block, t)) return false;
   if (!shape->extended) la->square(l, &t->gains.cross, &t->shift);
   NODEWISE
   for (size_t k = 0; k < n; k++) {
@@ -214,6 +214,7 @@ static void block_forward(const pa__la *la, const pa__uwmmse_model *m, const pa_
     }
   }
   if (all) add_noise(n, layer_of(t, t->interference, l, layers));
+  return true;
 }
 
 /* Rates of the block's samples. */
@@ -359,7 +360,7 @@ static void workspace(const pa__uwmmse_shape *shape, const pa__extent *e, pa__ar
   take(arena, shape, &layout, false);
 }
 
-static void allocate(const pa__uwmmse_model *m, const pa_states *states, void *power, void *work) {
+static bool allocate(const pa__uwmmse_model *m, const pa_states *states, void *power, void *work) {
   const pa__la *la = pa__la_best();
   pa__layout layout = pa__block_layout(la, states);
   pa__arena arena = {work, 0};
@@ -368,9 +369,10 @@ static void allocate(const pa__uwmmse_model *m, const pa_states *states, void *p
   begin(m, states, &layout, &tape);
   for (size_t first = 0; first < states->batch; first += layout.width) {
     pa__block block = pa__block_at(states, layout, first);
-    block_forward(la, m, &weights, &block, &tape, false);
+    if (!block_forward(la, m, &weights, &block, &tape, false)) return false;
     pa__block_power(states, &block, pa__uwmmse_v(&tape, &layout, m->shape.layers), power);
   }
+  return true;
 }
 
 struct gradient_work {

@@ -32,8 +32,8 @@ static inline size_t pa__uwmmse_packed_size(const pa__uwmmse_shape *s) {
 /* Amplitudes v are parts of sqrt(pmax); rates are weighted sum-rates in bit/s/Hz. */
 typedef struct pa__uwmmse_pass {
   void (*workspace)(const pa__uwmmse_shape *shape, const pa__extent *extent, pa__arena *arena);
-  /* power in the precision of the pass. */
-  void (*allocate)(const pa__uwmmse_model *model, const pa_states *states, void *power, void *work);
+  /* power in the precision of the pass. False: a channel is out of bounds. */
+  bool (*allocate)(const pa__uwmmse_model *model, const pa_states *states, void *power, void *work);
 
   /* Memory of the next two. */
   void (*gradient_workspace)(const pa__uwmmse_shape *shape, const pa__extent *extent, pa__arena *arena);

@@ -54,10 +54,10 @@ static inline real *pa__uwmmse_v(const pa__uwmmse_tape *t, const pa__layout *l, 
   return pa__node(t->v, l, t->kept ? layer : layer % 2);
 }
 
-/* uwmmse_gates.c: the gates from the channels of a block; and from d_gate to the gradient of the GCNs' weights. */
+/* uwmmse_gates.c: the gates from the channels of a block, false if these are out of bounds; and from d_gate to the gradient of the GCNs' weights. */
 #define pa__gates_forward KERNEL(gates_forward)
 #define pa__gates_backward KERNEL(gates_backward)
-void pa__gates_forward(const pa__la *la, const pa__uwmmse_shape *shape, const pa__uwmmse_weights *weights,
+bool pa__gates_forward(const pa__la *la, const pa__uwmmse_shape *shape, const pa__uwmmse_weights *weights,
                        const pa__block *block, const pa__uwmmse_tape *tape);
 void pa__gates_backward(const pa__la *la, const pa__uwmmse_shape *shape, const pa__uwmmse_weights *weights,
                         const pa__layout *layout, const pa__uwmmse_tape *tape, const pa__uwmmse_weights *d);

@@ -34,14 +34,12 @@ static void workspace(const pa_policy *policy, const pa__extent *e, pa__arena *a
 
 static pa_status allocate(const pa_policy *policy, const pa_states *states, double *power, void *work) {
   pa__wmmse_options options = options_of(policy);
-  pass_of(PA__DOUBLE)->allocate(&options, states, power, work);
-  return PA_OK;
+  return pass_of(PA__DOUBLE)->allocate(&options, states, power, work) ? PA_OK : pa__states_check(states);
 }
 
 static pa_status allocate_f32(const pa_policy *policy, const pa_states *states, float *power, void *work) {
   pa__wmmse_options options = options_of(policy);
-  pass_of(PA__SINGLE)->allocate(&options, states, power, work);
-  return PA_OK;
+  return pass_of(PA__SINGLE)->allocate(&options, states, power, work) ? PA_OK : pa__states_check_f32(states);
 }
 
 static void best_workspace(const pa_policy *policy, const pa__extent *e, pa__arena *arena) {
@@ -51,8 +49,7 @@ static void best_workspace(const pa_policy *policy, const pa__extent *e, pa__are
 
 static pa_status allocate_best(const pa_policy *policy, const pa_states *states, double *power, void *work) {
   pa__wmmse_options options = options_of(policy);
-  pass_of(PA__DOUBLE)->best(&options, states, power, work);
-  return PA_OK;
+  return pass_of(PA__DOUBLE)->best(&options, states, power, work) ? PA_OK : pa__states_check(states);
 }
 
 /* ---- the table ---- */
@@ -62,7 +59,7 @@ static const int32_t wmmse_keys[] = {PA_POLICY_ITERATIONS, PA_POLICY_TOLERANCE, 
 static const int32_t priced_keys[] = {PA_POLICY_ITERATIONS, PA_POLICY_TOLERANCE, PA_POLICY_START, PA_POLICY_PRICE, 0};
 
 /* Initialisers of the functions of WMMSE. */
-#define PASSES .sparse = true, .workspace = workspace, .allocate = allocate, .allocate_f32 = allocate_f32
+#define PASSES .sparse = true, .looks = true, .workspace = workspace, .allocate = allocate, .allocate_f32 = allocate_f32
 
 static const pa__policy_class wmmse = {.name = "wmmse", .keys = wmmse_keys, PASSES};
 static const pa__policy_class truncated = {.name = "wmmse-truncated", .keys = wmmse_keys, .iterations = 4, PASSES};
@@ -73,7 +70,7 @@ static const pa__policy_class priced = {
 static const int32_t best_keys[] = {PA_POLICY_ITERATIONS, PA_POLICY_START, PA_POLICY_STARTS, PA_POLICY_SEED, 0};
 
 const pa__policy_class pa__wmmse_best_class = {
-    .name = "wmmse-best", .keys = best_keys, .iterations = 300, .sparse = true, .workspace = best_workspace, .allocate = allocate_best};
+    .name = "wmmse-best", .keys = best_keys, .iterations = 300, .sparse = true, .looks = true, .workspace = best_workspace, .allocate = allocate_best};
 
 const pa__policy_class *const pa__wmmse_classes[] = {
     &wmmse, &truncated, &priced, &converged, &pa__wmmse_best_class, &pa__optimal_class, NULL};

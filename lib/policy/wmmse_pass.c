@@ -131,11 +131,12 @@ static void workspace(const pa__wmmse_options *o, const pa__extent *e, pa__arena
   take(arena, &layout);
 }
 
-static void pack(const pa__la *la, const pa__block *block, const pa__gains *g) {
-  la->pack(PA__PACK_GAIN, &block->layout, block->h, g->transmit, g->receive, false, &g->cross, g->direct);
+static bool pack(const pa__la *la, const pa__block *block, const pa__gains *g) {
+  return la->pack(PA__PACK_GAIN, &block->layout, block->h, g->transmit, g->receive, g->bound, false, &g->cross,
+                  g->direct);
 }
 
-static void allocate(const pa__wmmse_options *o, const pa_states *states, void *power, void *memory) {
+static bool allocate(const pa__wmmse_options *o, const pa_states *states, void *power, void *memory) {
   const pa__la *la = pa__la_best();
   pa__layout layout = layout_for(o, la, pa__extent_of(states)), of_block = pa__block_layout(la, states);
   layout.pool = of_block.pool;
@@ -147,12 +148,13 @@ static void allocate(const pa__wmmse_options *o, const pa_states *states, void *
   for (size_t k = 0; k < layout.length; k++) w.price[k] = (real)o->price * w.gains.limit[k];
   for (size_t first = 0; first < states->batch; first += layout.width) {
     pa__block block = pa__block_at(states, layout, first);
-    pack(la, &block, &w.gains);
+    if (!pack(la, &block, &w.gains)) return false;
     NODEWISE
     for (size_t k = 0; k < layout.length; k++) w.v[k] = w.gains.limit[k] > 0 ? (real)o->start : 0;
     iterate(la, &layout, o, o->iterations, &w);
     pa__block_power(states, &block, w.v, power);
   }
+  return true;
 }
 
 /* ---- the best of many starts ---- */
@@ -216,7 +218,7 @@ static void best_of_block(const pa__wmmse_options *o, const pa__la *la, const pa
   }
 }
 
-static void best(const pa__wmmse_options *o, const pa_states *states, void *power, void *memory) {
+static bool best(const pa__wmmse_options *o, const pa_states *states, void *power, void *memory) {
   const pa__la *la = pa__la_best();
   pa__layout layout = pa__block_layout(la, states);
   pa__arena arena = {memory, 0};
@@ -225,12 +227,13 @@ static void best(const pa__wmmse_options *o, const pa_states *states, void *powe
   memset(w.one.price, 0, layout.length * sizeof(real));
   for (size_t first = 0; first < states->batch; first += layout.width) {
     pa__block block = pa__block_at(states, layout, first);
-    pack(la, &block, &w.one.gains);
+    if (!pack(la, &block, &w.one.gains)) return false;
     best_of_block(o, la, states, &block, &w);
     memcpy(w.one.v, w.best, layout.length * sizeof(real));
     iterate(la, &layout, o, POLISH * o->iterations, &w.one);
     pa__block_power(states, &block, w.one.v, power);
   }
+  return true;
 }
 
 extern const pa__wmmse_pass KERNEL(wmmse_pass);
