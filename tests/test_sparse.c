@@ -442,6 +442,34 @@ START_TEST(whole_networks_are_those_without_a_cutoff) {
 }
 END_TEST
 
+/* Against all pairs; the bound holds, and the mean is near. */
+START_TEST(cutoffs_leave_out_what_they_say) {
+  enum { N = 700 };
+  for (int fading = 0; fading < 2; fading++)
+    for (int k = 0; k < 3; k++) {
+      const double cutoffs[] = {5, 30, 1e6};
+      pa_network *network = whole_network(N, cutoffs[k]);
+      double *t = calloc(4 * N, sizeof *t), *r = t + 2 * N, mean[N], most[N], limit[N];
+      for (int i = 0; i < N; i++) limit[i] = 1 + i % 3;
+      ok(pa_network_set(network, PA_NETWORK_FADING, fading));
+      ok(pa_network_set_power_limit(network, limit, N));
+      ok(pa_network_positions(network, t, r));
+      ok(pa_network_left_out(network, mean, most));
+      for (int j = 0; j < N; j++) {
+        double exact = 0;
+        for (int i = 0; i < N; i++) {
+          double d = hypot(t[2 * i] - r[2 * j], t[2 * i + 1] - r[2 * j + 1]);
+          if (i != j && d > cutoffs[k]) exact += (fading ? 2 : 1) * limit[i] * pow(d, -4.4);
+        }
+        ck_assert_msg(fabs(mean[j] - exact) <= .03 * exact, "link %d: %g, not %g", j, mean[j], exact);
+        ck_assert(most[j] >= exact * (1 - 1e-12) && most[j] <= 1.7 * exact + 1e-300);
+      }
+      free(t);
+      pa_network_free(network);
+    }
+}
+END_TEST
+
 /* Powers and gradients on a network of several tasks are the same by any number of threads, in the caller's order. */
 START_TEST(threads_share_large_networks) {
   enum { N = 5000 };
@@ -565,6 +593,7 @@ int main(void) {
                                 thresholds_leave_out_what_they_say,
                                 positions_find_all_neighbours,
                                 whole_networks_are_those_without_a_cutoff,
+                                cutoffs_leave_out_what_they_say,
                                 threads_share_large_networks,
                                 blocks_that_do_not_touch_decouple,
                                 training_on_sparse_networks,

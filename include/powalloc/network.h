@@ -213,6 +213,20 @@ PA_API pa_status pa_network_create_sparse_positions(pa_network **out, size_t lin
 PA_API pa_status pa_network_create_graph(pa_network **out, const pa_graph *graph, const double *path_gain,
                                          uint64_t seed, const pa_allocator *allocator);
 
+/**
+ * @brief The interference that the cut-off of a sparse network leaves out, with all transmitters at their limits.
+ *
+ * Added to the noise (pa_network_set_noise(), or pa_states_set_noise()), in whole or times the share of the limits that
+ * transmitters use on average, it stands for what lies beyond the cut-off. Takes time in proportion to
+ * links times the logarithm of their number.
+ * @param network    a network of pa_network_create_sparse_adhoc() or pa_network_create_sparse_positions()
+ * @param[out] mean  [links] mean over the fading at each receiver in W: far groups of transmitters count as if they
+ *                   stood in their middle
+ * @param[out] most  [links] the same from above: as if they stood at their nearest point. May be NULL.
+ * @since 0.1
+ */
+PA_API pa_status pa_network_left_out(const pa_network *network, double *mean, double *most);
+
 /** @brief The graph of a sparse network, borrowed; NULL if its channels are full matrices. @since 0.1 */
 PA_API const pa_graph *pa_network_graph(const pa_network *network);
 
