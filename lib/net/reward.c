@@ -7,7 +7,7 @@
 
 /* What a built-in reward is called with is the trainer's or a user's: the latter may be wrong. */
 static bool usable(const pa_states *states, const double *power, const double *out, size_t rewards) {
-  if (pa__states_check(states) != PA_OK) return false;
+  if (pa__states_check_any(states) != PA_OK) return false;
   if (!power || !out) {
     pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", power ? "the output" : "power");
     return false;
@@ -29,10 +29,14 @@ static double feature(const pa_states *s, size_t sample, size_t link) {
   return s->node_state[(sample * s->links + link) * s->node_features];
 }
 
+static double amplitude(const pa_states *s, size_t sample, size_t transmitter, size_t receiver) {
+  return pa__states_amplitude(s, (sample * s->links + transmitter) * s->links + receiver);
+}
+
 int32_t pa_reward_capacity(void *user, const pa_states *states, const double *power, double *reward, size_t rewards) {
   (void)user;
   if (!usable(states, power, reward, rewards)) return PA_CALLBACK_ABORT;
-  pa__rates(states, power, reward);
+  pa__rates_any(states, power, reward);
   return PA_CALLBACK_OK;
 }
 
@@ -47,26 +51,30 @@ int32_t pa_reward_capacity_over_lifetime(void *user, const pa_states *states, co
                feature(states, k / n, k % n));
       return PA_CALLBACK_ABORT;
     }
-  pa__rates(states, power, reward);
+  pa__rates_any(states, power, reward);
   for (size_t k = 0; k < states->batch * n; k++) reward[k] /= feature(states, k / n, k % n);
   return PA_CALLBACK_OK;
 }
 
 /* d/dp_i of sum_j w_j log2(1 + S_j / I_j), S_j = g_jj p_j, I_j = noise_j + sum_{k != j} g_kj p_k: with T = I + S it is
  * (w_i g_ii / T_i - sum_{j != i} w_j g_ij S_j / (I_j T_j)) / ln 2. */
-static void capacity_gradient(const pa_states *s, const double *h, const double *power, const double *weight,
+static void capacity_gradient(const pa_states *s, size_t sample, const double *power, const double *weight,
                               double *gradient) {
   const double per_bit = 1.44269504088896340736;
   size_t n = s->links;
   for (size_t i = 0; i < n; i++) gradient[i] = 0;
   for (size_t j = 0; j < n; j++) {
-    double interference = s->noise[j], direct = h[j * n + j] * h[j * n + j];
-    for (size_t k = 0; k < n; k++)
-      if (k != j) interference += h[k * n + j] * h[k * n + j] * power[k];
+    double interference = s->noise[j], own = amplitude(s, sample, j, j), direct = own * own;
+    for (size_t k = 0; k < n; k++) {
+      double cross = amplitude(s, sample, k, j);
+      if (k != j) interference += cross * cross * power[k];
+    }
     double signal = direct * power[j], total = interference + signal;
     double toll = weight[j] * per_bit * (signal / interference) / total;
-    for (size_t i = 0; i < n; i++)
-      gradient[i] += i == j ? weight[j] * per_bit * direct / total : -toll * h[i * n + j] * h[i * n + j];
+    for (size_t i = 0; i < n; i++) {
+      double cross = amplitude(s, sample, i, j);
+      gradient[i] += i == j ? weight[j] * per_bit * direct / total : -toll * cross * cross;
+    }
   }
 }
 
@@ -79,16 +87,17 @@ int32_t pa_reward_capacity_gradient(void *user, const pa_states *states, const d
     return PA_CALLBACK_ABORT;
   }
   size_t n = states->links;
-  for (size_t b = 0; b < states->batch; b++)
-    capacity_gradient(states, states->h + b * n * n, power + b * n, weight, gradient + b * n);
+  for (size_t b = 0; b < states->batch; b++) capacity_gradient(states, b, power + b * n, weight, gradient + b * n);
   return PA_CALLBACK_OK;
 }
 
 /* Eq. (9): what link j's packet leaves of link i's. */
-static double arrival(const double *h, const double *power, size_t n, size_t i) {
-  double own = h[i * n + i] * h[i * n + i] * power[i], probability = own > 0;
-  for (size_t j = 0; j < n && own > 0; j++)
-    if (j != i) probability *= own / (own + h[j * n + i] * h[j * n + i] * power[j]);
+static double arrival(const pa_states *s, size_t sample, const double *power, size_t i) {
+  double direct = amplitude(s, sample, i, i), own = direct * direct * power[i], probability = own > 0;
+  for (size_t j = 0; j < s->links && own > 0; j++) {
+    double cross = amplitude(s, sample, j, i);
+    if (j != i) probability *= own / (own + cross * cross * power[j]);
+  }
   return probability;
 }
 
@@ -97,8 +106,7 @@ int32_t pa_reward_control_success(void *user, const pa_states *states, const dou
   (void)user;
   if (!usable(states, power, reward, rewards)) return PA_CALLBACK_ABORT;
   size_t n = states->links;
-  for (size_t k = 0; k < states->batch * n; k++)
-    reward[k] = arrival(states->h + k / n * n * n, power + k / n * n, n, k % n);
+  for (size_t k = 0; k < states->batch * n; k++) reward[k] = arrival(states, k / n, power + k / n * n, k % n);
   return PA_CALLBACK_OK;
 }
 

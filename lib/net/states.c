@@ -1,7 +1,5 @@
 #include "states.h"
 
-#include "../la/kernel_set.h"
-
 #include <float.h>
 #include <math.h>
 

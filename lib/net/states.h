@@ -2,7 +2,7 @@
 #define POWALLOC_LIB_STATES_H
 
 #include "../base/pool.h"
-#include "../la/real.h"
+#include "../la/kernel_set.h"
 
 #include <powalloc/states.h>
 
@@ -39,6 +39,20 @@ static inline const real *pa__states_channel(const pa_states *states) {
 #else
   return states->h;
 #endif
+}
+
+/* Bytes of a number in a precision. */
+static inline size_t pa__number_size(int precision) { return precision == PA__SINGLE ? sizeof(float) : sizeof(double); }
+
+/* Puts channels in the states' precision in their place. */
+static inline void pa__states_place(pa_states *states, const void *h) {
+  states->h = states->precision == PA__SINGLE ? NULL : h;
+  states->h_f32 = states->precision == PA__SINGLE ? h : NULL;
+}
+
+/* Number `at` of the channels, in whichever precision. */
+static inline double pa__states_amplitude(const pa_states *states, size_t at) {
+  return states->h ? states->h[at] : (double)states->h_f32[at];
 }
 
 /* View of at most `count` samples from number first on. */
