@@ -554,9 +554,9 @@ START_TEST(families_span_their_sizes_and_densities) {
   ck_assert_uint_eq(pa__network_group(family), 8);
   double *scratch = calloc(pa__network_scratch(family), sizeof *scratch);
   for (uint64_t g = 0; g < GROUPS; g++) {
-    size_t n = pa__network_sample(family, 2, 8 * g, 1, h, scratch);
+    size_t n = pa__network_sample(family, PA__DOUBLE, 2, 8 * g, 1, h, scratch);
     ck_assert(n >= LEAST && n <= MOST);
-    ck_assert_uint_eq(pa__network_sample(family, 2, 8 * g + 7, 1, h + MOST * MOST, scratch), n);
+    ck_assert_uint_eq(pa__network_sample(family, PA__DOUBLE, 2, 8 * g + 7, 1, h + MOST * MOST, scratch), n);
     ck_assert_int_eq(memcmp(h, h + MOST * MOST, n * n * sizeof *h), 0);
     count[n - LEAST]++;
     double density = density_of(h, n, 41);

@@ -520,7 +520,7 @@ static double climb_of(pa_uwmmse *model, const struct source *source, uint64_t s
   pa_allocator allocator = standard();
   pa__chunk chunk;
   double *one = calloc(n, sizeof *one), rate = 0, loss;
-  ok(pa__chunk_create(&chunk, &from, NULL, NULL, &allocator));
+  ok(pa__chunk_create(&chunk, &from, true, &allocator));
   memset(climb, 0, n * sizeof *climb);
   for (size_t b = 0; b < batch; b++) {
     pa__source_fill(&from, false, step * batch + b, 1, &chunk);
@@ -540,7 +540,7 @@ static double held_out_rate(pa_policy *policy, const struct source *source, uint
   pa_allocator allocator = standard();
   pa__chunk chunk;
   double sum = 0;
-  ok(pa__chunk_create(&chunk, &from, NULL, NULL, &allocator));
+  ok(pa__chunk_create(&chunk, &from, true, &allocator));
   for (size_t b = 0; b < count; b++) {
     double power[16], rate[16];
     pa__source_fill(&from, true, b, 1, &chunk);
@@ -1107,7 +1107,7 @@ START_TEST(bad_input_is_named_and_changes_nothing) {
     ck_assert(before == after);
   }
   fails(pa_trainer_set(trainer, 0, 1), PA_ERROR_ARGUMENT, "no key 0");
-  fails(pa_trainer_set(trainer, 318, 1), PA_ERROR_ARGUMENT, "no key 318");
+  fails(pa_trainer_set(trainer, 319, 1), PA_ERROR_ARGUMENT, "no key 319");
   fails(pa_trainer_get(trainer, 300, &value), PA_ERROR_ARGUMENT, "no key 300");
   fails(pa_trainer_get(NULL, PA_TRAINER_BATCH, &value), PA_ERROR_ARGUMENT, "trainer is NULL");
   fails(pa_trainer_stat(trainer, 0, &value), PA_ERROR_ARGUMENT, "0 is no number");
