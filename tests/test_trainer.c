@@ -414,6 +414,10 @@ START_TEST(wrong_checkpoints_are_refused) {
   fails(pa_trainer_save(trainer, "/no/such/folder/x"), PA_ERROR_FILE, "/no/such/folder/x");
   pa_trainer_free(trainer);
 
+  trainer = trainer_of(model, &source, 4);
+  ok(pa_trainer_set(trainer, PA_TRAINER_PRECISION, 1));
+  fails(pa_trainer_resume(trainer, path), PA_ERROR_FORMAT, "trainer.precision 0, this trainer has 1");
+  pa_trainer_free(trainer);
   trainer = trainer_of(model, &source, 5);
   fails(pa_trainer_resume(trainer, path), PA_ERROR_FORMAT, "seed 4, this trainer has seed 5");
   fails(pa_trainer_resume(trainer, "/no/such/file"), PA_ERROR_FILE, "/no/such/file");
