@@ -540,7 +540,7 @@ END_TEST
 
 /* Training on the edges of a network, model-based and model-free, whatever the threads. */
 START_TEST(training_on_sparse_networks) {
-  for (int kind = 0; kind < 2; kind++) {
+  for (int kind = 0; kind < 4; kind++) {
     double *weights[2];
     size_t count = 0;
     for (int threads = 1; threads <= 2; threads++) {
@@ -548,15 +548,16 @@ START_TEST(training_on_sparse_networks) {
       ok(pa_network_set_noise(network, &(double){1e-6}, 1));
       pa_uwmmse *unfolded = NULL;
       pa_regnn *filters = NULL;
-      if (kind == 0) ok(pa_uwmmse_create(&unfolded, PA_UWMMSE_EXTENDED, 4, 5, 3, NULL));
-      if (kind == 1) ok(pa_regnn_create(&filters, NULL, NULL, 0, 3, NULL));
+      if (kind % 2 == 0) ok(pa_uwmmse_create(&unfolded, PA_UWMMSE_EXTENDED, 4, 5, 3, NULL));
+      if (kind % 2 == 1) ok(pa_regnn_create(&filters, NULL, NULL, 0, 3, NULL));
       pa_trainer *trainer;
       ok(pa_trainer_create(&trainer, unfolded ? pa_uwmmse_policy(unfolded) : pa_regnn_policy(filters), network, 1, NULL));
-      if (kind == 1) {
+      if (kind % 2 == 1) {
         ok(pa_trainer_set_reward(trainer, 30, pa_reward_capacity, NULL, NULL));
         ok(pa_trainer_add_constraint(trainer, PA_CONSTRAINT_MEAN_POWER, &(double){10}, 1));
       }
       ok(pa_trainer_set(trainer, PA_TRAINER_THREADS, threads));
+      ok(pa_trainer_set(trainer, PA_TRAINER_PRECISION, kind / 2));
       ok(pa_trainer_set(trainer, PA_TRAINER_HELD_OUT, 40));
       ok(pa_trainer_run(trainer, 60));
       double rate, first;

@@ -96,6 +96,8 @@ static const struct key {
     {PA_TRAINER_BARRIER, false, "trainer.barrier", "1",
      "Pull on outputs beyond 2 and -2; falls to 0 over the schedule; -1: the recipe.", -1, -1, 1e6},
     {PA_TRAINER_SHARPNESS, false, "trainer.sharpness", "1", "Of the soft minimum.", 10, 1e-6, 1e6},
+    {PA_TRAINER_PRECISION, true, "trainer.precision", "0 or 1",
+     "1: states, and what is computed of them, in single precision, 0: in double.", 0, 0, 1},
 };
 
 #define COUNT (sizeof keys / sizeof keys[0])

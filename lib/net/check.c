@@ -7,19 +7,22 @@
 #include <math.h>
 #include <stdio.h>
 
+/* Gains relative to the noise stay below this, so that products of a thousand of them stay finite. */
+#define STRONGEST_SINGLE 1e15
+#define STRONGEST_DOUBLE 1e100
+
 #ifdef PA_SINGLE
 #define pa__states_check pa__states_check_f32
 #define pa__states_check_rest pa__states_check_rest_f32
 #define pa__states_bound pa__states_bound_f32
 #define pa__states_check_power pa__states_check_power_f32
 #define LARGEST ((double)FLT_MAX)
-/* Gains relative to the noise stay below this, so that products of a thousand of them stay finite. */
-#define STRONGEST 1e15
+#define STRONGEST STRONGEST_SINGLE
 /* Noise, power limits and weights stay within this factor of 1. */
 #define FURTHEST 1e15
 #else
 #define LARGEST DBL_MAX
-#define STRONGEST 1e100
+#define STRONGEST STRONGEST_DOUBLE
 #define FURTHEST 1e100
 #endif
 
@@ -86,8 +89,10 @@ pa_status pa__states_check(const pa_states *states) {
                                                                             : channel_fault(states, (double)bound);
 }
 
+/* Powers in double may be for states in single precision, which bound them. */
 pa_status pa__states_check_power(const pa_states *states, const real *power) {
-  double bound = fmin(STRONGEST * largest(states->limit, states->links), LARGEST);
+  double strongest = states->precision == PA__SINGLE ? STRONGEST_SINGLE : STRONGEST_DOUBLE;
+  double bound = fmin(strongest * largest(states->limit, states->links), LARGEST);
   size_t n = states->links;
   for (size_t k = 0; k < states->batch * n; k++) {
     double p = (double)power[k];
@@ -95,7 +100,7 @@ pa_status pa__states_check_power(const pa_states *states, const real *power) {
       return pa__fail(PA_ERROR_ARGUMENT, "power[%zu][%zu] is %g, must be finite and >= 0", k / n, k % n, p);
     if (p > bound)
       return pa__fail(PA_ERROR_ARGUMENT, "power[%zu][%zu] is %g, more than %g times the power limit", k / n, k % n, p,
-                      STRONGEST);
+                      strongest);
   }
   return PA_OK;
 }

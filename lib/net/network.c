@@ -1,6 +1,7 @@
 #include "network.h"
 
 #include "../base/random.h"
+#include "fading.h"
 #include "geometry.h"
 
 #include <float.h>
@@ -330,20 +331,23 @@ size_t pa_network_features(const pa_network *network) { return network ? network
 
 size_t pa_network_links_min(const pa_network *network) { return network ? network->links_min : 0; }
 
-/* Channel [links][links] of what is given per receiver. */
-static void spread(const pa_network *n, const double *per_receiver, double *h) {
-  for (size_t i = 0; i < n->links; i++)
-    for (size_t j = 0; j < n->links; j++)
-      h[i * n->links + j] = per_receiver[i * n->receivers + (n->receiver_of ? n->receiver_of[j] : j)];
+/* How channels come from path gains: the network's own, but for a family. */
+static pa__fading fading_of(const pa_network *n) {
+  return (pa__fading){.links = n->links,
+                      .receivers = n->receivers,
+                      .gains = n->graph ? channels_of(n) : n->links * n->receivers,
+                      .channels = channels_of(n),
+                      .gain = n->gain,
+                      .receiver_of = n->receiver_of,
+                      .rayleigh = PA__VALUE(n, PA_NETWORK_FADING) != 0};
 }
 
 pa_status pa_network_path_gain(const pa_network *network, double *gain) {
   if (!network || !gain) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", network ? "gain" : "network");
   if (!network->gain) return pa__fail(PA_ERROR_ARGUMENT, "%s has no path gains of its own", kind_names[network->kind]);
-  if (network->graph)
-    memcpy(gain, network->gain, channels_of(network) * sizeof(double));
-  else
-    spread(network, network->gain, gain);
+  pa__fading without = fading_of(network);
+  without.rayleigh = false;
+  pa__fade(&without, 0, 0, 1, gain, NULL);
   return PA_OK;
 }
 
@@ -365,10 +369,11 @@ size_t pa__network_group(const pa_network *n) {
   return n->kind == PA__FAMILY ? (size_t)PA__VALUE(n, PA_NETWORK_DRAWS_PER_TOPOLOGY) : SIZE_MAX;
 }
 
-size_t pa__network_scratch(const pa_network *n) {
-  size_t per_receiver = n->receiver_of ? n->links * n->receivers : 0; /* or a family's gains, the work of computing them and positions */
+size_t pa__network_scratch(const pa_network *n, int precision) {
+  size_t drawn = precision == PA__SINGLE || n->receiver_of ? fading_of(n).gains : 0;
+  /* Or a family's gains, the work of computing them and positions. */
   size_t family = n->kind == PA__FAMILY ? 2 * n->links * n->links + 4 * n->links + pa__la_best()->width : 0;
-  return per_receiver > family ? per_receiver : family;
+  return drawn > family ? drawn : family;
 }
 
 const double *pa__network_noise(const pa_network *n) { return n->noise; }
@@ -387,43 +392,22 @@ static size_t family_topology(const pa_network *n, uint64_t stream, uint64_t gro
   return links;
 }
 
-static void sample_edges(const pa_network *n, const pa__la *la, uint64_t key, uint64_t first, size_t count, double *h) {
-  size_t edges = pa_graph_edges(n->graph);
-  for (size_t b = 0; b < count; b++, h += edges)
-    if (PA__VALUE(n, PA_NETWORK_FADING) != 0) {
-      la->rayleigh(key, first + b, edges, h);
-      for (size_t e = 0; e < edges; e++) h[e] *= n->gain[e];
-    } else {
-      memcpy(h, n->gain, edges * sizeof(double));
-    }
-}
-
-size_t pa__network_sample(const pa_network *n, uint64_t stream, uint64_t first, size_t count, double *h,
+size_t pa__network_sample(const pa_network *n, int precision, uint64_t stream, uint64_t first, size_t count, void *h,
                           double *scratch) {
-  const pa__la *la = pa__la_best();
   uint64_t key = pa__random_key(n->seed, PA__STREAM_FADING, stream);
-  size_t links = n->links, receivers = n->receivers;
-  const double *gain = n->gain;
-  if (n->graph) {
-    sample_edges(n, la, key, first, count, h);
-    return links;
-  }
+  pa__fading fading = fading_of(n);
+  double *work = scratch;
   if (n->kind == PA__FAMILY) {
-    links = receivers =
-        family_topology(n, stream, first / pa__network_group(n), scratch, scratch + n->links * n->links);
-    gain = scratch;
+    work = scratch + n->links * n->links;
+    fading.links = fading.receivers = family_topology(n, stream, first / pa__network_group(n), scratch, work);
+    fading.channels = fading.gains = fading.links * fading.links;
+    fading.gain = scratch;
   }
-  for (size_t b = 0; b < count; b++) {
-    double *sample = h + b * links * links, *amplitude = n->receiver_of ? scratch : sample;
-    if (PA__VALUE(n, PA_NETWORK_FADING) != 0) {
-      la->rayleigh(key, first + b, links * receivers, amplitude);
-      for (size_t k = 0; k < links * receivers; k++) amplitude[k] *= gain[k];
-    } else {
-      memcpy(amplitude, gain, links * receivers * sizeof(double));
-    }
-    if (n->receiver_of) spread(n, amplitude, sample);
-  }
-  return links;
+  if (precision == PA__SINGLE)
+    pa__fade_f32(&fading, key, first, count, h, work);
+  else
+    pa__fade(&fading, key, first, count, h, work);
+  return fading.links;
 }
 
 bool pa__network_asks(const pa_network *n) { return n->kind == PA__CALLBACK; }
@@ -484,14 +468,14 @@ pa_status pa_network_draw(const pa_network *network, uint64_t stream, uint64_t f
   if (network->kind == PA__CALLBACK) return ask_for_channels(network, stream, first, batch, h);
   double *scratch = NULL;
   if (network->kind == PA__FAMILY || network->receiver_of) {
-    scratch = pa__allocate(&network->allocator, pa__network_scratch(network), sizeof(double));
+    scratch = pa__allocate(&network->allocator, pa__network_scratch(network, PA__DOUBLE), sizeof(double));
     if (!scratch) return PA_ERROR_MEMORY;
   }
   size_t group = pa__network_group(network), elements = channels_of(network);
   for (size_t done = 0, count; done < batch; done += count) {
     uint64_t left = group - (first + done) % group;
     count = left < batch - done ? (size_t)left : batch - done;
-    pa__network_sample(network, stream, first + done, count, h + done * elements, scratch);
+    pa__network_sample(network, PA__DOUBLE, stream, first + done, count, h + done * elements, scratch);
   }
   pa__release(&network->allocator, scratch);
   return PA_OK;

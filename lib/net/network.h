@@ -55,11 +55,12 @@ pa_status pa__network_build_sparse(pa_network *network);
 size_t pa__network_group(const pa_network *network);
 
 /* Doubles of scratch that pa__network_sample() needs. */
-size_t pa__network_scratch(const pa_network *network);
+size_t pa__network_scratch(const pa_network *network, int precision);
 
-/* Draws first .. first + count - 1 of a stream, all in one group: channels h [count][links][links]; returns links. */
-size_t pa__network_sample(const pa_network *network, uint64_t stream, uint64_t first, size_t count, double *h,
-                          double *scratch);
+/* Draws first .. first + count - 1 of a stream, all in one group: channels h [count][links][links] in a precision, each
+ * of which has draws of its own; returns links. */
+size_t pa__network_sample(const pa_network *network, int precision, uint64_t stream, uint64_t first, size_t count,
+                          void *h, double *scratch);
 
 /* The network's noise and power limits [links of the network]. */
 const double *pa__network_noise(const pa_network *network);

@@ -47,15 +47,6 @@ static inline size_t pa__states_channels(const pa_states *states) {
   return states->graph ? states->graph->pattern.edges : states->links * states->links;
 }
 
-/* The direct channel of a row: of a link, or of the graph's row. */
-static inline double pa__states_direct(const pa_states *states, size_t sample, size_t row) {
-  const double *h = states->h + sample * pa__states_channels(states);
-  if (!states->graph) return h[row * (states->links + 1)];
-  const pa__pattern *p = &states->graph->pattern;
-  size_t own = pa__pattern_own(p, row);
-  return own < (size_t)p->offset[row + 1] ? h[own] : 0;
-}
-
 /* Fails unless states is one in double precision, all its channels are finite, >= 0, and no link's gain over the noise
  * leaves the range that policies compute in; the same in single precision; and in whichever it is. */
 pa_status pa__states_check(const pa_states *states);
@@ -80,6 +71,29 @@ static inline const real *pa__states_channel(const pa_states *states) {
 #else
   return states->h;
 #endif
+}
+
+/* Bytes of a number in a precision. */
+static inline size_t pa__number_size(int precision) { return precision == PA__SINGLE ? sizeof(float) : sizeof(double); }
+
+/* Puts channels in the states' precision in their place. */
+static inline void pa__states_place(pa_states *states, const void *h) {
+  states->h = states->precision == PA__SINGLE ? NULL : h;
+  states->h_f32 = states->precision == PA__SINGLE ? h : NULL;
+}
+
+/* Number `at` of the channels, in whichever precision. */
+static inline double pa__states_amplitude(const pa_states *states, size_t at) {
+  return states->h ? states->h[at] : (double)states->h_f32[at];
+}
+
+/* The direct channel of a row: of a link, or of the graph's row. */
+static inline double pa__states_direct(const pa_states *states, size_t sample, size_t row) {
+  size_t at = sample * pa__states_channels(states);
+  if (!states->graph) return pa__states_amplitude(states, at + row * (states->links + 1));
+  const pa__pattern *p = &states->graph->pattern;
+  size_t own = pa__pattern_own(p, row);
+  return own < (size_t)p->offset[row + 1] ? pa__states_amplitude(states, at + own) : 0;
 }
 
 /* View of at most `count` samples from number first on. */

@@ -42,6 +42,7 @@ typedef struct pa__learner_class {
   void (*set_constants)(pa_policy *policy, const double *constants);
   /* Whether constants from a file, all finite, are such as a policy can have. */
   bool (*allows)(const pa_policy *policy, const double *constants);
+  bool single; /* the ways to a gradient take states in single precision as well */
   /* Architecture and sizes as one line: equal lines have weights of the same meaning. */
   void (*describe)(const pa_policy *policy, char text[PA__DESCRIPTION]);
 

@@ -160,7 +160,8 @@ static pa_status prepare(pa_policy *policy, const pa_states *states, double shar
   double square = 0;
   for (size_t b = 0; b < states->batch; b++)
     for (size_t i = 0; i < n; i++) {
-      double h = states->h[(b * n + i) * n + i], s = log1p(h * h * states->limit[i] / states->noise[i]);
+      double h = pa__states_amplitude(states, (b * n + i) * n + i),
+             s = log1p(h * h * states->limit[i] / states->noise[i]);
       square += s * s / (double)(states->batch * n);
     }
   m->prepared = 1;
@@ -199,7 +200,8 @@ static void describe(const pa_policy *policy, char text[PA__DESCRIPTION]) {
     end += (size_t)snprintf(text + end, PA__DESCRIPTION - end, "%s%.6g", k ? " " : "", model_of(policy)->option[k]);
 }
 
-static const pa__learner_class learner = {.weight_count = learner_weight_count,
+static const pa__learner_class learner = {.single = true,
+                                          .weight_count = learner_weight_count,
                                           .get_weights = learner_get,
                                           .set_weights = learner_set,
                                           .describe = describe,

@@ -37,7 +37,7 @@ static struct work evaluate(const pa_policy *policy, const pa_states *s, double 
   learner->forward(policy, s, w.y, w.tape);
   for (size_t k = 0; k < s->batch * s->links; k++)
     w.power[k] = s->limit[k % s->links] * pa__output_mean(output, w.y + k, w.slope + k);
-  pa__rates(s, w.power, w.rates);
+  pa__rates_any(s, w.power, w.rates);
   for (size_t b = 0; b < s->batch; b++) {
     rate[b] = 0;
     for (size_t i = 0; i < s->links; i++) rate[b] += s->weights[i] * w.rates[b * s->links + i];

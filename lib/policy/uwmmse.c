@@ -231,7 +231,8 @@ static void learner_backward(const pa_policy *policy, const pa_states *states, c
   unpack(m, t.packed, gradient);
 }
 
-static const pa__learner_class learner = {.weight_count = learner_weight_count,
+static const pa__learner_class learner = {.single = true,
+                                          .weight_count = learner_weight_count,
                                           .get_weights = learner_get,
                                           .set_weights = learner_set,
                                           .project = project,

@@ -843,6 +843,27 @@ class ModelFree(Case):
                 weights.append(model.weights.tolist())
             self.assertEqual(*weights)
 
+    def test_reward_in_single_precision(self):
+        types = set()
+
+        def reward(states, power, reward):
+            types.update((states.dtype.name, states.h.dtype.name, power.dtype.name, reward.dtype.name))
+            self.assertEqual(states.h.shape, (states.batch, 5, 5))
+            reward[...] = states.rates(power.astype(np.float32))
+        weights = []
+        for given in (reward, pa.rewards.CAPACITY):
+            model, trainer = self.prober()
+            trainer.set(precision=1)
+            trainer.set_reward(given)
+            trainer.run(20)
+            weights.append(model.weights.tolist())
+        self.assertEqual(*weights)
+        self.assertEqual(types, {"float32", "float64"})
+        h = self.network.states(40).h.astype(np.float32)
+        trainer = pa.Trainer(pa.UWMMSE().policy, pa.States(h, NOISE, 1.0), batch=8)
+        self.assertEqual(trainer.get("precision"), 1)
+        trainer.run(5)
+
     def test_library_reward_with_gains(self):
         def draw(stream, first, h, x):
             h[...], x[...] = self.network.draw(len(h), first, stream), 1

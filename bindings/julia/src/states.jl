@@ -3,7 +3,7 @@
 
 A batch of channel states on an array of yours, `h[receiver, transmitter, sample]`, which is used in place and never
 copied. Noise (W), power limits (W) and weights are one number or one for each link. Powers and rates are of the array's
-type: `Float64`, or `Float32`, which is faster and for allocate(), rates() and sinr() only.
+type: `Float64`, or `Float32`, which is faster and for allocate(), rates(), sinr() and training only.
 """
 struct States <: Resource
     handle::Handle

@@ -21,7 +21,7 @@ class States(Resource):
     h: (batch, links, links), or (links, links) for one sample; float64 or float32, C-contiguous. h[b, i, j] is the
         channel amplitude, linear, >= 0, from transmitter i to the receiver of link j. Its elements are checked when they
         are used; change them freely between calls. Powers and rates are of its type: float32 is faster, and for
-        allocate(), rates() and sinr() only.
+        allocate(), rates(), sinr() and training only.
     noise: noise power at the receivers in W, one number or (links,)
     power_limit: largest power of the transmitters in W, one number or (links,)
     weights: of the links in the sum-rate, one number or (links,)
@@ -48,7 +48,8 @@ class States(Resource):
         """States that the library made; their arrays have a batch axis."""
         states = cls.__new__(cls)
         Resource.__init__(states, handle)
-        states.shape, states.dtype = (states.batch, states.links), np.dtype(np.float64)
+        states.shape = (states.batch, states.links)
+        states.dtype = np.dtype(np.float64 if library.pa_states_channel(handle) else np.float32)
         return states
 
     def of_precision(self, name):
@@ -106,16 +107,16 @@ class States(Resource):
     @property
     def h(self):
         """The channels: the caller's array itself, or a read-only view (batch, links, links)."""
-        return self._borrowed("h", library.pa_states_channel, self.links)
+        return self._borrowed("h", self.of_precision("pa_states_channel"), self.links, self.dtype)
 
     @property
     def node_state(self):
         """The node state: the caller's array itself, or a read-only view (batch, links, features); None if none."""
         return self._borrowed("node_state", library.pa_states_node_state, library.pa_states_node_features(self.handle))
 
-    def _borrowed(self, name, function, last):
+    def _borrowed(self, name, function, last, dtype=np.float64):
         array = self.handle.keep.get(name)
-        return view(function(self.handle), (*self.shape, last), keep=self.handle) if array is None else array
+        return view(function(self.handle), (*self.shape, last), False, self.handle, dtype) if array is None else array
 
     @property
     def noise(self):
