@@ -311,23 +311,31 @@ INLINE void pack_rows(pa__packing packing, const pa__layout *l, size_t begin, si
   }
 }
 
+/* WIDTH rows of the source, of which there are height, at width columns: as columns of the matrix. */
+INLINE void pack_tile(pa__packing packing, size_t n, size_t length, size_t height, size_t width, const real *source,
+                      const real *r, vec column, real *to) {
+  vec v[WIDTH];
+  for (size_t k = 0; k < WIDTH; k++) {
+    vec x = k >= height ? splat(0) : width == WIDTH ? load(source + k * n) : load_part(source + k * n, width);
+    v[k] = packed(packing, x, packing == PA__PACK_BOUNDED ? column : splat(r[k]) * column);
+  }
+  transpose(v);
+  for (size_t k = 0; k < WIDTH; k++)
+    if (k < width) store(to + k * length, v[k]);
+}
+
 INLINE void pack_columns(pa__packing packing, const pa__layout *l, size_t begin, size_t end, const real *h,
                          const real *r, const real *c, const pa__matrix *m) {
-  size_t n = l->links;
+  size_t n = l->links, length = l->length;
   for (size_t i = begin; i < end; i += WIDTH)
     for (size_t j = 0; j < n; j += WIDTH) {
-      vec v[WIDTH] = {{0}}, column = packing == PA__PACK_BOUNDED ? splat(c[0]) : load(c + j);
-      size_t height = i + WIDTH <= n ? WIDTH : n - i, width = j + WIDTH <= n ? WIDTH : n - j;
+      vec column = packing == PA__PACK_BOUNDED ? splat(c[0]) : load(c + j);
       const real *source = h + i * n + j;
-      if (height == WIDTH && width == WIDTH)
-        for (size_t k = 0; k < WIDTH; k++) v[k] = load(source + k * n);
+      real *to = m->rows + j * length + i;
+      if (i + WIDTH <= n && j + WIDTH <= n)
+        pack_tile(packing, n, length, WIDTH, WIDTH, source, r + i, column, to);
       else
-        for (size_t k = 0; k < height; k++)
-          v[k] = width == WIDTH ? load(source + k * n) : load_part(source + k * n, width);
-      for (size_t k = 0; k < WIDTH; k++)
-        v[k] = packed(packing, v[k], packing == PA__PACK_BOUNDED ? column : splat(r[i + k]) * column);
-      transpose(v);
-      for (size_t k = 0; k < width; k++) store(m->rows + (j + k) * l->length + i, v[k]);
+        pack_tile(packing, n, length, n - i, j + WIDTH <= n ? WIDTH : n - j, source, r + i, column, to);
     }
 }
 
