@@ -51,12 +51,13 @@ static real *element(const pa__layout *l, real *matrix, size_t i, size_t j) {
   return matrix + (l->width > 1 ? (i * l->links + j) * l->width : i * l->length + j);
 }
 
-/* Row i of a matrix times factor[i], or column j times factor[j]. */
+/* Row i of a single matrix times factor[i], or column j of any times factor[j]. */
 static void scale_rows(const pa__layout *l, real *matrix, const real *factor) {
-  size_t n = l->links;
-  for (size_t i = 0; i < n; i++)
-    for (size_t j = 0; j < n; j++)
-      for (size_t s = 0; s < l->width; s++) element(l, matrix, i, j)[s] *= factor[i * l->width + s];
+  for (size_t i = 0; i < l->links; i++) {
+    real *restrict row = matrix + i * l->length, by = factor[i];
+    NODEWISE
+    for (size_t k = 0; k < l->length; k++) row[k] *= by;
+  }
 }
 
 static void scale_columns(const pa__layout *l, real *matrix, const real *restrict factor) {
