@@ -7,21 +7,21 @@
 /* ---- shifts ---- */
 
 /* ROWS x COLUMNS tile of a shift: output vector r of column c is sum_k a[r][k] z[c][k], k in order. */
-#define TILE(ROWS, COLUMNS, BROADCAST)                                                                               \
-  do {                                                                                                               \
-    vec sum[ROWS][COLUMNS] = {{{0}}};                                                                                \
-    const real *ak = a + r * row_step;                                                                               \
-    for (size_t k = 0; k < inner; k++, ak += inner_step) {                                                           \
-      vec zk[COLUMNS];                                                                                               \
-      for (int q = 0; q < COLUMNS; q++)                                                                              \
-        zk[q] = BROADCAST ? splat(z[(c + (size_t)q) * length + k]) : load(z + (c + (size_t)q) * length + k * WIDTH); \
-      for (int p = 0; p < ROWS; p++) {                                                                               \
-        vec apk = load(ak + (size_t)p * row_step);                                                                   \
-        for (int q = 0; q < COLUMNS; q++) sum[p][q] += apk * zk[q];                                                  \
-      }                                                                                                              \
-    }                                                                                                                \
-    for (int p = 0; p < ROWS; p++)                                                                                   \
-      for (int q = 0; q < COLUMNS; q++) store(y + (c + (size_t)q) * length + (r + (size_t)p) * WIDTH, sum[p][q]);    \
+#define TILE(ROWS, COLUMNS, BROADCAST)                                                                            \
+  do {                                                                                                            \
+    vec sum[ROWS][COLUMNS] = {{{0}}};                                                                             \
+    const real *ak = a + r * row_step;                                                                            \
+    for (size_t k = 0; k < inner; k++, ak += inner_step) {                                                        \
+      vec apk[ROWS];                                                                                              \
+      for (int p = 0; p < ROWS; p++) apk[p] = load(ak + (size_t)p * row_step);                                    \
+      for (int q = 0; q < COLUMNS; q++) {                                                                         \
+        const real *zq = z + (c + (size_t)q) * length;                                                            \
+        vec zk = BROADCAST ? splat(zq[k]) : load(zq + k * WIDTH);                                                 \
+        for (int p = 0; p < ROWS; p++) sum[p][q] += apk[p] * zk;                                                  \
+      }                                                                                                           \
+    }                                                                                                             \
+    for (int p = 0; p < ROWS; p++)                                                                                \
+      for (int q = 0; q < COLUMNS; q++) store(y + (c + (size_t)q) * length + (r + (size_t)p) * WIDTH, sum[p][q]); \
   } while (0)
 
 #define TILES(ROWS, COLUMNS, BROADCAST) \
@@ -126,18 +126,38 @@ static void dots(size_t links, size_t length, size_t begin, size_t end, const re
     for (size_t at = begin; at < end; at += ROWS) dot_one(links, length, a, z + c * length, at, y + c * length);
 }
 
-/* y[0..extent) += z_0 a_0 + ... of COUNT rows a, stride apart, in order. */
-#define ADD_ROWS(COUNT)                                                               \
-  for (size_t k = 0; k < extent; k += WIDTH) {                                        \
-    vec sum = load(y + k);                                                            \
-    for (size_t p = 0; p < COUNT; p++) sum += load(a + p * stride + k) * splat(z[p]); \
-    store(y + k, sum);                                                                \
+/* y[q][0..extent) += z[q]_0 a_0 + ... of COUNT rows a, in order, for COLUMNS node vectors; all length apart. */
+#define ADD_ROWS(COUNT, COLUMNS)                                                      \
+  for (; count >= COUNT; count -= COUNT, a += COUNT * length, z += COUNT)             \
+    for (size_t k = 0; k < extent; k += WIDTH) {                                      \
+      vec sum[COLUMNS];                                                               \
+      for (size_t q = 0; q < COLUMNS; q++) sum[q] = load(y + q * length + k);         \
+      for (size_t p = 0; p < COUNT; p++) {                                            \
+        vec ak = load(a + p * length + k);                                            \
+        for (size_t q = 0; q < COLUMNS; q++) sum[q] += ak * splat(z[q * length + p]); \
+      }                                                                               \
+      for (size_t q = 0; q < COLUMNS; q++) store(y + q * length + k, sum[q]);         \
+    }
+
+#define ADD_ROWS_OF(NAME, COUNT, COLUMNS)                                                                      \
+  INLINE void NAME(size_t count, size_t extent, size_t length, const real *restrict a, const real *restrict z, \
+                   real *restrict y) {                                                                         \
+    ADD_ROWS(COUNT, COLUMNS)                                                                                   \
+    ADD_ROWS(1, COLUMNS)                                                                                       \
   }
 
-static void add_rows(size_t count, size_t extent, size_t stride, const real *restrict a, const real *restrict z,
-                     real *restrict y) {
-  for (; count >= 8; count -= 8, a += 8 * stride, z += 8) ADD_ROWS(8);
-  for (; count >= 1; count--, a += stride, z++) ADD_ROWS(1);
+/* What is added at once fills the registers. */
+ADD_ROWS_OF(add_to_one, 8, 1)
+ADD_ROWS_OF(add_to_two, 4, 2)
+ADD_ROWS_OF(add_to_three, 4, 3)
+
+static void add_rows(size_t count, size_t extent, size_t length, const real *a, const real *z, real *y,
+                     size_t columns) {
+  size_t c = 0;
+  for (; c + 3 <= columns && c + 4 != columns; c += 3)
+    add_to_three(count, extent, length, a, z + c * length, y + c * length);
+  for (; c + 2 <= columns; c += 2) add_to_two(count, extent, length, a, z + c * length, y + c * length);
+  for (; c < columns; c++) add_to_one(count, extent, length, a, z + c * length, y + c * length);
 }
 
 /* Columns [begin, end) of the product with a single matrix's transpose. */
@@ -149,9 +169,7 @@ static void sums_of_rows(size_t links, size_t length, size_t begin, size_t end, 
   }
   for (size_t c = 0; c < columns; c++) memset(y + c * length + begin, 0, (end - begin) * sizeof(real));
   for (size_t i = 0; i < links; i += 8)
-    for (size_t c = 0; c < columns; c++)
-      add_rows(links - i < 8 ? links - i : 8, end - begin, length, a + i * length + begin, z + c * length + i,
-               y + c * length + begin);
+    add_rows(links - i < 8 ? links - i : 8, end - begin, length, a + i * length + begin, z + i, y + begin, columns);
 }
 
 /* A product that the threads of the pool share. */
@@ -236,8 +254,8 @@ static void round_of(const pa__layout *l, real *y, real *x, const pa__matrix *a,
     for (size_t k = 0; k < count; k += ROWS) dot_one(l->links, l->length, a->rows, z, at + k, y);
     update(user, at, count);
     if (at < l->links)
-      add_rows(l->links - at < count ? l->links - at : count, l->length, l->length, a->rows + at * l->length, p + at,
-               x);
+      add_rows(l->links - at < count ? l->links - at : count, l->length, l->length, a->rows + at * l->length, p + at, x,
+               1);
   }
 }
 
