@@ -9,7 +9,8 @@ SINGLE = numpy.dtype("float32")
 
 
 DOUBLES = ["probe_allocate", "probe_gradient", "probe_step", "probe_train", "probe_repeat", "probe_peak",
-           "probe_bandwidth", "probe_tick", "probe_clock", "probe_product", "probe_product_f32", "probe_function", "probe_function_f32"]
+           "probe_bandwidth", "probe_tick", "probe_clock", "probe_product", "probe_product_f32", "probe_function",
+           "probe_function_f32"]
 TEXTS = ["pa_last_error", "pa_instruction_set", "pa_version_text", "bli_info_get_version_str"]
 POINTERS = ["pa_uwmmse_policy", "pa_regnn_policy"]
 SIZES = ["pa_uwmmse_weight_count", "blis_scratch", "blis_scratch_f32"]

@@ -28,7 +28,7 @@ def contestants(task):
 
 
 class ExportOps(peer_torch.Rows):
-    """What the exporter has no operator for, in other words; and a sigmoid whose small values are not 1 less almost 1."""
+    """What the exporter has no operator for, in other words; a sigmoid whose small values are not 1 less almost 1."""
 
     diagonal = staticmethod(lambda a: (a * torch.eye(a.shape[1], dtype=a.dtype)).sum(2))
     sigmoid = staticmethod(lambda x: 1 / (1 + torch.exp(-x)))

@@ -69,7 +69,8 @@ def inlined(library, offsets):
     found = {}
     for part in re.split(r"^0x", text, flags=re.M)[1:]:
         address, *lines = part.splitlines()
-        found[int(address, 16)] = [(function, place.rsplit(":", 1)[0]) for function, place in zip(lines[::2], lines[1::2])]
+        files = [place.rsplit(":", 1)[0] for place in lines[1::2]]
+        found[int(address, 16)] = list(zip(lines[::2], files))
     return found
 
 
@@ -114,7 +115,8 @@ def main():
     if options.train:
         train(options.library, options.train[0], int(options.train[1]), options.seconds)
         return
-    found = {"machine": benchmark.machine(lib.Library(options.library), "bench/peers/profile_training.py"), "profile": []}
+    machine = benchmark.machine(lib.Library(options.library), "bench/peers/profile_training.py")
+    found = {"machine": machine, "profile": []}
     for kind, links in WORKS:
         found["profile"].append(profile(kind, links, options))
         print(f"{kind}, {links} links: {found['profile'][-1]['ns'] / 1e3:.0f} us a step")

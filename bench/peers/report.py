@@ -32,8 +32,8 @@ double precision, 2e-2 in single), or none.
 LATENCIES = """
 ## Single samples
 
-One call a sample, each timed by itself; reading the clock takes {clock:.0f} ns of it. The highest times are the system's,
-which takes the core away.
+One call a sample, each timed by itself; reading the clock takes {clock:.0f} ns of it. The highest times are the
+system's, which takes the core away.
 
 """
 THREADS = """
@@ -59,8 +59,8 @@ multiplications at FMA peak. Above 100 %: reading it was faster than in that tes
 PROFILE = """
 ## Where a training step goes
 
-By sampling whole training runs of one thread {times} times in all; what is before the first and after the last step, and
-looks at held-out states, do not count.
+By sampling whole training runs of one thread {times} times in all; what is before the first and after the last step,
+and looks at held-out states, do not count.
 
 """
 
@@ -115,20 +115,22 @@ def batches_table(found):
 def latency_table(rows):
     keys = ("50", "99", "99.9", "99.99", "maximum")
     return markdown(["work", "precision", "links", "median, us", "p99", "p99.9", "p99.99", "maximum", "calls"],
-                    [[row["work"], PRECISIONS[row["precision"]], str(row["links"]), *(number(row[key] / 1e3) for key in keys),
-                      str(row["calls"])] for row in rows])
+                    [[row["work"], PRECISIONS[row["precision"]], str(row["links"]),
+                      *(number(row[key] / 1e3) for key in keys), str(row["calls"])] for row in rows])
 
 
 def threads_table(rows):
-    return markdown(["work", "links", "samples", "one thread, us", "two threads, times as fast"],
-                    [[row["work"], str(row["links"]), str(row["batch"]) if row["batch"] else "", number(row["ns"] / 1e3),
-                      f"{row['speed-up']:.2f}" if row["speed-up"] >= 1 else f"**{row['speed-up']:.2f}**"] for row in rows])
+    lines = []
+    for row in rows:
+        gain = f"{row['speed-up']:.2f}" if row["speed-up"] >= 1 else f"**{row['speed-up']:.2f}**"
+        lines.append([row["work"], str(row["links"]), str(row["batch"] or ""), number(row["ns"] / 1e3), gain])
+    return markdown(["work", "links", "samples", "one thread, us", "two threads, times as fast"], lines)
 
 
 def architectures_table(rows):
     return markdown(["precision", "links", "samples", "forward", "forward and backward"],
-                    [[PRECISIONS[row["precision"]], str(row["links"]), str(row["batch"]), f"{row['forward']['ratio']:.2f}",
-                      f"{row['gradient']['ratio']:.2f}"] for row in rows])
+                    [[PRECISIONS[row["precision"]], str(row["links"]), str(row["batch"]),
+                      f"{row['forward']['ratio']:.2f}", f"{row['gradient']['ratio']:.2f}"] for row in rows])
 
 
 def kernel_tables(kernels):
@@ -142,7 +144,8 @@ def kernel_tables(kernels):
     rows = []
     for key, same in same_rows(kernels["products"], "links", "columns", "transposed", "interleaved").items():
         links, columns, transposed, interleaved = key
-        row = [str(links), str(columns), "H^T" if transposed else "H", "several samples" if interleaved else "one sample"]
+        layout = "several samples" if interleaved else "one sample"
+        row = [str(links), str(columns), "H^T" if transposed else "H", layout]
         for product in same:
             row += [number(product["ns"]), f"{100 * product['limit']:.0f} % ({product['by']})"]
         rows.append(row)
@@ -187,7 +190,8 @@ def picture(path, found):
             continue
         lines = "\n".join(f"{links} {' '.join(map(str, times))}" for links, times in sorted(points.items()))
         blocks.append(f"$data{index} << EOD\n{lines}\nEOD\n")
-        for column, style, who in ((2, "lw 2 pt 7", ""), (3, "dt 2 pt 4", ", C over BLIS"), (4, "dt 3 pt 6", ", fastest other")):
+        for column, style, who in ((2, "lw 2 pt 7", ""), (3, "dt 2 pt 4", ", C over BLIS"),
+                                   (4, "dt 3 pt 6", ", fastest other")):
             plots.append(f"$data{index} using 1:{column} with linespoints lc {index + 1} {style} title '{work}{who}'")
     script = "".join(blocks) + f"""
 set terminal pngcairo size 900,600

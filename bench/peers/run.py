@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 import platform
+import shlex
 import statistics
 import sys
 import time
@@ -91,7 +92,8 @@ def compare(task, modules, options):
 
 def show(row):
     precision = {"float64": "f64", "float32": "f32"}[row["precision"]]
-    print(f"{row['work']:16} {precision} M={row['links']:<4} B={row['batch']:<3} {row['times'][lib.NAME]['ns']:11.0f} ns")
+    ours = row["times"][lib.NAME]["ns"]
+    print(f"{row['work']:16} {precision} M={row['links']:<4} B={row['batch']:<3} {ours:11.0f} ns")
     for name, found in row["times"].items():
         if name != lib.NAME:
             print(f"    {found['ratio']:8.1f} x  {name}")
@@ -135,8 +137,8 @@ def latencies(library, options):
             for links in SINGLE_SAMPLE_LINKS:
                 task = tasks.Task(library, kind, links, 1, dtype)
                 each, clock = library.latency(task.policy, task.h, task.noise, options.calls)
-                row = {"work": kind, "links": links, "precision": str(task.dtype), "calls": options.calls, "clock": clock,
-                       "maximum": float(each.max())}
+                row = {"work": kind, "links": links, "precision": str(task.dtype), "calls": options.calls,
+                       "clock": clock, "maximum": float(each.max())}
                 row.update((str(q), float(numpy.percentile(each, q))) for q in (50, 99, 99.9, 99.99))
                 rows.append(row)
                 print(f"{kind:10} {dtype} M={links:<4} median {row['50']:8.0f}  p99 {row['99']:8.0f}  p99.9 "
@@ -161,8 +163,8 @@ def architectures(library, options):
                 row[name] = {"ns": statistics.median(found["paper"]) / task.batch,
                              "ratio": ratio(found["extended"], found["paper"])}
             rows.append(row)
-            print(f"uwmmse {dtype} M={links:<4} extended over paper: forward {row['forward']['ratio']:.2f}, forward and "
-                  f"backward {row['gradient']['ratio']:.2f}")
+            print(f"uwmmse {dtype} M={links:<4} extended over paper: forward {row['forward']['ratio']:.2f}, "
+                  f"forward and backward {row['gradient']['ratio']:.2f}")
     return rows
 
 
@@ -201,18 +203,17 @@ def bandwidth(library, size):
 
 
 def product(library, dtype, links, columns, transposed, interleaved, found):
-    """A product against its limit: the later of reading the matrices from where they live and of all multiplications."""
-    samples = ctypes.c_size_t()
-    ns = getattr(library.c, "probe_product" + SUFFIXES[dtype])(ctypes.c_size_t(links), ctypes.c_size_t(columns), transposed,
-                                                               interleaved, ctypes.byref(samples))
+    """A product against its limit: the later of reading the matrices from where they are and of all multiplications."""
+    samples, probe = ctypes.c_size_t(), getattr(library.c, "probe_product" + SUFFIXES[dtype])
+    ns = probe(ctypes.c_size_t(links), ctypes.c_size_t(columns), transposed, interleaved, ctypes.byref(samples))
     flops, size = 2 * links**2 * columns * samples.value, numpy.dtype(dtype).itemsize * links**2 * samples.value
     size_class = max(size, LEVELS["L1"])
     if size_class not in found["rates"]:
         found["rates"][size_class] = bandwidth(library, size_class)
     reading, adding = size / found["rates"][size_class], flops / found["FMA peak, GFLOP/s"][dtype]
-    return {"precision": dtype, "links": links, "columns": columns, "transposed": transposed, "interleaved": interleaved,
-            "ns": ns / samples.value, "limit": max(reading, adding) / ns, "by": "reading" if reading > adding else "FMA",
-            "of peak": adding / ns, "GB/s": size / ns}
+    return {"precision": dtype, "links": links, "columns": columns, "transposed": transposed,
+            "interleaved": interleaved, "ns": ns / samples.value, "limit": max(reading, adding) / ns,
+            "by": "reading" if reading > adding else "FMA", "of peak": adding / ns, "GB/s": size / ns}
 
 
 def kernels(library, options):
@@ -230,8 +231,8 @@ def kernels(library, options):
                         found["products"].append(row)
                         print(f"{dtype} H{'^T' if transposed else '  '} M={links:<4} F={columns} "
                               f"{'interleaved' if interleaved else 'single     '} {row['ns']:10.1f} ns "
-                              f"{100 * row['limit']:5.0f} % of the limit ({row['by']}), {100 * row['of peak']:4.0f} % of "
-                              f"FMA peak")
+                              f"{100 * row['limit']:5.0f} % of the limit ({row['by']}), "
+                              f"{100 * row['of peak']:4.0f} % of FMA peak")
         function = getattr(library.c, "probe_function" + SUFFIXES[dtype])
         found["functions"][dtype] = {name: function(which) for which, name in enumerate(FUNCTIONS)}
         print(dtype, {name: round(ns, 2) for name, ns in found["functions"][dtype].items()}, "ns a number")
@@ -268,7 +269,8 @@ def arguments():
     options = parser.parse_args()
     given = [(name, value) for name, value in vars(options).items()
              if value != parser.get_default(name) and name not in ("library", "core", "out")]
-    command = " ".join(["bench/peers/run.py", *(f"--{name}" if value is True else f"--{name} {value}" for name, value in given)])
+    words = [f"--{name}" if value is True else f"--{name} {shlex.quote(str(value))}" for name, value in given]
+    command = " ".join(["bench/peers/run.py", *words])
     if options.quick:
         options.links, options.rounds, options.seconds, options.calls = "20,50", 5, .5, 10**4
         options.work = ",".join(kind for kind in tasks.FORWARD + tasks.TRAINING if kind != "wmmse")
