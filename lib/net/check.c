@@ -38,8 +38,14 @@ static pa_status channel_fault(const pa_states *s, double bound) {
 
 static double largest(const double *values, size_t n) {
   double most = 0;
-  for (size_t i = 0; i < n; i++) most = fmax(most, values[i]);
+  for (size_t i = 0; i < n; i++) most = values[i] > most ? values[i] : most;
   return most;
+}
+
+static double smallest(const double *values, size_t n) {
+  double least = INFINITY;
+  for (size_t i = 0; i < n; i++) least = values[i] < least ? values[i] : least;
+  return least;
 }
 
 /* Set values are within a factor of 1e100 of 1 already. */
@@ -58,13 +64,12 @@ pa_status pa__states_check(const pa_states *states) {
     return pa__fail(PA_ERROR_ARGUMENT, "states are in %s precision, the call is for the other one",
                     states->precision == PA__SINGLE ? "single" : "double");
   if (states->trusted) return PA_OK;
-  double noise = INFINITY;
   size_t n = states->links;
   pa_status status = parameter_fault("noise", states->noise, n);
   if (status == PA_OK) status = parameter_fault("power limit", states->limit, n);
   if (status == PA_OK) status = parameter_fault("weights", states->weights, n);
   if (status != PA_OK) return status;
-  for (size_t i = 0; i < n; i++) noise = fmin(noise, states->noise[i]);
+  double noise = smallest(states->noise, n);
   double bound = fmin(sqrt(STRONGEST) * sqrt(noise) / sqrt(largest(states->limit, n)), LARGEST);
   return pa__la_best()->within(states->batch * n * n, h, (real)bound) ? PA_OK
                                                                       : channel_fault(states, (double)(real)bound);

@@ -25,14 +25,15 @@ pa__gains pa__gains_take(pa__arena *arena, const pa__layout *layout) {
 }
 
 void pa__gains_begin(const pa_states *states, const pa__layout *l, const pa__gains *g) {
-  for (size_t i = 0; i < l->links; i++) {
-    g->transmit[i] = (real)sqrt(states->limit[i]);
-    g->receive[i] = (real)(1 / sqrt(states->noise[i]));
+  NODEWISE
+  for (size_t i = 0; i < l->links; i++) g->transmit[i] = (real)sqrt(states->limit[i]);
+  NODEWISE
+  for (size_t i = 0; i < l->links; i++) g->receive[i] = (real)(1 / sqrt(states->noise[i]));
+  for (size_t i = 0; i < l->links; i++)
     for (size_t s = 0; s < l->width; s++) {
       g->weight[i * l->width + s] = (real)states->weights[i];
       g->limit[i * l->width + s] = (real)states->limit[i];
     }
-  }
   for (size_t k = l->links; l->width == 1 && k < l->length; k++)
     g->transmit[k] = g->receive[k] = g->weight[k] = g->limit[k] = 0;
 }
