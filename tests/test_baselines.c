@@ -147,8 +147,7 @@ static double *gradient_of(const pa_policy *policy, const pa_states *s, double c
   const pa__learner_class *learner = policy->class->learner;
   size_t n = learner->weight_count(policy);
   double *gradient = calloc(n, sizeof *gradient), rate[8];
-  size_t bytes =
-      pa__measure(learner->gradient_workspace, policy, pa__extent_of(s));
+  size_t bytes = pa__measure(learner->gradient_workspace, policy, pa__extent_of(s));
   void *work = aligned_alloc(64, (bytes + 63) / 64 * 64);
   size_t dropped = label ? pa__imitation_gradient(policy, s, label, gradient, rate, work)
                          : learner->gradient(policy, s, clip, gradient, rate, work);

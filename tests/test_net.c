@@ -579,8 +579,8 @@ END_TEST
 static void draws_in_single_precision(const pa_network *network) {
   enum { DRAWS = 3000 };
   size_t n = pa_network_links(network), elements = n * n;
-  double *scratch = calloc(pa__network_scratch(network, PA__DOUBLE), sizeof *scratch), *gain = calloc(elements, sizeof *gain),
-         *power = calloc(elements, sizeof *power);
+  double *scratch = calloc(pa__network_scratch(network, PA__SINGLE), sizeof *scratch),
+         *gain = calloc(elements, sizeof *gain), *power = calloc(elements, sizeof *power);
   float *h = calloc(8 * elements, sizeof *h), *alone = calloc(elements, sizeof *alone);
   ok(pa_network_path_gain(network, gain));
   for (uint64_t first = 0; first < DRAWS; first += 8) {
@@ -997,12 +997,10 @@ START_TEST(bad_networks_are_refused) {
         "receiver_of[1] is 2");
   fails(pa_network_create_positions(&none, 2, at, 0, at, NULL, 1, 1, NULL), PA_ERROR_ARGUMENT, "receivers is 0");
   at[3] = INFINITY;
-  fails(pa_network_create_positions(&none, 2, at, 2, at, NULL, 1, 1, NULL), PA_ERROR_ARGUMENT,
-        "transmitters[1][1] is");
+  fails(pa_network_create_positions(&none, 2, at, 2, at, NULL, 1, 1, NULL), PA_ERROR_ARGUMENT, "transmitters[1][1] is");
   at[3] = 1;
   double far[4] = {0, 5, NAN, 5};
-  fails(pa_network_create_positions(&none, 2, at, 2, far, NULL, 1, 1, NULL), PA_ERROR_ARGUMENT,
-        "receiver_at[1][0] is");
+  fails(pa_network_create_positions(&none, 2, at, 2, far, NULL, 1, 1, NULL), PA_ERROR_ARGUMENT, "receiver_at[1][0] is");
   far[2] = 5;
   fails(pa_network_create_positions(&none, 2, at, 2, far, NULL, -1, 1, NULL), PA_ERROR_ARGUMENT, "min_distance is -1");
   fails(pa_network_create_positions(&none, 2, at, 2, far, NULL, NAN, 1, NULL), PA_ERROR_ARGUMENT,

@@ -203,7 +203,7 @@ END_TEST
 static void outputs_of(const pa_policy *policy, const pa_states *states, const double *dy, double *y,
                        double *gradient) {
   const pa__learner_class *learner = policy->class->learner;
-  size_t bytes = pa__learner_measure(learner->tape_workspace, policy, states->precision, states->batch, states->links);
+  size_t bytes = pa__measure(learner->tape_workspace, policy, pa__extent_of(states));
   void *work = aligned_alloc(64, (bytes + 63) / 64 * 64);
   memset(work, 0, bytes);
   memset(gradient, 0, learner->weight_count(policy) * sizeof *gradient);

@@ -56,8 +56,8 @@ static struct both on_graph(pa_graph *graph, size_t batch) {
   for (size_t s = 0; s < batch; s++)
     for (size_t k = 0; k < n; k++)
       for (int64_t e = offset[k]; e < offset[k + 1]; e++) {
-        size_t row = order ? (size_t)order[k] : k, at = (size_t)receiver[e],
-               column = order ? (size_t)order[at] : at, edge = s * edges + (size_t)e;
+        size_t row = order ? (size_t)order[k] : k, at = (size_t)receiver[e], column = order ? (size_t)order[at] : at,
+               edge = s * edges + (size_t)e;
         double strength = row == column ? 1 : .3;
         double x = uniform() < .05 ? 0 : (float)(strength * sqrt(-2 * log(uniform())));
         b.value[edge] = b.h[(s * n + row) * n + column] = x;
@@ -434,8 +434,7 @@ START_TEST(whole_networks_are_those_without_a_cutoff) {
   ok(pa_network_path_gain(full, gain));
   ok(pa_network_path_gain(sparse, edge));
   for (size_t k = 0; k < N; k++)
-    for (size_t c = 0; c < N; c++)
-      close_to(edge[k * N + c], gain[order[k] * N + order[c]], 1e-14 * edge[k * N + c]);
+    for (size_t c = 0; c < N; c++) close_to(edge[k * N + c], gain[order[k] * N + order[c]], 1e-14 * edge[k * N + c]);
   free(gain);
   pa_network_free(sparse);
   pa_network_free(full);
@@ -551,7 +550,8 @@ START_TEST(training_on_sparse_networks) {
       if (kind % 2 == 0) ok(pa_uwmmse_create(&unfolded, PA_UWMMSE_EXTENDED, 4, 5, 3, NULL));
       if (kind % 2 == 1) ok(pa_regnn_create(&filters, NULL, NULL, 0, 3, NULL));
       pa_trainer *trainer;
-      ok(pa_trainer_create(&trainer, unfolded ? pa_uwmmse_policy(unfolded) : pa_regnn_policy(filters), network, 1, NULL));
+      ok(pa_trainer_create(&trainer, unfolded ? pa_uwmmse_policy(unfolded) : pa_regnn_policy(filters), network, 1,
+                           NULL));
       if (kind % 2 == 1) {
         ok(pa_trainer_set_reward(trainer, 30, pa_reward_capacity, NULL, NULL));
         ok(pa_trainer_add_constraint(trainer, PA_CONSTRAINT_MEAN_POWER, &(double){10}, 1));

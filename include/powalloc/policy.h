@@ -233,8 +233,8 @@ PA_API pa_status pa_policy_workspace_states(const pa_policy *policy, const pa_st
                                             size_t *bytes);
 
 /**
- * @brief pa_policy_allocate() by the threads of a pool: each takes samples of the batch or, if the batch is one sample of
- * 192 links or more, rows of its channel matrix. The powers are those of one thread, to the bit.
+ * @brief pa_policy_allocate() by the threads of a pool: each takes samples of the batch or, if the batch is one sample
+ * of 192 links or more, rows of its channel matrix. The powers are those of one thread, to the bit.
  *
  * A policy of the user's own (pa_policy_create_callback()) is called once for the whole batch, on this thread.
  * @param policy     the policy

@@ -44,9 +44,9 @@ PA_API pa_status pa_states_create(pa_states **out, size_t batch, size_t links, c
 /**
  * @brief The same on channels in single precision.
  *
- * For pa_policy_allocate_f32(), pa_rates_f32(), pa_sinr_f32() and pa_uwmmse_gradient(); other calls take states in double
- * precision and say so. Noise, power limits and weights must be within a factor of 1e15 of 1, and no link's gain times
- * power limit over noise may exceed 1e15: beyond that single precision has no room for their products.
+ * For pa_policy_allocate_f32(), pa_rates_f32(), pa_sinr_f32() and pa_uwmmse_gradient(); other calls take states in
+ * double precision and say so. Noise, power limits and weights must be within a factor of 1e15 of 1, and no link's gain
+ * times power limit over noise may exceed 1e15: beyond that single precision has no room for their products.
  * @since 0.1
  */
 PA_API pa_status pa_states_create_f32(pa_states **out, size_t batch, size_t links, const float *h, double noise,
@@ -149,7 +149,8 @@ PA_API size_t pa_states_batch(const pa_states *states);
 /** @brief Links per sample; 0 for NULL. @since 0.1 */
 PA_API size_t pa_states_links(const pa_states *states);
 
-/** @brief The channels [batch][links][links], or [batch][edges] of sparse states; borrowed. NULL for NULL. @since 0.1 */
+/** @brief The channels [batch][links][links], or [batch][edges] of sparse states; borrowed. NULL for NULL. @since 0.1
+ */
 PA_API const double *pa_states_channel(const pa_states *states);
 
 /** @brief The channels of states in single precision, borrowed; NULL if they are in double. @since 0.1 */

@@ -10,21 +10,21 @@
 /* ---- shifts ---- */
 
 /* ROWS x COLUMNS tile of a shift: output vector r of column c is sum_k a[r][k] z[c][k], k in order. */
-#define TILE(ROWS, COLUMNS, BROADCAST)                                                                               \
-  do {                                                                                                               \
-    vec sum[ROWS][COLUMNS] = {{{0}}};                                                                                \
-    const real *ak = a + r * row_step;                                                                               \
-    for (size_t k = 0; k < inner; k++, ak += inner_step) {                                                           \
-      vec zk[COLUMNS];                                                                                               \
-      for (int q = 0; q < COLUMNS; q++)                                                                              \
-        zk[q] = BROADCAST ? splat(z[(c + (size_t)q) * length + k]) : load(z + (c + (size_t)q) * length + k * WIDTH); \
-      for (int p = 0; p < ROWS; p++) {                                                                               \
-        vec apk = load(ak + (size_t)p * row_step);                                                                   \
-        for (int q = 0; q < COLUMNS; q++) sum[p][q] += apk * zk[q];                                                  \
-      }                                                                                                              \
-    }                                                                                                                \
-    for (int p = 0; p < ROWS; p++)                                                                                   \
-      for (int q = 0; q < COLUMNS; q++) store(y + (c + (size_t)q) * length + (r + (size_t)p) * WIDTH, sum[p][q]);    \
+#define TILE(ROWS, COLUMNS, BROADCAST)                                                                            \
+  do {                                                                                                            \
+    vec sum[ROWS][COLUMNS] = {{{0}}};                                                                             \
+    const real *ak = a + r * row_step;                                                                            \
+    for (size_t k = 0; k < inner; k++, ak += inner_step) {                                                        \
+      vec apk[ROWS];                                                                                              \
+      for (int p = 0; p < ROWS; p++) apk[p] = load(ak + (size_t)p * row_step);                                    \
+      for (int q = 0; q < COLUMNS; q++) {                                                                         \
+        const real *zq = z + (c + (size_t)q) * length;                                                            \
+        vec zk = BROADCAST ? splat(zq[k]) : load(zq + k * WIDTH);                                                 \
+        for (int p = 0; p < ROWS; p++) sum[p][q] += apk[p] * zk;                                                  \
+      }                                                                                                           \
+    }                                                                                                             \
+    for (int p = 0; p < ROWS; p++)                                                                                \
+      for (int q = 0; q < COLUMNS; q++) store(y + (c + (size_t)q) * length + (r + (size_t)p) * WIDTH, sum[p][q]); \
   } while (0)
 
 #define TILES(ROWS, COLUMNS, BROADCAST) \
@@ -129,18 +129,38 @@ static void dots(size_t links, size_t length, size_t begin, size_t end, const re
     for (size_t at = begin; at < end; at += ROWS) dot_one(links, length, a, z + c * length, at, y + c * length);
 }
 
-/* y[0..extent) += z_0 a_0 + ... of COUNT rows a, stride apart, in order. */
-#define ADD_ROWS(COUNT)                                                               \
-  for (size_t k = 0; k < extent; k += WIDTH) {                                        \
-    vec sum = load(y + k);                                                            \
-    for (size_t p = 0; p < COUNT; p++) sum += load(a + p * stride + k) * splat(z[p]); \
-    store(y + k, sum);                                                                \
+/* y[q][0..extent) += z[q]_0 a_0 + ... of COUNT rows a, in order, for COLUMNS node vectors; all length apart. */
+#define ADD_ROWS(COUNT, COLUMNS)                                                      \
+  for (; count >= COUNT; count -= COUNT, a += COUNT * length, z += COUNT)             \
+    for (size_t k = 0; k < extent; k += WIDTH) {                                      \
+      vec sum[COLUMNS];                                                               \
+      for (size_t q = 0; q < COLUMNS; q++) sum[q] = load(y + q * length + k);         \
+      for (size_t p = 0; p < COUNT; p++) {                                            \
+        vec ak = load(a + p * length + k);                                            \
+        for (size_t q = 0; q < COLUMNS; q++) sum[q] += ak * splat(z[q * length + p]); \
+      }                                                                               \
+      for (size_t q = 0; q < COLUMNS; q++) store(y + q * length + k, sum[q]);         \
+    }
+
+#define ADD_ROWS_OF(NAME, COUNT, COLUMNS)                                                                      \
+  INLINE void NAME(size_t count, size_t extent, size_t length, const real *restrict a, const real *restrict z, \
+                   real *restrict y) {                                                                         \
+    ADD_ROWS(COUNT, COLUMNS)                                                                                   \
+    ADD_ROWS(1, COLUMNS)                                                                                       \
   }
 
-static void add_rows(size_t count, size_t extent, size_t stride, const real *restrict a, const real *restrict z,
-                     real *restrict y) {
-  for (; count >= 8; count -= 8, a += 8 * stride, z += 8) ADD_ROWS(8);
-  for (; count >= 1; count--, a += stride, z++) ADD_ROWS(1);
+/* What is added at once fills the registers. */
+ADD_ROWS_OF(add_to_one, 8, 1)
+ADD_ROWS_OF(add_to_two, 4, 2)
+ADD_ROWS_OF(add_to_three, 4, 3)
+
+static void add_rows(size_t count, size_t extent, size_t length, const real *a, const real *z, real *y,
+                     size_t columns) {
+  size_t c = 0;
+  for (; c + 3 <= columns && c + 4 != columns; c += 3)
+    add_to_three(count, extent, length, a, z + c * length, y + c * length);
+  for (; c + 2 <= columns; c += 2) add_to_two(count, extent, length, a, z + c * length, y + c * length);
+  for (; c < columns; c++) add_to_one(count, extent, length, a, z + c * length, y + c * length);
 }
 
 /* Columns [begin, end) of the product with a single matrix's transpose. */
@@ -152,9 +172,7 @@ static void sums_of_rows(size_t links, size_t length, size_t begin, size_t end, 
   }
   for (size_t c = 0; c < columns; c++) memset(y + c * length + begin, 0, (end - begin) * sizeof(real));
   for (size_t i = 0; i < links; i += 8)
-    for (size_t c = 0; c < columns; c++)
-      add_rows(links - i < 8 ? links - i : 8, end - begin, length, a + i * length + begin, z + c * length + i,
-               y + c * length + begin);
+    add_rows(links - i < 8 ? links - i : 8, end - begin, length, a + i * length + begin, z + i, y + begin, columns);
 }
 
 /* A product that the threads of the pool share. */
@@ -247,8 +265,8 @@ static void round_of(const pa__layout *l, real *y, real *x, const pa__matrix *a,
     for (size_t k = 0; k < count; k += ROWS) dot_one(l->links, l->length, a->rows, z, at + k, y);
     update(user, at, count);
     if (at < l->links)
-      add_rows(l->links - at < count ? l->links - at : count, l->length, l->length, a->rows + at * l->length, p + at,
-               x);
+      add_rows(l->links - at < count ? l->links - at : count, l->length, l->length, a->rows + at * l->length, p + at, x,
+               1);
   }
 }
 
@@ -366,7 +384,9 @@ INLINE void pack_tile(pa__packing packing, const pa__layout *l, size_t i, size_t
   vec v[WIDTH], column = packing == PA__PACK_BOUNDED ? splat(c[0]) : load(c + j);
   const real *source = h + i * l->links + j;
   for (size_t k = 0; k < WIDTH; k++) {
-    vec x = k >= height ? splat(0) : width == WIDTH ? load(source + k * l->links) : load_part(source + k * l->links, width);
+    vec x = k >= height      ? splat(0)
+            : width == WIDTH ? load(source + k * l->links)
+                             : load_part(source + k * l->links, width);
     *bad |= outside(x, bound);
     v[k] = packed(packing, x, packing == PA__PACK_BOUNDED ? column : splat(r[i + k]) * column);
   }
@@ -403,8 +423,8 @@ struct packing {
   atomic_bool bad;
 };
 
-#define PACK_SINGLE(PACKING)                                                             \
-  case PACKING:                                                                          \
+#define PACK_SINGLE(PACKING)                                                                      \
+  case PACKING:                                                                                   \
     good = p->m->flipped ? pack_columns(PACKING, l, begin, end, p->h, p->r, p->c, p->bound, p->m) \
                          : pack_rows(PACKING, l, begin, end, p->h, p->r, p->c, p->bound, p->m);   \
     break
@@ -500,12 +520,13 @@ static real *element(const pa__layout *l, real *matrix, size_t i, size_t j) {
   return matrix + (l->width > 1 ? (i * l->links + j) * l->width : i * l->length + j);
 }
 
-/* Row i times f[i]. */
+/* Row i of a single matrix times f[i], or column j of any times f[j]. */
 static void scale_rows(const pa__layout *l, real *matrix, const real *f) {
-  size_t n = l->links;
-  for (size_t i = 0; i < n; i++)
-    for (size_t j = 0; j < n; j++)
-      for (size_t s = 0; s < l->width; s++) element(l, matrix, i, j)[s] *= f[i * l->width + s];
+  for (size_t i = 0; i < l->links; i++) {
+    real *restrict row = matrix + i * l->length, by = f[i];
+    NODEWISE
+    for (size_t k = 0; k < l->length; k++) row[k] *= by;
+  }
 }
 
 static void scale_columns(const pa__layout *l, real *matrix, const real *restrict f) {
@@ -680,7 +701,6 @@ static void perceptrons_backward(const pa__layout *l, size_t inputs, size_t unit
   else
     perceptrons_back(l, MOST_INPUTS, units, width, x, hidden, second, d_y, d_first, d_bias, d_second);
 }
-
 
 /* ---- random numbers ---- */
 

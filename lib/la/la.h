@@ -37,9 +37,9 @@ enum { PA__WIDEST = 64 / sizeof(real) };
 
 typedef struct pa__layout {
   size_t links;
-  size_t width;  /* samples in the block: the vector width (interleaved) or 1 (single) */
-  size_t length; /* numbers in a node vector: links * width, or padded */
-  pa_pool *pool; /* single, large: threads that share the rows of matrices; NULL for none */
+  size_t width;               /* samples in the block: the vector width (interleaved) or 1 (single) */
+  size_t length;              /* numbers in a node vector: links * width, or padded */
+  pa_pool *pool;              /* single, large: threads that share the rows of matrices; NULL for none */
   const pa__pattern *pattern; /* sparse; NULL for the others */
 } pa__layout;
 

@@ -16,7 +16,7 @@ typedef struct pa__pattern {
   int32_t *link;           /* [links]: the caller's link of each row and column; NULL: the same */
   struct {
     int32_t first, last;
-  } *block; /* [ceil(links / PA__PATTERN_ROWS)]: receivers of PA__PATTERN_ROWS rows lie in first, ..., last */
+  } * block; /* [ceil(links / PA__PATTERN_ROWS)]: receivers of PA__PATTERN_ROWS rows lie in first, ..., last */
 } pa__pattern;
 
 /* Edge of link i's direct channel, or the end of its row. */

@@ -173,20 +173,20 @@ struct product {
   void (*part)(const struct product *p, size_t begin, size_t end);
 };
 
-#define OF_PACKING(CALL, ...)                 \
-  switch (p->a->view->packing) {              \
-  case PA__PACK_AMPLITUDE:                    \
-    CALL(__VA_ARGS__, PA__PACK_AMPLITUDE);    \
-    break;                                    \
-  case PA__PACK_GAIN:                         \
-    CALL(__VA_ARGS__, PA__PACK_GAIN);         \
-    break;                                    \
-  case PA__PACK_SHARE:                        \
-    CALL(__VA_ARGS__, PA__PACK_SHARE);        \
-    break;                                    \
-  case PA__PACK_BOUNDED:                      \
-    CALL(__VA_ARGS__, PA__PACK_BOUNDED);      \
-    break;                                    \
+#define OF_PACKING(CALL, ...)              \
+  switch (p->a->view->packing) {           \
+  case PA__PACK_AMPLITUDE:                 \
+    CALL(__VA_ARGS__, PA__PACK_AMPLITUDE); \
+    break;                                 \
+  case PA__PACK_GAIN:                      \
+    CALL(__VA_ARGS__, PA__PACK_GAIN);      \
+    break;                                 \
+  case PA__PACK_SHARE:                     \
+    CALL(__VA_ARGS__, PA__PACK_SHARE);     \
+    break;                                 \
+  case PA__PACK_BOUNDED:                   \
+    CALL(__VA_ARGS__, PA__PACK_BOUNDED);   \
+    break;                                 \
   }
 
 #define ROWS(UNUSED, PACKING) rows_of(PACKING, p->layout, p->a, begin, end, p->z, p->y)
@@ -325,6 +325,5 @@ void pa__sparse_scale(const pa__layout *l, const pa__matrix *x, const real *f) {
     x->view->factor *= f[0];
     return;
   }
-  for (size_t j = 0; j < l->links; j++)
-    x->column[j] *= packing == PA__PACK_GAIN ? (real)sqrt((double)f[j]) : f[j];
+  for (size_t j = 0; j < l->links; j++) x->column[j] *= packing == PA__PACK_GAIN ? (real)sqrt((double)f[j]) : f[j];
 }

@@ -183,8 +183,7 @@ static pa_status fill(pa_graph *graph, const struct grid *g, const double *trans
     return pa__fail(PA_ERROR_MEMORY, "a cut-off of %g leaves up to %g edges", cutoff, most);
   graph->offset[0] = 0;
   for (size_t k = 0; k < links; k++)
-    graph->offset[k + 1] =
-        graph->offset[k] + (int64_t)row_of(g, graph, k, transmitters, receivers, cutoff, NULL);
+    graph->offset[k + 1] = graph->offset[k] + (int64_t)row_of(g, graph, k, transmitters, receivers, cutoff, NULL);
   pa_status status = pa__graph_take_receivers(graph);
   for (size_t k = 0; k < links && status == PA_OK; k++) {
     int32_t *row = graph->receiver + graph->offset[k];

@@ -36,8 +36,7 @@ static pa_status channel_fault(const pa_states *s, double bound) {
       snprintf(place, sizeof place, "h[%zu][%zu]", k / channels, k % channels);
     else
       snprintf(place, sizeof place, "h[%zu][%zu][%zu]", k / channels, k / n % n, k % n);
-    if (!(h >= 0 && h <= LARGEST))
-      return pa__fail(PA_ERROR_ARGUMENT, "%s is %g, must be finite and >= 0", place, h);
+    if (!(h >= 0 && h <= LARGEST)) return pa__fail(PA_ERROR_ARGUMENT, "%s is %g, must be finite and >= 0", place, h);
     return pa__fail(PA_ERROR_ARGUMENT, "%s is %g: its gain times power limit over noise may exceed %g", place, h,
                     STRONGEST);
   }
@@ -48,6 +47,12 @@ static double largest(const double *values, size_t n) {
   double most = 0;
   for (size_t i = 0; i < n; i++) most = values[i] > most ? values[i] : most;
   return most;
+}
+
+static double smallest(const double *values, size_t n) {
+  double least = INFINITY;
+  for (size_t i = 0; i < n; i++) least = values[i] < least ? values[i] : least;
+  return least;
 }
 
 /* Set values are within a factor of 1e100 of 1 already. */
@@ -75,8 +80,7 @@ pa_status pa__states_check_rest(const pa_states *states) {
 }
 
 real pa__states_bound(const pa_states *states) {
-  double noise = INFINITY;
-  for (size_t i = 0; i < states->links; i++) noise = states->noise[i] < noise ? states->noise[i] : noise;
+  double noise = smallest(states->noise, states->links);
   return (real)fmin(sqrt(STRONGEST) * sqrt(noise) / sqrt(largest(states->limit, states->links)), LARGEST);
 }
 

@@ -28,10 +28,10 @@ struct walk {
   const struct tree *tree;
   const pa__la *la;
   double cutoff, nearest, exponent;
-  struct group here;      /* a leaf of receivers, rows first, ..., first + count - 1 */
+  struct group here; /* a leaf of receivers, rows first, ..., first + count - 1 */
   size_t first, count;
-  double mean, most;      /* of what is far from all of them */
-  double near[LEAF];      /* of the rest, of each */
+  double mean, most; /* of what is far from all of them */
+  double near[LEAF]; /* of the rest, of each */
   double squared[BUFFER], weight[BUFFER];
   uint8_t owner[BUFFER];
   size_t waiting;

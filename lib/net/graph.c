@@ -173,8 +173,7 @@ const int32_t *pa_graph_receiver(const pa_graph *graph) { return graph ? graph->
 const int32_t *pa_graph_order(const pa_graph *graph) { return graph ? graph->pattern.link : NULL; }
 
 pa_status pa_graph_pick(const pa_graph *graph, const double *h, double *value, double *left_out) {
-  if (!graph || !h || !value)
-    return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", !graph ? "graph" : !h ? "h" : "value");
+  if (!graph || !h || !value) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", !graph ? "graph" : !h ? "h" : "value");
   const pa__pattern *p = &graph->pattern;
   size_t n = p->links, elements;
   pa_status status = pa__channel_size(1, n, &elements);

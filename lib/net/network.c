@@ -40,7 +40,8 @@ static bool has_key(const pa_network *n, int32_t key) {
 }
 
 static pa__box box_of(const pa_network *n, double links, double density) {
-  return pa__box_of(links, PA__VALUE(n, PA_NETWORK_REFERENCE_LINKS), PA__VALUE(n, PA_NETWORK_CONSTANT_DENSITY) != 0, density);
+  return pa__box_of(links, PA__VALUE(n, PA_NETWORK_REFERENCE_LINKS), PA__VALUE(n, PA_NETWORK_CONSTANT_DENSITY) != 0,
+                    density);
 }
 
 pa__box pa__network_box(const pa_network *n) { return box_of(n, (double)n->links, PA__VALUE(n, PA_NETWORK_DENSITY)); }
@@ -58,8 +59,8 @@ static pa_status build(pa_network *n) {
   if (!work) return PA_ERROR_MEMORY;
   if (n->kind == PA__ADHOC) pa__drop_pairs(key, 0, 0, n->links, box, n->transmitter_at, n->receiver_at);
   if (n->kind == PA__MULTICELL) pa__drop_cells(key, n->receivers, n->links, box, n->receiver_at, n->transmitter_at);
-  pa__path_gain(la, n->links, n->transmitter_at, n->receivers, n->receiver_at, PA__VALUE(n, PA_NETWORK_PATH_LOSS_EXPONENT),
-                PA__VALUE(n, PA_NETWORK_MIN_DISTANCE), n->gain, work);
+  pa__path_gain(la, n->links, n->transmitter_at, n->receivers, n->receiver_at,
+                PA__VALUE(n, PA_NETWORK_PATH_LOSS_EXPONENT), PA__VALUE(n, PA_NETWORK_MIN_DISTANCE), n->gain, work);
   pa__release(&n->allocator, work);
   return PA_OK;
 }
@@ -130,7 +131,8 @@ pa_status pa_network_create_adhoc_family(pa_network **out, size_t links_min, siz
   if (density_min > density_max)
     return pa__fail(PA_ERROR_ARGUMENT, "density %g to %g is not a range", density_min, density_max);
   pa_network *n = NULL;
-  if ((status = pa__network_create(out ? &n : NULL, PA__FAMILY, links_min, links_max, links_max, seed, allocator)) != PA_OK)
+  if ((status = pa__network_create(out ? &n : NULL, PA__FAMILY, links_min, links_max, links_max, seed, allocator)) !=
+      PA_OK)
     return status;
   n->density_min = density_min;
   n->density_max = density_max;
@@ -216,7 +218,8 @@ pa_status pa_network_create_positions(pa_network **out, size_t links, const doub
   if (status == PA_OK) status = check_receiver_of(receiver_of, links, receivers);
   if (status != PA_OK) return status;
   pa_network *n = NULL;
-  if ((status = pa__network_create(out ? &n : NULL, PA__POSITIONS, links, links, receivers, seed, allocator)) != PA_OK) return status;
+  if ((status = pa__network_create(out ? &n : NULL, PA__POSITIONS, links, links, receivers, seed, allocator)) != PA_OK)
+    return status;
   if ((status = pa__positions_check("transmitters", transmitters, links)) != PA_OK ||
       (status = pa__positions_check("receiver_at", receiver_at, receivers)) != PA_OK)
     goto fail;
@@ -508,7 +511,7 @@ pa_status pa_network_draw_states(const pa_network *network, uint64_t stream, uin
     s->node_features = network->features;
   }
   status = network->kind == PA__CALLBACK ? pa__network_ask(network, stream, first, batch, h, s->owned_state)
-                                     : pa_network_draw(network, stream, first, batch, h);
+                                         : pa_network_draw(network, stream, first, batch, h);
   if (status != PA_OK || (status = pa_states_set_noise(s, network->noise, network->links)) != PA_OK ||
       (status = pa_states_set_power_limit(s, network->limit, network->links)) != PA_OK) {
     pa_states_free(s);

@@ -71,8 +71,8 @@ static pa_status build_or_free(pa_network **out, pa_network *n) {
   return status;
 }
 
-pa_status pa_network_create_sparse_adhoc(pa_network **out, size_t links, size_t reference, double cutoff,
-                                         uint64_t seed, const pa_allocator *allocator) {
+pa_status pa_network_create_sparse_adhoc(pa_network **out, size_t links, size_t reference, double cutoff, uint64_t seed,
+                                         const pa_allocator *allocator) {
   if (reference == 0) return pa__fail(PA_ERROR_ARGUMENT, "reference is 0, must be at least 1");
   pa_status status = pa__key_check(PA_NETWORK_REFERENCE_LINKS, (double)reference);
   if (status == PA_OK) status = pa__key_check(PA_NETWORK_CUTOFF, cutoff);
@@ -86,8 +86,8 @@ pa_status pa_network_create_sparse_adhoc(pa_network **out, size_t links, size_t 
 }
 
 pa_status pa_network_create_sparse_positions(pa_network **out, size_t links, const double *transmitters,
-                                             const double *receivers, double min_distance, double cutoff,
-                                             uint64_t seed, const pa_allocator *allocator) {
+                                             const double *receivers, double min_distance, double cutoff, uint64_t seed,
+                                             const pa_allocator *allocator) {
   pa_status status = pa__key_check(PA_NETWORK_MIN_DISTANCE, min_distance);
   if (status == PA_OK) status = pa__key_check(PA_NETWORK_CUTOFF, cutoff);
   pa_network *n = NULL;

@@ -151,7 +151,8 @@ static void arrivals(const pa_states *s, size_t sample, const double *power, dou
     for (size_t e = (size_t)p->offset[k]; e < (size_t)p->offset[k + 1]; e++) {
       size_t row = (size_t)p->receiver[e], i = pa__graph_link(s->graph, row);
       double direct = pa__states_direct(s, sample, row), own = direct * direct * power[i];
-      if (row != k && own > 0) reward[i] *= own / (own + edge_gain(s, sample * p->edges + e) * power[pa__graph_link(s->graph, k)]);
+      if (row != k && own > 0)
+        reward[i] *= own / (own + edge_gain(s, sample * p->edges + e) * power[pa__graph_link(s->graph, k)]);
     }
 }
 

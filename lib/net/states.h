@@ -18,10 +18,10 @@ typedef struct pa__extent {
 struct pa_states {
   pa_allocator allocator;
   size_t batch, links;
-  const pa_graph *graph; /* of sparse channels, the caller's; NULL: dense */
-  int precision;         /* PA__DOUBLE or PA__SINGLE, of the channels: */
-  const double *h;       /* [batch][links][links], sparse [batch][edges]; NULL if single */
-  const float *h_f32;    /* the same, NULL if double */
+  const pa_graph *graph;           /* of sparse channels, the caller's; NULL: dense */
+  int precision;                   /* PA__DOUBLE or PA__SINGLE, of the channels: */
+  const double *h;                 /* [batch][links][links], sparse [batch][edges]; NULL if single */
+  const float *h_f32;              /* the same, NULL if double */
   double *noise, *limit, *weights; /* [links] */
   uint64_t first;
   const double *node_state; /* [batch][links][node_features], the caller's; NULL if there is none */

@@ -37,12 +37,17 @@ void pa__gains_begin(const pa_states *states, const pa__layout *l, pa__gains *g)
   g->bound = REAL(pa__states_bound)(states);
   for (size_t i = 0; i < l->links; i++) {
     size_t link = pa__layout_link(l, i);
-    g->transmit[i] = (real)sqrt(states->limit[link]);
-    g->receive[i] = (real)(1 / sqrt(states->noise[link]));
+    g->transmit[i] = (real)states->limit[link];
+    g->receive[i] = (real)states->noise[link];
     for (size_t s = 0; s < l->width; s++) {
       g->weight[i * l->width + s] = (real)states->weights[link];
       g->limit[i * l->width + s] = (real)states->limit[link];
     }
+  }
+  NODEWISE
+  for (size_t i = 0; i < l->links; i++) {
+    g->transmit[i] = (real)sqrt((double)g->transmit[i]);
+    g->receive[i] = (real)(1 / sqrt((double)g->receive[i]));
   }
   for (size_t k = l->links; l->width == 1 && k < l->length; k++)
     g->transmit[k] = g->receive[k] = g->weight[k] = g->limit[k] = 0;

@@ -76,7 +76,8 @@ static const pa__policy_class random_class = {
 static const pa__policy_class threshold_class = {.name = "threshold",
                                                  .keys = threshold_keys,
                                                  .budget_key = PA_POLICY_THRESHOLD,
-                                                 .sparse = true, .workspace = no_workspace,
+                                                 .sparse = true,
+                                                 .workspace = no_workspace,
                                                  .allocate = threshold};
 
 const pa__policy_class *const pa__heuristic_classes[] = {&full_power_class, &equal_class, &random_class,

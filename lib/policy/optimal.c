@@ -277,9 +277,7 @@ static struct work take(const pa_policy *policy, size_t links, pa__arena *arena)
   return w;
 }
 
-static void workspace(const pa_policy *policy, const pa__extent *e, pa__arena *arena) {
-  take(policy, e->links, arena);
-}
+static void workspace(const pa_policy *policy, const pa__extent *e, pa__arena *arena) { take(policy, e->links, arena); }
 
 static void fill(search *s, const pa_states *states, size_t sample) {
   size_t n = states->links;

@@ -32,14 +32,16 @@ static size_t widest_shift(const pa__regnn_shape *s) {
 
 static struct tape take(pa__arena *arena, const pa__regnn_shape *s, const pa__layout *layout, bool backward) {
   size_t vector = layout->length * sizeof(real), widest = s->features > s->outputs ? s->features : s->outputs;
-  struct tape t = {.gains = pa__gains_take(arena, layout), .shift = pa__matrix_take(arena, layout, widest_shift(s), !s->transposed)};
+  struct tape t;
+  t.gains = pa__gains_take(arena, layout);
+  t.shift = pa__matrix_take(arena, layout, widest_shift(s), !s->transposed);
   t.ones = pa__arena_take(arena, 1, vector);
   t.scratch = pa__arena_take(arena, 4, vector);
   for (size_t layer = 0; layer < s->layers; layer++) {
     t.power[layer] = layer < 3 || backward ? pa__arena_take(arena, s->taps * pa__regnn_width_in(s, layer), vector)
                                            : t.power[layer - 2];
-    if (layer + 1 < s->layers && s->activation == PA_REGNN_ACTIVATION_ABSOLUTE)
-      t.linear[layer] = pa__arena_take(arena, s->features, vector);
+    bool keeps = layer + 1 < s->layers && s->activation == PA_REGNN_ACTIVATION_ABSOLUTE;
+    t.linear[layer] = keeps ? pa__arena_take(arena, s->features, vector) : NULL;
   }
   t.output = pa__arena_take(arena, s->outputs, vector);
   if (backward) {

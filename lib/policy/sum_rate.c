@@ -23,9 +23,7 @@ static struct work take(const pa_policy *policy, const pa__extent *e, pa__arena 
   return w;
 }
 
-void pa__sum_rate_workspace(const pa_policy *policy, const pa__extent *e, pa__arena *arena) {
-  take(policy, e, arena);
-}
+void pa__sum_rate_workspace(const pa_policy *policy, const pa__extent *e, pa__arena *arena) { take(policy, e, arena); }
 
 /* Outputs, mean powers and weighted sum-rates of a batch. */
 static struct work evaluate(const pa_policy *policy, const pa_states *s, double *rate, void *memory) {

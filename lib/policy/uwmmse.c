@@ -105,7 +105,8 @@ static void workspace(const pa_policy *policy, const pa__extent *e, pa__arena *a
 }
 
 static pa_status allocate(const pa_policy *policy, const pa_states *states, double *power, void *work) {
-  return pass_of(PA__DOUBLE)->allocate(&model_of(policy)->model, states, power, work) ? PA_OK : pa__states_check(states);
+  return pass_of(PA__DOUBLE)->allocate(&model_of(policy)->model, states, power, work) ? PA_OK
+                                                                                      : pa__states_check(states);
 }
 
 static pa_status allocate_f32(const pa_policy *policy, const pa_states *states, float *power, void *work) {

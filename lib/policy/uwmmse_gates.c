@@ -65,10 +65,10 @@ static void far_transposed(const pa__la *la, const pa__layout *l, const pa__uwmm
   finish(columns, l->length, y, x, t->own, t->enter);
 }
 
-/* False if a channel is out of bounds. Else F, the gains, and X, in the scratch: all ones; extended, also the column sums of F, the log SNR and the log SINR at full power, both
- * by 10. */
+/* False if a channel is out of bounds. Else F, the gains, and X, in the scratch: all ones; extended, also the column
+ * sums of F, the log SNR and the log SINR at full power, both by 10. */
 static bool features(const pa__la *la, const pa__uwmmse_shape *shape, const pa__block *block,
-                      const pa__uwmmse_tape *t) {
+                     const pa__uwmmse_tape *t) {
   const pa__layout *l = &block->layout;
   const pa__gains *g = &t->gains;
   size_t n = l->length;

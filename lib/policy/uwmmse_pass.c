@@ -28,7 +28,9 @@ static pa__uwmmse_tape take(pa__arena *arena, const pa__uwmmse_shape *s, const p
   size_t layers = s->layers, gcns = s->gcns;
   /* The gates take more products with F than with its transpose; rounds of large matrices want it as it is. */
   bool two = s->extended || backward, flipped = layout->links < PA__TALL;
-  pa__uwmmse_tape t = {.gains = pa__gains_take(arena, layout), .kept = backward, .shift = pa__matrix_take(arena, layout, gcns > s->features ? gcns : s->features, flipped)};
+  pa__uwmmse_tape t = {.gains = pa__gains_take(arena, layout),
+                       .kept = backward,
+                       .shift = pa__matrix_take(arena, layout, gcns > s->features ? gcns : s->features, flipped)};
   t.gains.cross = two ? pa__matrix_take(arena, layout, 1, flipped) : t.shift;
   const struct {
     real **vectors;
@@ -45,8 +47,12 @@ static pa__uwmmse_tape take(pa__arena *arena, const pa__uwmmse_shape *s, const p
                {&t.power, 1},
                {&t.interference, backward ? layers + 1 : 1},
                {&t.denominator, backward ? layers : 1},
-               {&t.log_ratio, !s->extended ? 0 : backward ? layers : 1},
-               {&t.growth, !s->extended ? 0 : backward ? layers : 1},
+               {&t.log_ratio, !s->extended ? 0
+                              : backward   ? layers
+                                           : 1},
+               {&t.growth, !s->extended ? 0
+                           : backward   ? layers
+                                        : 1},
                {&t.w, 1},
                {&t.q, 1},
                {&t.per_v, 1},
@@ -170,7 +176,8 @@ static void add_noise(size_t n, real *interference) {
   for (size_t k = 0; k < n; k++) interference[k] += 1;
 }
 
-/* Amplitudes v of the last layer of the block; false if a channel is out of bounds. With all, also the interference that they make. */
+/* Amplitudes v of the last layer of the block; false if a channel is out of bounds. With all, also the interference
+ * that they make. */
 /* The node vector of a layer, of which there is but one without a way back. */
 static real *layer_of(const pa__uwmmse_tape *t, real *vectors, const pa__layout *l, size_t layer) {
   return node(vectors, l, t->kept ? layer : 0);
@@ -207,7 +214,8 @@ static bool block_forward(const pa__la *la, const pa__uwmmse_model *m, const pa_
     add_noise(n, interference);
     receive(n, t, node(t->gate, l, 2 * layer), node(t->gate, l, 2 * layer + 1), x.v, interference);
     if (all || layer + 1 < layers) {
-      la->round(l, denominator, layer_of(t, t->interference, l, layer + 1), &t->gains.cross, t->q, t->power, update, &x);
+      la->round(l, denominator, layer_of(t, t->interference, l, layer + 1), &t->gains.cross, t->q, t->power, update,
+                &x);
     } else {
       la->shift(l, denominator, &t->gains.cross, t->q, 1);
       update(&x, 0, n);
@@ -221,8 +229,8 @@ static bool block_forward(const pa__la *la, const pa__uwmmse_model *m, const pa_
 static void block_rate(const pa__la *la, const pa__uwmmse_shape *shape, const pa__layout *l, const pa__uwmmse_tape *t,
                        double *rate) {
   size_t n = l->length;
-  const real *restrict interference = layer_of(t, t->interference, l, shape->layers),
-                       *restrict direct = t->gains.direct;
+  const real *restrict interference = layer_of(t, t->interference, l, shape->layers), *restrict direct =
+                                                                                          t->gains.direct;
   real *restrict nats = t->scratch;
   NODEWISE
   for (size_t k = 0; k < n; k++) nats[k] = 1 + direct[k] * t->power[k] / interference[k];

@@ -69,8 +69,13 @@ static const pa__policy_class priced = {
 
 static const int32_t best_keys[] = {PA_POLICY_ITERATIONS, PA_POLICY_START, PA_POLICY_STARTS, PA_POLICY_SEED, 0};
 
-const pa__policy_class pa__wmmse_best_class = {
-    .name = "wmmse-best", .keys = best_keys, .iterations = 300, .sparse = true, .looks = true, .workspace = best_workspace, .allocate = allocate_best};
+const pa__policy_class pa__wmmse_best_class = {.name = "wmmse-best",
+                                               .keys = best_keys,
+                                               .iterations = 300,
+                                               .sparse = true,
+                                               .looks = true,
+                                               .workspace = best_workspace,
+                                               .allocate = allocate_best};
 
 const pa__policy_class *const pa__wmmse_classes[] = {
     &wmmse, &truncated, &priced, &converged, &pa__wmmse_best_class, &pa__optimal_class, NULL};

@@ -126,8 +126,7 @@ static pa_status prepare(pa__run *r) {
   struct ascent *own = r->own;
   const pa__learner_class *learner = t->policy->class->learner;
   pa__chunk *chunk = &own->chunks[0];
-  size_t amplitudes = pa__states_channels(&chunk->states),
-         count = r->held_out < PREPARED ? r->held_out : PREPARED;
+  size_t amplitudes = pa__states_channels(&chunk->states), count = r->held_out < PREPARED ? r->held_out : PREPARED;
   struct pa_states all = chunk->states;
   double *h = pa__allocate(&t->allocator, count, amplitudes * sizeof(double));
   if (!h) return PA_ERROR_MEMORY;

@@ -33,7 +33,8 @@ const pa_graph *pa__source_graph(const pa__source *s) {
 }
 
 pa__extent pa__source_extent(const pa__source *s, size_t batch) {
-  struct pa_states shape = {.batch = batch, .links = pa__source_links(s), .graph = pa__source_graph(s), .precision = s->precision};
+  struct pa_states shape = {
+      .batch = batch, .links = pa__source_links(s), .graph = pa__source_graph(s), .precision = s->precision};
   return pa__extent_of(&shape);
 }
 
@@ -109,7 +110,8 @@ pa_status pa__chunk_create(pa__chunk *chunk, const pa__source *s, bool owns, con
   size_t links = pa__source_links(s), features = pa__source_features(s), elements;
   if (!pa__multiply(PA__CHUNK, pa__source_extent(s, 1).channels, &elements))
     return pa__fail(PA_ERROR_MEMORY, "channels of %zu links overflow the address space", links);
-  size_t scratch = s->network ? pa__network_scratch(s->network, s->precision) : 0, states = PA__CHUNK * links * features;
+  size_t scratch = s->network ? pa__network_scratch(s->network, s->precision) : 0,
+         states = PA__CHUNK * links * features;
   size_t bytes = elements * pa__number_size(s->precision) + states * sizeof(double);
   *chunk = (pa__chunk){.states = {.allocator = *allocator,
                                   .links = links,
@@ -142,8 +144,7 @@ void pa__chunk_free(pa__chunk *chunk) {
 
 /* Sample number `at` of other states, narrowed if they are in double precision and the chunk's in single. */
 static void copy_state(pa__chunk *chunk, size_t sample, const pa_states *from, size_t at) {
-  size_t amplitudes = pa__states_channels(&chunk->states),
-         states = chunk->states.links * chunk->states.node_features;
+  size_t amplitudes = pa__states_channels(&chunk->states), states = chunk->states.links * chunk->states.node_features;
   float *narrow = chunk->h;
   double *wide = chunk->h;
   if (from->h_f32)
