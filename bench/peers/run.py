@@ -272,8 +272,11 @@ def arguments():
     words = [f"--{name}" if value is True else f"--{name} {shlex.quote(str(value))}" for name, value in given]
     command = " ".join(["bench/peers/run.py", *words])
     if options.quick:
-        options.links, options.rounds, options.seconds, options.calls = "20,50", 5, .5, 10**4
-        options.work = ",".join(kind for kind in tasks.FORWARD + tasks.TRAINING if kind != "wmmse")
+        quick = {"links": "20,50", "rounds": 5, "seconds": .5, "calls": 10**4,
+                 "work": ",".join(kind for kind in tasks.FORWARD + tasks.TRAINING if kind != "wmmse")}
+        for name, value in quick.items():
+            if getattr(options, name) == parser.get_default(name):
+                setattr(options, name, value)
     options.links = [int(n) for n in options.links.split(",")]
     for name in ("precisions", "work", "parts"):
         setattr(options, name, getattr(options, name).split(","))
