@@ -126,16 +126,17 @@ static pa_status prepare(pa__run *r) {
   struct ascent *own = r->own;
   const pa__learner_class *learner = t->policy->class->learner;
   pa__chunk *chunk = &own->chunks[0];
-  size_t amplitudes = pa__states_channels(&chunk->states), count = r->held_out < PREPARED ? r->held_out : PREPARED;
+  size_t sample = pa__states_channels(&chunk->states) * pa__number_size(chunk->states.precision),
+         count = r->held_out < PREPARED ? r->held_out : PREPARED;
   struct pa_states all = chunk->states;
-  double *h = pa__allocate(&t->allocator, count, amplitudes * sizeof(double));
+  char *h = pa__allocate(&t->allocator, count, sample);
   if (!h) return PA_ERROR_MEMORY;
   size_t tasks = pa__run_cut(&t->source, 0, count, own->ranges);
   for (size_t k = 0; k < tasks; k++) {
     pa__source_fill(&t->source, true, own->ranges[k].first, own->ranges[k].count, chunk);
-    memcpy(h + own->ranges[k].first * amplitudes, chunk->h, own->ranges[k].count * amplitudes * sizeof(double));
+    memcpy(h + own->ranges[k].first * sample, chunk->h, own->ranges[k].count * sample);
   }
-  all.h = h;
+  pa__states_place(&all, h);
   all.batch = count;
   pa_status status = learner->prepare(t->policy, &all, 0);
   learner->get_weights(t->policy, t->weights);
@@ -155,8 +156,8 @@ static pa_status try_state(pa__run *r) {
 }
 
 static pa_status start(pa__run *r) {
-  pa_status status = try_state(r);
-  if (status == PA_OK && r->trainer->policy->class->learner->prepare) status = prepare(r);
+  pa_status status = r->trainer->policy->class->learner->prepare ? prepare(r) : PA_OK;
+  if (status == PA_OK) status = try_state(r);
   return status == PA_OK ? held_out_mean(r, baseline_task, &r->trainer->progress.baseline_rate) : status;
 }
 
