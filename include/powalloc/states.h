@@ -135,6 +135,22 @@ PA_API const double *pa_states_node_state(const pa_states *states);
 PA_API size_t pa_states_node_features(const pa_states *states);
 
 /**
+ * @brief Powers that iterative policies start from: those of the last slot.
+ *
+ * WMMSE begins there in place of @ref PA_POLICY_START, and needs fewer iterations if the channels have changed little.
+ * A link that was off begins at a hundredth of the power that it would have begun with, so that it can come back. The
+ * array may be the one that powers are written to. Binding a batch of another size drops it.
+ * @param states the states
+ * @param watts  [batch][links] powers in W, in [0, power limit], checked when they are used; borrowed like the
+ *               channels; NULL for none
+ * @since 0.1
+ */
+PA_API pa_status pa_states_set_start(pa_states *states, const double *watts);
+
+/** @brief The powers to start from [batch][links], borrowed; NULL if there are none. @since 0.1 */
+PA_API const double *pa_states_start(const pa_states *states);
+
+/**
  * @brief Number that the batch's first sample has in its stream; 0 if never set.
  *
  * Policies that draw (random selection) draw the same for the same sample

@@ -164,8 +164,8 @@ PA_API pa_status pa_trainer_get(const pa_trainer *trainer, int32_t key, double *
 PA_API pa_status pa_trainer_set_teacher(pa_trainer *trainer, const pa_policy *teacher);
 
 /**
- * @brief Trains on a pool instead of PA_TRAINER_THREADS threads of the run's own: the application's threads, or one pool
- * for many runs. The weights are the same, to the bit.
+ * @brief Trains on a pool instead of PA_TRAINER_THREADS threads of the run's own: the application's threads, or one
+ * pool for many runs. The weights are the same, to the bit.
  * @param trainer the trainer, which must not be running
  * @param pool    borrowed, must outlive the trainer's runs and is theirs alone meanwhile; NULL: none again
  * @since 0.1

@@ -184,18 +184,25 @@ struct product {
   size_t columns;
 };
 
-/* Numbers of y in a task, a multiple of every vector's width. */
-enum { TASK = 64 };
+/* Numbers of y in a task: a multiple of every vector's width, and enough that the columns of a task are not read in
+ * short pieces. It does not change a sum. */
+static size_t task_size(const pa__layout *l) {
+  enum { LEAST = 64, EACH = 2 };
+  size_t threads = pa_pool_threads(l->pool), even = (l->length + EACH * threads - 1) / (EACH * threads);
+  return (even + LEAST - 1) / LEAST * LEAST;
+}
 
 static size_t task_end(const pa__layout *l, size_t task) {
-  return (task + 1) * TASK < l->length ? (task + 1) * TASK : l->length;
+  size_t end = (task + 1) * task_size(l);
+  return end < l->length ? end : l->length;
 }
 
 static void dots_task(void *user, size_t worker, size_t task) {
   const struct product *p = user;
   pa__flush saved = pa__flush_begin();
   (void)worker;
-  dots(p->layout->links, p->layout->length, task * TASK, task_end(p->layout, task), p->a->rows, p->y, p->z, p->columns);
+  dots(p->layout->links, p->layout->length, task * task_size(p->layout), task_end(p->layout, task), p->a->rows, p->y,
+       p->z, p->columns);
   pa__flush_end(saved);
 }
 
@@ -203,13 +210,13 @@ static void sums_task(void *user, size_t worker, size_t task) {
   const struct product *p = user;
   pa__flush saved = pa__flush_begin();
   (void)worker;
-  sums_of_rows(p->layout->links, p->layout->length, task * TASK, task_end(p->layout, task), p->a->rows, p->y, p->z,
-               p->columns);
+  sums_of_rows(p->layout->links, p->layout->length, task * task_size(p->layout), task_end(p->layout, task), p->a->rows,
+               p->y, p->z, p->columns);
   pa__flush_end(saved);
 }
 
 static void share(const pa__layout *l, pa_task_fn task, void *user) {
-  pa__pool_run(l->pool, (l->length + TASK - 1) / TASK, task, user);
+  pa__pool_run(l->pool, (l->length + task_size(l) - 1) / task_size(l), task, user);
 }
 
 static void rows_times(const pa__layout *l, real *y, const pa__matrix *a, const real *z, size_t columns) {
@@ -450,7 +457,7 @@ static void pack_task(void *user, size_t worker, size_t task) {
   struct packing *p = user;
   pa__flush saved = pa__flush_begin();
   (void)worker;
-  if (!pack_single(p, task * TASK, task_end(p->layout, task))) p->bad = true;
+  if (!pack_single(p, task * task_size(p->layout), task_end(p->layout, task))) p->bad = true;
   pa__flush_end(saved);
 }
 
@@ -494,7 +501,7 @@ struct squares {
 
 static void square_task(void *user, size_t worker, size_t task) {
   const struct squares *s = user;
-  size_t begin = task * TASK, end = task_end(s->layout, task);
+  size_t begin = task * task_size(s->layout), end = task_end(s->layout, task);
   pa__flush saved = pa__flush_begin();
   (void)worker;
   end = end < s->layout->links ? end : s->layout->links;

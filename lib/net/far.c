@@ -5,6 +5,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 enum { LEAF = 16, BUFFER = 256 };
 
@@ -18,14 +19,15 @@ struct group {
 
 /* A heap: node k has the children 2 k and 2 k + 1, the leaves are rows LEAF (k - leaves), .... */
 struct tree {
-  size_t leaves, links;
+  size_t leaves;
   struct group *group;
+  double *transmitter, *receiver, *limit; /* by rows: [links][2], [links][2], [links] */
 };
 
 /* What a walk needs. */
 struct walk {
-  const pa_network *network;
   const struct tree *tree;
+  size_t links;
   const pa__la *la;
   double cutoff, nearest, exponent;
   struct group here; /* a leaf of receivers, rows first, ..., first + count - 1 */
@@ -64,10 +66,18 @@ static void join(struct group *g, const struct group *part) {
 
 /* Transmitters, weighted by their power limits. */
 static pa_status tree_create(struct tree *t, const pa_network *n) {
-  t->links = n->links;
   for (t->leaves = 1; t->leaves * LEAF < n->links;) t->leaves *= 2;
   t->group = pa__allocate(&n->allocator, 2 * t->leaves, sizeof *t->group);
-  if (!t->group) return PA_ERROR_MEMORY;
+  t->transmitter = pa__allocate(&n->allocator, n->links, 5 * sizeof(double));
+  if (!t->group || !t->transmitter) return PA_ERROR_MEMORY;
+  t->receiver = t->transmitter + 2 * n->links;
+  t->limit = t->receiver + 2 * n->links;
+  for (size_t row = 0; row < n->links; row++) {
+    size_t i = pa__graph_link(n->graph, row);
+    memcpy(t->transmitter + 2 * row, n->transmitter_at + 2 * i, 2 * sizeof(double));
+    memcpy(t->receiver + 2 * row, n->receiver_at + 2 * i, 2 * sizeof(double));
+    t->limit[row] = n->limit[i];
+  }
   for (size_t k = 2 * t->leaves; k-- > 1;) {
     struct group *g = &t->group[k];
     *g = empty;
@@ -75,14 +85,17 @@ static pa_status tree_create(struct tree *t, const pa_network *n) {
       join(g, &t->group[2 * k]);
       join(g, &t->group[2 * k + 1]);
     } else {
-      for (size_t row = (k - t->leaves) * LEAF; row < n->links && row < (k - t->leaves + 1) * LEAF; row++) {
-        size_t i = pa__graph_link(n->graph, row);
-        extend(g, n->transmitter_at + 2 * i, n->limit[i]);
-      }
+      for (size_t row = (k - t->leaves) * LEAF; row < n->links && row < (k - t->leaves + 1) * LEAF; row++)
+        extend(g, t->transmitter + 2 * row, t->limit[row]);
     }
     if (g->weight > 0) settle(g);
   }
   return PA_OK;
+}
+
+static void tree_free(struct tree *t, const pa_allocator *allocator) {
+  pa__release(allocator, t->group);
+  pa__release(allocator, t->transmitter);
 }
 
 static double gap(const struct group *a, const struct group *b) {
@@ -109,19 +122,16 @@ static void flush(struct walk *w) {
 
 /* Each transmitter of a leaf at each receiver, one by one. */
 static void pairs(struct walk *w, size_t leaf) {
-  const pa_network *n = w->network;
-  for (size_t row = leaf * LEAF; row < n->links && row < (leaf + 1) * LEAF; row++) {
-    size_t i = pa__graph_link(n->graph, row);
+  const struct tree *t = w->tree;
+  for (size_t row = leaf * LEAF; row < w->links && row < (leaf + 1) * LEAF; row++)
     for (size_t k = 0; k < w->count; k++) {
-      size_t j = pa__graph_link(n->graph, w->first + k);
-      double squared = pa__squared_distance(n->transmitter_at + 2 * i, n->receiver_at + 2 * j);
-      if (i == j || squared <= w->cutoff * w->cutoff) continue;
+      double squared = pa__squared_distance(t->transmitter + 2 * row, t->receiver + 2 * (w->first + k));
+      if (row == w->first + k || squared <= w->cutoff * w->cutoff) continue;
       w->squared[w->waiting] = fmax(squared, w->nearest * w->nearest);
-      w->weight[w->waiting] = n->limit[i];
+      w->weight[w->waiting] = t->limit[row];
       w->owner[w->waiting] = (uint8_t)k;
       if (++w->waiting == BUFFER) flush(w);
     }
-  }
 }
 
 static void walk(struct walk *w, size_t node) {
@@ -144,12 +154,14 @@ pa_status pa_network_left_out(const pa_network *n, double *mean, double *most) {
   if (!n || !mean) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", n ? "mean" : "network");
   if (!n->graph || !n->transmitter_at)
     return pa__fail(PA_ERROR_ARGUMENT, "the network has no cut-off, which leaves something out");
-  struct tree tree;
-  pa_status status = tree_create(&tree, n);
-  if (status != PA_OK) return status;
+  struct tree tree = {0};
+  if (tree_create(&tree, n) != PA_OK) {
+    tree_free(&tree, &n->allocator);
+    return PA_ERROR_MEMORY;
+  }
   double fading = PA__VALUE(n, PA_NETWORK_FADING) != 0 ? 2 : 1;
-  struct walk w = {.network = n,
-                   .tree = &tree,
+  struct walk w = {.tree = &tree,
+                   .links = n->links,
                    .la = pa__la_best(),
                    .cutoff = PA__VALUE(n, PA_NETWORK_CUTOFF),
                    .nearest = PA__VALUE(n, PA_NETWORK_MIN_DISTANCE),
@@ -159,7 +171,7 @@ pa_status pa_network_left_out(const pa_network *n, double *mean, double *most) {
     w.here = empty;
     w.mean = w.most = 0;
     for (size_t k = 0; k < w.count; k++) {
-      extend(&w.here, n->receiver_at + 2 * pa__graph_link(n->graph, w.first + k), 1);
+      extend(&w.here, tree.receiver + 2 * (w.first + k), 1);
       w.near[k] = 0;
     }
     settle(&w.here);
@@ -171,6 +183,6 @@ pa_status pa_network_left_out(const pa_network *n, double *mean, double *most) {
       if (most) most[j] = fading * (w.near[k] + w.most);
     }
   }
-  pa__release(&n->allocator, tree.group);
+  tree_free(&tree, &n->allocator);
   return PA_OK;
 }

@@ -118,6 +118,7 @@ static pa_status bind(pa_states *states, size_t batch, const void *h, int precis
                     precision == PA__SINGLE ? "double" : "single");
   pa_status status = check_size(batch, states->links, states->graph);
   if (status != PA_OK) return status;
+  if (states->batch != batch) states->start = NULL;
   states->batch = batch;
   states->node_state = NULL;
   states->node_features = 0;
@@ -170,6 +171,14 @@ pa_status pa_states_set_weights(pa_states *states, const double *weights, size_t
   return pa__positive_per_link("weights", weights, n, states->links, states->weights);
 }
 
+pa_status pa_states_set_start(pa_states *states, const double *watts) {
+  if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
+  states->start = watts;
+  return PA_OK;
+}
+
+const double *pa_states_start(const pa_states *states) { return states ? states->start : NULL; }
+
 pa_status pa_states_set_first(pa_states *states, uint64_t first) {
   if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
   states->first = first;
@@ -215,6 +224,7 @@ struct pa_states pa__states_part(const pa_states *states, size_t first, size_t c
   if (states->h) part.h = states->h + first * pa__states_channels(states);
   if (states->h_f32) part.h_f32 = states->h_f32 + first * pa__states_channels(states);
   part.first = states->first + first;
+  if (states->start) part.start = states->start + first * n;
   if (states->node_state) part.node_state = states->node_state + first * n * states->node_features;
   return part;
 }

@@ -26,8 +26,9 @@ struct pa_states {
   uint64_t first;
   const double *node_state; /* [batch][links][node_features], the caller's; NULL if there is none */
   size_t node_features;
-  bool trusted;  /* whoever made these states has checked them, and they cannot change before they are gone */
-  pa_pool *pool; /* threads that share the rows of a large sample; NULL: there are none */
+  const double *start; /* [batch][links] powers to start from, the caller's; NULL if there are none */
+  bool trusted;        /* whoever made these states has checked them, and they cannot change before they are gone */
+  pa_pool *pool;       /* threads that share the rows of a large sample; NULL: there are none */
   double *owned, *owned_state; /* h and node_state, if the states own them */
 };
 

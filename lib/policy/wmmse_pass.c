@@ -126,6 +126,23 @@ static pa__layout layout_for(const pa__wmmse_options *o, const pa__la *la, pa__e
   return pa__extent_layout(la, &e);
 }
 
+/* Where a link begins that was off, as a part of the usual start. */
+#define COMEBACK ((real).1)
+
+/* v of the block to begin with. */
+static void start(const pa__wmmse_options *o, const pa_states *states, const pa__block *block, const struct work *w) {
+  const pa__layout *l = &block->layout;
+  NODEWISE
+  for (size_t k = 0; k < l->length; k++) w->v[k] = w->gains.limit[k] > 0 ? (real)o->start : 0;
+  if (!states->start) return;
+  for (size_t k = 0; k < l->links * l->width; k++) {
+    size_t s = k % l->width, sample = block->first + (s < block->count ? s : block->count - 1),
+           link = pa__layout_link(l, k / l->width);
+    real v = (real)sqrt(states->start[sample * l->links + link] / states->limit[link]), least = COMEBACK * w->v[k];
+    w->v[k] = v < least ? least : v < 1 ? v : 1;
+  }
+}
+
 static void workspace(const pa__wmmse_options *o, const pa__extent *e, pa__arena *arena) {
   pa__layout layout = layout_for(o, pa__la_best(), *e);
   take(arena, &layout);
@@ -149,8 +166,7 @@ static bool allocate(const pa__wmmse_options *o, const pa_states *states, void *
   for (size_t first = 0; first < states->batch; first += layout.width) {
     pa__block block = pa__block_at(states, layout, first);
     if (!pack(la, &block, &w.gains)) return false;
-    NODEWISE
-    for (size_t k = 0; k < layout.length; k++) w.v[k] = w.gains.limit[k] > 0 ? (real)o->start : 0;
+    start(o, states, &block, &w);
     iterate(la, &layout, o, o->iterations, &w);
     pa__block_power(states, &block, w.v, power);
   }
