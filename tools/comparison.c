@@ -18,15 +18,20 @@ enum { TIMED = 1000, TIMED_LEAST = 20, ALIGNMENT = 64 };
 /* Sample `sample` of the states alone. */
 static void bind(pa_states *one, const pa_states *states, size_t sample) {
   size_t links = pa_states_links(states), features = pa_states_node_features(states);
-  must(pa_states_bind(one, 1, pa_states_channel(states) + sample * links * links));
+  const pa_graph *graph = pa_states_graph(states);
+  size_t size = graph ? pa_graph_edges(graph) : links * links;
+  must(pa_states_bind(one, 1, pa_states_channel(states) + sample * size));
   if (features > 0)
     must(pa_states_set_node_state(one, pa_states_node_state(states) + sample * links * features, features));
 }
 
 static pa_states *first_of(const pa_states *states) {
   size_t links = pa_states_links(states);
+  const pa_graph *graph = pa_states_graph(states);
+  const double *h = pa_states_channel(states);
   pa_states *one;
-  must(pa_states_create(&one, 1, links, pa_states_channel(states), 1, 1, NULL));
+  must(graph ? pa_states_create_sparse(&one, 1, graph, h, 1, 1, NULL)
+             : pa_states_create(&one, 1, links, h, 1, 1, NULL));
   bind(one, states, 0);
   must(pa_states_set_noise(one, pa_states_noise(states), links));
   must(pa_states_set_power_limit(one, pa_states_power_limit(states), links));
@@ -46,7 +51,7 @@ bool runs_on(const pa_policy *policy, const pa_states *states) {
 static void measure_time(outcome *o, const pa_policy *policy, const pa_states *states) {
   size_t links = pa_states_links(states), bytes, batch = pa_states_batch(states), timed = 0;
   pa_states *one = first_of(states);
-  must(pa_policy_workspace(policy, 1, links, &bytes));
+  must(pa_policy_workspace_states(policy, one, NULL, &bytes));
   void *work = aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
   double *power = need(links, sizeof *power), *seconds = need(TIMED, sizeof *seconds);
   if (!work) fail(EXIT_FAILED, "out of memory: %zu bytes", bytes);

@@ -1,3 +1,4 @@
+#include "channels.h"
 #include "command.h"
 #include "options.h"
 #include "report.h"
@@ -63,31 +64,40 @@ static void gains_info(cJSON *json, const double *h, size_t batch, size_t links)
   free(cross);
 }
 
-static void array_info(cJSON *json, const pa_array *array) {
-  size_t rank = pa_array_rank(array), size = pa_array_size(array), extents[32];
-  const double *x = pa_array_data(array);
+/* Returns how many are not finite. */
+static size_t values_info(cJSON *json, const double *x, size_t size) {
   double lowest = INFINITY, highest = -INFINITY;
   size_t unusual = 0;
-  for (size_t a = 0; a < rank; a++) extents[a] = pa_array_extent(array, a);
   for (size_t k = 0; k < size; k++) {
     if (!isfinite(x[k])) unusual++;
     lowest = fmin(lowest, x[k]);
     highest = fmax(highest, x[k]);
   }
-  say_shape(json, "shape", extents, rank);
   if (lowest <= highest) {
     cJSON_AddNumberToObject(json, "lowest", lowest);
     cJSON_AddNumberToObject(json, "highest", highest);
     say("range", text_of("%g to %g", lowest, highest));
   }
   say_number(json, "not_finite", "not finite", (double)unusual);
+  return unusual;
+}
+
+static void array_info(cJSON *json, const pa_array *array) {
+  size_t rank = pa_array_rank(array), size = pa_array_size(array), extents[32] = {0};
+  const double *x = pa_array_data(array);
+  for (size_t a = 0; a < rank; a++) extents[a] = pa_array_extent(array, a);
+  say_shape(json, "shape", extents, rank);
+  size_t unusual = values_info(json, x, size);
   if ((rank == 2 || rank == 3) && size > 0 && extents[rank - 1] == extents[rank - 2] && unusual == 0)
     gains_info(json, x, rank == 3 ? extents[0] : 1, extents[rank - 1]);
 }
 
-static bool ends_with(const char *path, const char *ending) {
-  size_t length = strlen(path), tail = strlen(ending);
-  return length >= tail && strcmp(path + length - tail, ending) == 0;
+static void sparse_info(cJSON *json, const pa_sparse_array *array) {
+  size_t batch = pa_sparse_array_batch(array), rows = pa_sparse_array_rows(array);
+  size_t entries = pa_sparse_array_entries(array), extents[] = {batch, rows, rows};
+  say_shape(json, "shape", extents, 3);
+  say_number(json, "entries", "entries", (double)entries);
+  values_info(json, pa_sparse_array_data(array), batch * entries);
 }
 
 static int list_builtin(void) {
@@ -114,7 +124,7 @@ int info(int count, char **words) {
   bool builtin = false;
   const option own[] = {{"--builtin", FLAG, &builtin, "", "lists the models that are built in: builtin:NAME"},
                         {NULL, FLAG, NULL, NULL, NULL}};
-  parse_options("info FILE | info --builtin", "Tells what a model, checkpoint or array (.npy, .csv) holds.",
+  parse_options("info FILE | info --builtin", "Tells what a model, checkpoint or array (.npy, .csv, .npz) holds.",
                 (const option *const[]){own, json_table, NULL}, count, words, &files);
   if (builtin && files.count == 0) return list_builtin();
   if (files.count != 1) fail(EXIT_USAGE, "give one file, or --builtin");
@@ -126,6 +136,11 @@ int info(int count, char **words) {
     must(pa_array_load(&array, path, NULL));
     array_info(json, array);
     pa_array_free(array);
+  } else if (channels_sparse(path)) {
+    pa_sparse_array *array;
+    must(pa_sparse_array_load(&array, path, NULL));
+    sparse_info(json, array);
+    pa_sparse_array_free(array);
   } else {
     pa_model_file *file;
     must(pa_model_file_load(&file, path, NULL));

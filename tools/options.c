@@ -16,6 +16,11 @@ enum { WORD_MOST = 64, ALIKE = 2 };
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
+bool ends_with(const char *word, const char *ending) {
+  size_t length = strlen(word), tail = strlen(ending);
+  return length >= tail && strcmp(word + length - tail, ending) == 0;
+}
+
 size_t word_distance(const char *a, const char *b) {
   size_t row[WORD_MOST], length = strlen(b);
   if (length >= WORD_MOST) return SIZE_MAX;

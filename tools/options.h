@@ -47,6 +47,7 @@ typedef struct option {
 
 /* How unlike two words are: letters to insert, remove or replace to make one of the other. */
 size_t word_distance(const char *a, const char *b);
+bool ends_with(const char *word, const char *ending);
 
 /* Reads the words by the tables (a NULL-terminated list of them); what is no option goes to `rest`. Prints the help and
  * ends the command on -h or --help, ends it with status 2 on wrong usage. An option of an earlier table takes the place

@@ -17,7 +17,9 @@ static struct {
 
 const option scene_table[] = {
     {"--channel", INPUTS, &wanted.channels, "H.npy",
-     "channel amplitudes [B,M,M] or [M,M]; row: transmitter, column: receiver; each file is a network"},
+     "channel amplitudes [B,M,M] or [M,M], or sparse ones in a .npz; row: transmitter, column: receiver; each file is "
+     "a "
+     "network"},
     {"--links", COUNTS, &wanted.links, "M[,M...]", "links (default 20), or several sizes to compare on"},
     {"--networks", COUNT, &wanted.networks, "N", "networks of a size, of seeds S to S + N - 1 (default 1)"},
     {"--samples", COUNT, &wanted.samples, "B", "states to draw from a network (default 1000)"},
@@ -62,9 +64,9 @@ scene *scene_list(size_t *count) {
 }
 
 static void open_file(scene *s) {
-  size_t batch;
-  s->channels = source_channels(s->channel, &batch, &s->links);
-  s->states = s->calibration = source_states(batch, s->links, pa_array_data(s->channels));
+  s->channels = channels_load(s->channel);
+  s->links = s->channels.links;
+  s->states = s->calibration = source_states(&s->channels);
 }
 
 static void draw(scene *s, uint64_t samples, bool calibrate) {
@@ -93,10 +95,9 @@ void scene_open(scene *s, uint64_t samples, bool calibrate) {
 void scene_close(scene *s) {
   if (s->calibration != s->states) pa_states_free(s->calibration);
   pa_states_free(s->states);
-  pa_array_free(s->channels);
+  channels_free(&s->channels);
   pa_network_free(s->network);
   s->states = s->calibration = NULL;
-  s->channels = NULL;
   s->network = NULL;
 }
 

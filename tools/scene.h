@@ -2,6 +2,7 @@
 #ifndef POWALLOC_TOOLS_SCENE_H
 #define POWALLOC_TOOLS_SCENE_H
 
+#include "channels.h"
 #include "options.h"
 
 #include <cjson/cJSON.h>
@@ -15,7 +16,7 @@ typedef struct scene {
   /* While it is open. */
   pa_states *states,
       *calibration; /* those to compare on, and those to set prices on: other draws, or the same channels */
-  pa_array *channels;
+  channels channels;
   pa_network *network;
 } scene;
 

@@ -11,18 +11,27 @@ static cJSON *pairs(const double *at, size_t count) {
   return array;
 }
 
+static cJSON *path_gains(const pa_network *network) {
+  size_t n = pa_network_links(network);
+  double *gain = need(n * n, sizeof *gain);
+  cJSON *rows = cJSON_CreateArray();
+  must(pa_network_path_gain(network, gain));
+  for (size_t i = 0; i < n; i++) cJSON_AddItemToArray(rows, cJSON_CreateDoubleArray(gain + i * n, (int)n));
+  free(gain);
+  return rows;
+}
+
 static void write_layout(const char *path, const pa_network *network) {
   size_t n = pa_network_links(network);
-  double *transmitters = need(n, 2 * sizeof *transmitters), *receivers = need(n, 2 * sizeof *receivers),
-         *gain = need(n * n, sizeof *gain);
-  cJSON *json = source_json(), *rows = cJSON_CreateArray();
-  must(pa_network_path_gain(network, gain));
+  double *transmitters = need(n, 2 * sizeof *transmitters), *receivers = need(n, 2 * sizeof *receivers);
+  cJSON *json = source_json();
   if (pa_network_positions(network, transmitters, receivers) == PA_OK) {
     cJSON_AddItemToObject(json, "transmitters", pairs(transmitters, n));
     cJSON_AddItemToObject(json, "receivers", pairs(receivers, n));
   }
-  for (size_t i = 0; i < n; i++) cJSON_AddItemToArray(rows, cJSON_CreateDoubleArray(gain + i * n, (int)n));
-  cJSON_AddItemToObject(json, "path_gain", rows);
+  if (!pa_network_graph(network)) cJSON_AddItemToObject(json, "path_gain", path_gains(network));
+  free(transmitters);
+  free(receivers);
   write_json_to(path, json);
 }
 
@@ -30,8 +39,9 @@ int simulate(int count, char **words) {
   uint64_t samples = 1;
   const char *out = NULL, *layout = NULL;
   const option own[] = {{"--samples", COUNT, &samples, "B", "fading states (default 1)"},
-                        {"--out", OUTPUT, &out, "H.npy", "where the amplitudes [B,M,M] go"},
-                        {"--layout", OUTPUT, &layout, "FILE.json", "also positions and path gains"},
+                        {"--out", OUTPUT, &out, "H.npy",
+                         "where the amplitudes [B,M,M] go; a .npz, as of SciPy, of a network with --cutoff"},
+                        {"--layout", OUTPUT, &layout, "FILE.json", "also positions, and path gains without a cut-off"},
                         {NULL, FLAG, NULL, NULL, NULL}};
   parse_options("simulate --out H.npy [options]", "Draws a network and fading states on it.",
                 (const option *const[]){own, network_options, NULL}, count, words, NULL);
@@ -40,11 +50,14 @@ int simulate(int count, char **words) {
   pa_network *network = source_network(false);
   if (pa_network_links_min(network) != pa_network_links(network))
     fail(EXIT_USAGE, "--links: an array needs one size, not a range");
+  if (channels_sparse(out) != (pa_network_graph(network) != NULL))
+    fail(EXIT_USAGE, "--out: \"%s\" %s", out,
+         channels_sparse(out) ? "is for sparse channels: give --cutoff, or a .npy or .csv"
+                              : "is for full matrices: sparse channels go to a .npz");
   pa_states *states;
   must(pa_network_draw_states(network, STREAM_SIMULATE, 0, samples, &states, NULL));
-  size_t links = pa_states_links(states), extents[] = {samples, links, links};
   if (layout) write_layout(layout, network);
-  must(pa_array_save(out, 3, extents, pa_states_channel(states)));
+  channels_save(out, states);
   pa_states_free(states);
   pa_network_free(network);
   return EXIT_SUCCESS;

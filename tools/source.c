@@ -15,6 +15,7 @@ source_options source = {.network = "adhoc",
                          .constant_density = NOT_GIVEN,
                          .exponent = NAN,
                          .min_distance = NAN,
+                         .cutoff = NAN,
                          .noise = NAN,
                          .bandwidth = NAN,
                          .noise_figure = 0,
@@ -31,13 +32,16 @@ const option network_options[] = {
      "whether the box grows with M (default 1; of a family 0)"},
     {"--path-loss-exponent", NUMBER, &source.exponent, "A", "path gain is distance^-A (default 2.2)"},
     {"--min-distance", NUMBER, &source.min_distance, "L", "shorter distances count as this (default 0)"},
+    {"--cutoff", NUMBER, &source.cutoff, "L",
+     "of an ad hoc network: channels over a longer distance are left out; for up to millions of links"},
     {"--path-gain", INPUT, &source.path_gain, "A.npy",
-     "amplitudes [M,M] to draw Rayleigh fading on, in place of a network"},
+     "amplitudes [M,M], or sparse ones in a .npz, to draw Rayleigh fading on, in place of a network"},
     {"--seed", COUNT, &source.seed, "S", "seed of positions, fading and training (default 0)"},
     {NULL, FLAG, NULL, NULL, NULL}};
 
 const option channel_options[] = {{"--channel", INPUT, &source.channel, "H.npy",
-                                   "channel amplitudes [B,M,M] or [M,M]; row: transmitter, column: receiver of link"},
+                                   "channel amplitudes [B,M,M] or [M,M], or sparse ones in a .npz; row: transmitter, "
+                                   "column: receiver of link"},
                                   {"--state", INPUT, &source.state, "x.npy",
                                    "with --channel: node states [B,M] or [B,M,F], for models that take one"},
                                   {NULL, FLAG, NULL, NULL, NULL}};
@@ -76,9 +80,21 @@ static size_t links_of(double value) {
   return (size_t)value;
 }
 
+/* The path gains are loaded once and live as long as the command: networks borrow their graph. */
+static pa_network *sparse_path_gain_network(void) {
+  static channels gain;
+  pa_network *network;
+  if (!gain.graph) gain = channels_load(source.path_gain);
+  if (gain.batch != 1) fail(EXIT_FAILED, "%s: path gains must be one matrix, not %zu", source.path_gain, gain.batch);
+  if (pa_network_create_graph(&network, gain.graph, gain.h, source.seed, NULL) != PA_OK)
+    fail(EXIT_FAILED, "%s: %s", source.path_gain, pa_last_error());
+  return network;
+}
+
 static pa_network *path_gain_network(void) {
   pa_array *gain;
   pa_network *network;
+  if (channels_sparse(source.path_gain)) return sparse_path_gain_network();
   must(pa_array_load(&gain, source.path_gain, NULL));
   if (pa_array_rank(gain) != 2 || pa_array_extent(gain, 0) != pa_array_extent(gain, 1) || pa_array_size(gain) == 0)
     fail(EXIT_FAILED, "%s: path gains must be a square matrix [M,M]", source.path_gain);
@@ -95,8 +111,10 @@ static void set_key(pa_network *network, int32_t key, double value) {
 static pa_network *drawn_network(void) {
   pa_network *network;
   size_t most = links_of(source.links.highest), fewest = links_of(source.links.lowest);
-  bool family = fewest != most || source.density.lowest != source.density.highest;
+  bool family = fewest != most || source.density.lowest != source.density.highest, sparse = !isnan(source.cutoff);
   pa_status status;
+  if (sparse && (family || strcmp(source.network, "adhoc") != 0))
+    fail(EXIT_USAGE, "--cutoff: of one ad hoc network, not of %s", family ? "a family" : source.network);
   if (strcmp(source.network, "multicell") == 0) {
     if (family) fail(EXIT_USAGE, "a family is of ad hoc networks: --links and --density take one number here");
     status = pa_network_create_multicell(&network, source.cells, most, source.seed, NULL);
@@ -105,12 +123,16 @@ static pa_network *drawn_network(void) {
   } else if (family) {
     status = pa_network_create_adhoc_family(&network, fewest, most, source.density.lowest, source.density.highest,
                                             source.seed, NULL);
+  } else if (sparse) {
+    size_t reference = source.reference_links == NOT_GIVEN ? most : source.reference_links;
+    status = pa_network_create_sparse_adhoc(&network, most, reference, source.cutoff, source.seed, NULL);
   } else {
     status = pa_network_create_adhoc(&network, most, source.seed, NULL);
   }
   if (status != PA_OK) fail(EXIT_USAGE, "%s", pa_last_error());
   if (!family && source.density.highest != 1) set_key(network, PA_NETWORK_DENSITY, source.density.highest);
-  if (source.reference_links != NOT_GIVEN) set_key(network, PA_NETWORK_REFERENCE_LINKS, (double)source.reference_links);
+  if (source.reference_links != NOT_GIVEN && !sparse)
+    set_key(network, PA_NETWORK_REFERENCE_LINKS, (double)source.reference_links);
   if (source.constant_density != NOT_GIVEN)
     set_key(network, PA_NETWORK_CONSTANT_DENSITY, (double)source.constant_density);
   if (!isnan(source.exponent)) set_key(network, PA_NETWORK_PATH_LOSS_EXPONENT, source.exponent);
@@ -124,18 +146,6 @@ pa_network *source_network(bool with_physics) {
   must(pa_network_set_noise(network, &noise, 1));
   must(pa_network_set_power_limit(network, &limit, 1));
   return network;
-}
-
-pa_array *source_channels(const char *path, size_t *batch, size_t *links) {
-  pa_array *h;
-  must(pa_array_load(&h, path, NULL));
-  size_t rank = pa_array_rank(h);
-  if ((rank != 2 && rank != 3) || pa_array_extent(h, rank - 1) != pa_array_extent(h, rank - 2) || pa_array_size(h) == 0)
-    fail(EXIT_FAILED, "%s: channels must be [M,M] or [B,M,M], the array has %zu dimensions%s", path, rank,
-         rank == 2 || rank == 3 ? " and is not square or empty" : "");
-  *batch = rank == 3 ? pa_array_extent(h, 0) : 1;
-  *links = pa_array_extent(h, rank - 1);
-  return h;
 }
 
 double *rate_or_array(const char *text, const char *option_name, pa_array **array) {
@@ -173,22 +183,26 @@ static void add_node_state(pa_states *states, size_t batch, size_t links) {
     fail(EXIT_FAILED, "%s: %s", source.state, pa_last_error());
 }
 
-static pa_states *with_options(pa_states *states, size_t batch, size_t links) {
+static pa_states *with_options(pa_states *states, const channels *c) {
   source_weigh(states);
-  add_node_state(states, batch, links);
+  add_node_state(states, c->batch, c->links);
   return states;
 }
 
-pa_states *source_states(size_t batch, size_t links, const double *h) {
+pa_states *source_states(const channels *c) {
   pa_states *states;
-  must(pa_states_create(&states, batch, links, h, source_noise(), source_limit(), NULL));
-  return with_options(states, batch, links);
+  double noise = source_noise(), limit = source_limit();
+  must(c->graph ? pa_states_create_sparse(&states, c->batch, c->graph, c->h, noise, limit, NULL)
+                : pa_states_create(&states, c->batch, c->links, c->h, noise, limit, NULL));
+  return with_options(states, c);
 }
 
-pa_states *source_states_f32(size_t batch, size_t links, const float *h) {
+pa_states *source_states_f32(const channels *c, const float *h) {
   pa_states *states;
-  must(pa_states_create_f32(&states, batch, links, h, source_noise(), source_limit(), NULL));
-  return with_options(states, batch, links);
+  double noise = source_noise(), limit = source_limit();
+  must(c->graph ? pa_states_create_sparse_f32(&states, c->batch, c->graph, h, noise, limit, NULL)
+                : pa_states_create_f32(&states, c->batch, c->links, h, noise, limit, NULL));
+  return with_options(states, c);
 }
 
 pa_status source_must(pa_status status) {
@@ -212,6 +226,7 @@ cJSON *source_json(void) {
     cJSON_AddNumberToObject(json, "links", source.links.highest);
     cJSON_AddNumberToObject(json, "density_min", source.density.lowest);
     cJSON_AddNumberToObject(json, "density", source.density.highest);
+    if (!isnan(source.cutoff)) cJSON_AddNumberToObject(json, "cutoff", source.cutoff);
     if (strcmp(source.network, "multicell") == 0) cJSON_AddNumberToObject(json, "cells", (double)source.cells);
   }
   return json;

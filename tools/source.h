@@ -3,6 +3,7 @@
 #ifndef POWALLOC_TOOLS_SOURCE_H
 #define POWALLOC_TOOLS_SOURCE_H
 
+#include "channels.h"
 #include "options.h"
 
 #include <powalloc/powalloc.h>
@@ -14,7 +15,7 @@ typedef struct source_options {
   const char *network, *path_gain, *channel;
   range links, density;
   uint64_t cells, reference_links, constant_density, seed;
-  double exponent, min_distance, noise, bandwidth, noise_figure, pmax;
+  double exponent, min_distance, cutoff, noise, bandwidth, noise_figure, pmax;
   const char *weights, *state;
 } source_options;
 
@@ -30,16 +31,15 @@ double source_limit(void);
 /* The network or family by the options; noise and limits set if with_physics. */
 pa_network *source_network(bool with_physics);
 
-/* Channels of --channel, checked to be [M,M] or [B,M,M]. */
-pa_array *source_channels(const char *path, size_t *batch, size_t *links);
 /* A number, or the numbers of a file: a new array of them; *array is the file's, NULL for a number. */
 double *rate_or_array(const char *text, const char *option, pa_array **array);
 
 /* Gives states the weights of --weights, if it was given. */
 void source_weigh(pa_states *states);
 /* States of these channels with noise, limits, --weights and --state. */
-pa_states *source_states(size_t batch, size_t links, const double *h);
-pa_states *source_states_f32(size_t batch, size_t links, const float *h);
+pa_states *source_states(const channels *c);
+/* The same of the channels in single precision, h. */
+pa_states *source_states_f32(const channels *c, const float *h);
 
 /* must(), and the message names the file of --channel if the states came from it. */
 pa_status source_must(pa_status status);

@@ -220,16 +220,16 @@ int train(int count, char **words) {
   pa_policy *policy;
   pa_trainer *trainer;
   pa_network *network = NULL;
-  pa_array *channels = NULL;
+  channels c = {.batch = 0};
   pa_states *states = NULL;
   float *narrow = NULL;
   size_t links;
   check_precision();
   if (source.channel) {
-    size_t batch;
-    channels = source_channels(source.channel, &batch, &links);
-    if (wanted.single) narrow = narrowed(batch * links * links, pa_array_data(channels));
-    states = narrow ? source_states_f32(batch, links, narrow) : source_states(batch, links, pa_array_data(channels));
+    c = channels_load(source.channel);
+    links = c.links;
+    if (wanted.single) narrow = narrowed(c.size, c.h);
+    states = narrow ? source_states_f32(&c, narrow) : source_states(&c);
   } else {
     if (source.weights) fail(EXIT_USAGE, "--weights: training on a network counts all links alike; give --channel");
     network = source_network(true);
@@ -273,7 +273,7 @@ int train(int count, char **words) {
   learned_free(policy);
   pa_states_free(states);
   free(narrow);
-  pa_array_free(channels);
+  channels_free(&c);
   pa_network_free(network);
   return !t.complete ? EXIT_INTERRUPTED : t.infeasible ? EXIT_FAILED : EXIT_SUCCESS;
 }

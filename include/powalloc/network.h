@@ -284,7 +284,7 @@ PA_API size_t pa_network_links_min(const pa_network *network);
 /**
  * @brief Path gains of the network. Not for a family.
  * @param network   the network
- * @param[out] gain [links][links] amplitudes, linear
+ * @param[out] gain [links][links] amplitudes, linear; [edges] of a sparse network
  * @since 0.1
  */
 PA_API pa_status pa_network_path_gain(const pa_network *network, double *gain);

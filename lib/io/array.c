@@ -1,8 +1,6 @@
 #include "array.h"
 #include "bytes.h"
 
-#define FILE_LIMIT ((uint64_t)1 << 34)
-
 static bool is_csv(const char *path) {
   size_t length = strlen(path);
   return length >= 4 && strcmp(path + length - 4, ".csv") == 0;
@@ -32,7 +30,7 @@ pa_status pa_array_load(pa_array **out, const char *path, const pa_allocator *al
   if (status != PA_OK) return status;
   unsigned char *bytes = NULL;
   size_t size = 0;
-  status = pa__read_file(&bytes, &size, path, FILE_LIMIT, &from);
+  status = pa__read_file(&bytes, &size, path, PA__ARRAY_BYTES, &from);
   return status == PA_OK ? pa__array_parse(out, path, bytes, size, &from) : status;
 }
 

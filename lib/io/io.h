@@ -61,4 +61,8 @@ pa_status pa__model_parse(pa_model_file **out, const char *path, const unsigned 
 pa_status pa__array_parse(pa_array **out, const char *path, unsigned char *bytes, size_t size,
                           const pa_allocator *allocator);
 
+/* What pa_sparse_array_load() does once the file is in memory; bytes stay the caller's. */
+pa_status pa__sparse_array_parse(pa_sparse_array **out, const char *path, const unsigned char *bytes, size_t size,
+                                 const pa_allocator *allocator);
+
 #endif

@@ -7,11 +7,9 @@
 
 /* The header, a Python dictionary, as it is read. */
 struct header {
-  const char *path, *at, *end;
+  const char *path, *at, *end, *const *types;
   bool has_descr, has_order, has_shape;
-  size_t item; /* bytes of an element */
-  bool fortran;
-  size_t rank, extent[PA__ARRAY_RANK], size;
+  pa__npy array;
 };
 
 static pa_status refuse(const struct header *h, const char *reason) {
@@ -57,22 +55,23 @@ static pa_status take_descr(struct header *h) {
   const char *text;
   size_t length;
   char shown[PA__SHOWN];
-  if (!take_text(h, &text, &length)) return refuse(h, "structured types are not read, only <f8 and <f4");
-  if (equal(text, length, "<f8")) {
-    h->item = 8;
-  } else if (equal(text, length, "<f4")) {
-    h->item = 4;
-  } else {
-    return pa__fail(PA_ERROR_FORMAT, "%s: type \"%s\" is not read, only <f8 and <f4%s", h->path,
-                    pa__shown(shown, text, length), length > 0 && *text == '>' ? " (little-endian)" : "");
-  }
-  h->has_descr = true;
-  return PA_OK;
+  if (!take_text(h, &text, &length))
+    return pa__fail(PA_ERROR_FORMAT, "%s: structured types are not read, only %s and %s", h->path, h->types[0],
+                    h->types[1]);
+  for (int k = 0; k < 2 && !h->has_descr; k++)
+    if (equal(text, length, h->types[k])) {
+      h->array.type = h->types[k];
+      h->has_descr = true;
+    }
+  if (h->has_descr) return PA_OK;
+  return pa__fail(PA_ERROR_FORMAT, "%s: type \"%s\" is not read, only %s and %s%s", h->path,
+                  pa__shown(shown, text, length), h->types[0], h->types[1],
+                  length > 0 && *text == '>' ? " (little-endian)" : "");
 }
 
 static pa_status take_order(struct header *h) {
-  h->fortran = take_word(h, "True");
-  if (!h->fortran && !take_word(h, "False")) return refuse(h, "fortran_order is neither True nor False");
+  h->array.fortran = take_word(h, "True");
+  if (!h->array.fortran && !take_word(h, "False")) return refuse(h, "fortran_order is neither True nor False");
   h->has_order = true;
   return PA_OK;
 }
@@ -94,18 +93,18 @@ static pa_status take_extent(struct header *h, size_t *out) {
 static pa_status take_shape(struct header *h) {
   if (!take(h, '(')) return refuse(h, "the shape is not a tuple of whole numbers");
   bool separated = true;
-  h->size = 1;
+  h->array.size = 1;
   while (!take(h, ')')) {
     if (!separated) return refuse(h, "the shape is not a tuple of whole numbers");
-    if (h->rank == PA__ARRAY_RANK) return refuse(h, "the shape has more than 32 dimensions");
+    if (h->array.rank == PA__ARRAY_RANK) return refuse(h, "the shape has more than 32 dimensions");
     size_t extent = 0;
     pa_status status = take_extent(h, &extent);
     if (status != PA_OK) return status;
-    h->extent[h->rank++] = extent;
-    if (!pa__multiply(h->size, extent, &h->size)) return refuse(h, "the shape overflows the address space");
+    h->array.extent[h->array.rank++] = extent;
+    if (!pa__multiply(h->array.size, extent, &h->array.size)) return refuse(h, "the shape overflows the address space");
     separated = take(h, ',');
   }
-  if (h->rank == 1 && !separated) return refuse(h, "the shape is not a tuple of whole numbers");
+  if (h->array.rank == 1 && !separated) return refuse(h, "the shape is not a tuple of whole numbers");
   h->has_shape = true;
   return PA_OK;
 }
@@ -142,6 +141,9 @@ static pa_status take_header(struct header *h) {
   return PA_OK;
 }
 
+/* Bytes of an element. */
+static size_t item_of(const char *type) { return (size_t)(type[2] - '0') * (type[1] == 'U' ? 4 : 1); }
+
 /* Finds the header and checks that it accounts for all that follows. */
 static pa_status read_header(struct header *h, const unsigned char *bytes, size_t size) {
   if (size < 10 || memcmp(bytes, MAGIC, MAGIC_SIZE) != 0) return refuse(h, "is not a .npy file");
@@ -159,51 +161,65 @@ static pa_status read_header(struct header *h, const unsigned char *bytes, size_
   pa_status status = take_header(h);
   if (status != PA_OK) return status;
   size_t has = size - start - length, needs;
-  if (!pa__multiply(h->size, h->item, &needs)) return refuse(h, "the shape overflows the address space");
+  if (!pa__multiply(h->array.size, item_of(h->array.type), &needs))
+    return refuse(h, "the shape overflows the address space");
   if (has != needs)
     return pa__fail(PA_ERROR_FORMAT, "%s: %s: the shape needs %zu bytes of data, the file has %zu", h->path,
                     has < needs ? "is too short" : "has trailing bytes", needs, has);
+  h->array.bytes = bytes + start + length;
   return PA_OK;
 }
 
-static double element(const struct header *h, const unsigned char *from, size_t index) {
-  return h->item == 8 ? pa__get_f64(from + 8 * index) : pa__get_f32(from + 4 * index);
+pa_status pa__npy_open(pa__npy *array, const char *path, const char *const types[2], const unsigned char *bytes,
+                       size_t size) {
+  struct header h = {.path = path, .types = types};
+  pa_status status = read_header(&h, bytes, size);
+  if (status == PA_OK) *array = h.array;
+  return status;
+}
+
+static double element(const pa__npy *array, size_t index) {
+  return array->type[2] == '8' ? pa__get_f64(array->bytes + 8 * index) : pa__get_f32(array->bytes + 4 * index);
 }
 
 /* Elements of Fortran order, the first axis fastest, to C order: an odometer over the axes of the target. */
-static void transpose(const struct header *h, const unsigned char *from, double *to) {
+static void transpose(const pa__npy *array, double *to) {
   size_t stride[PA__ARRAY_RANK], index[PA__ARRAY_RANK] = {0}, place = 0;
-  for (size_t axis = 0, s = 1; axis < h->rank; s *= h->extent[axis++]) stride[axis] = s;
-  for (size_t i = 0; i < h->size; i++) {
-    to[i] = element(h, from, place);
-    for (size_t axis = h->rank; axis-- > 0;) {
+  for (size_t axis = 0, s = 1; axis < array->rank; s *= array->extent[axis++]) stride[axis] = s;
+  for (size_t i = 0; i < array->size; i++) {
+    to[i] = element(array, place);
+    for (size_t axis = array->rank; axis-- > 0;) {
       place += stride[axis];
-      if (++index[axis] < h->extent[axis]) break;
-      place -= stride[axis] * h->extent[axis];
+      if (++index[axis] < array->extent[axis]) break;
+      place -= stride[axis] * array->extent[axis];
       index[axis] = 0;
     }
   }
 }
 
+void pa__npy_doubles(const pa__npy *array, double *to) {
+  if (array->fortran)
+    transpose(array, to);
+  else
+    for (size_t i = 0; i < array->size; i++) to[i] = element(array, i);
+}
+
 pa_status pa__npy_parse(pa_array *array, const char *path, unsigned char *bytes, size_t size) {
-  struct header h = {.path = path};
-  pa_status status = read_header(&h, bytes, size);
+  static const char *const types[] = {"<f8", "<f4"};
+  pa__npy from;
+  pa_status status = pa__npy_open(&from, path, types, bytes, size);
   if (status != PA_OK) goto fail;
-  const unsigned char *from = (const unsigned char *)h.end;
-  bool in_place = h.item == 8 && !h.fortran; /* element i moves down over bytes already read */
-  double *data = in_place ? (void *)bytes : pa__allocate(&array->allocator, h.size, sizeof *data);
+  bool in_place = from.type == types[0] && !from.fortran; /* element i moves down over bytes already read */
+  double *data = in_place ? (void *)bytes : pa__allocate(&array->allocator, from.size, sizeof *data);
   if (!data) {
     status = PA_ERROR_MEMORY;
     goto fail;
   }
-  if (h.fortran)
-    transpose(&h, from, data);
-  else
-    for (size_t i = 0; i < h.size; i++) data[i] = element(&h, from, i);
+  pa__npy_doubles(&from, data);
   if (!in_place) pa__release(&array->allocator, bytes);
-  array->rank = h.rank;
-  memcpy(array->extent, h.extent, sizeof h.extent);
-  array->size = h.size;
+  array->rank = from.rank;
+  memcpy(array->extent, from.extent, sizeof from.extent);
+  array->size = from.size;
   array->data = data;
   return PA_OK;
 fail:
@@ -211,20 +227,24 @@ fail:
   return status;
 }
 
+size_t pa__npy_header(char to[PA__NPY_HEADER], const char *type, size_t rank, const size_t *extent) {
+  char *text = to + MAGIC_SIZE + 4;
+  size_t n = 0, room = PA__NPY_HEADER - MAGIC_SIZE - 4;
+  n += (size_t)snprintf(text, room, "{'descr': '%s', 'fortran_order': False, 'shape': (", type);
+  for (size_t i = 0; i < rank; i++) n += (size_t)snprintf(text + n, room - n, i == 0 ? "%zu," : " %zu,", extent[i]);
+  if (rank > 1) n--; /* NumPy ends only a tuple of one with a comma */
+  n += (size_t)snprintf(text + n, room - n, "), }");
+  while ((MAGIC_SIZE + 4 + n + 1) % 64 != 0) text[n++] = ' ';
+  text[n++] = '\n';
+  memcpy(to, MAGIC "\x01\x00", MAGIC_SIZE + 2);
+  to[MAGIC_SIZE + 2] = (char)(n & 0xff);
+  to[MAGIC_SIZE + 3] = (char)(n >> 8);
+  return MAGIC_SIZE + 4 + n;
+}
+
 pa_status pa__npy_write(void *view, FILE *file) {
   const pa__view *array = view;
-  char header[1024]; /* 32 extents of 20 digits fit */
-  size_t n = 0, room = sizeof header;
-  n += (size_t)snprintf(header, room, "{'descr': '<f8', 'fortran_order': False, 'shape': (");
-  for (size_t i = 0; i < array->rank; i++)
-    n += (size_t)snprintf(header + n, room - n, i == 0 ? "%zu," : " %zu,", array->extent[i]);
-  if (array->rank > 1) n--; /* NumPy ends only a tuple of one with a comma */
-  n += (size_t)snprintf(header + n, room - n, "), }");
-  while ((MAGIC_SIZE + 4 + n + 1) % 64 != 0) header[n++] = ' ';
-  header[n++] = '\n';
-  fwrite(MAGIC "\x01\x00", 1, MAGIC_SIZE + 2, file);
-  fputc((int)(n & 0xff), file);
-  fputc((int)(n >> 8), file);
-  fwrite(header, 1, n, file);
+  char header[PA__NPY_HEADER];
+  fwrite(header, 1, pa__npy_header(header, "<f8", array->rank, array->extent), file);
   return pa__write_doubles(file, array->data, array->size) ? PA_OK : PA_ERROR_FILE;
 }
