@@ -14,9 +14,16 @@
 
 enum { COLUMNS = 64 };
 
-/* Powers [links] of a sample: reals, or doubles if wide. */
-static inline real power_of(const void *power, bool wide, size_t link) {
-  return wide ? (real)((const double *)power)[link] : ((const real *)power)[link];
+/* Numbers of a sample's links, powers or SINR: reals, or doubles if wide. */
+static inline real get(const void *x, bool wide, size_t link) {
+  return wide ? (real)((const double *)x)[link] : ((const real *)x)[link];
+}
+
+static inline void put(void *x, bool wide, size_t link, real value) {
+  if (wide)
+    ((double *)x)[link] = value;
+  else
+    ((real *)x)[link] = value;
 }
 
 /* SINR [count] of links first .. first + count - 1: interference is summed over rows in order, the own row left out. */
@@ -26,7 +33,7 @@ static inline void sinr_of_columns(const pa_states *s, const real *h, const void
   size_t n = s->links;
   for (size_t k = 0; k < count; k++) interference[k] = (real)s->noise[first + k];
   for (size_t i = 0; i < n; i++) {
-    real sent = power_of(power, wide, i);
+    real sent = get(power, wide, i);
     if (sent == 0) continue;
     const real *row = h + i * n + first;
     size_t own = i >= first && i < first + count ? i - first : count;
@@ -35,43 +42,45 @@ static inline void sinr_of_columns(const pa_states *s, const real *h, const void
   }
   for (size_t k = 0; k < count; k++) {
     real direct = h[(first + k) * n + first + k];
-    sinr[k] = direct * direct * power_of(power, wide, first + k) / interference[k];
+    sinr[k] = direct * direct * get(power, wide, first + k) / interference[k];
   }
 }
 
 /* x_k of each row goes to the caller's link of the row, along the cycles of the order: what has moved is negative until
  * all have, so x must not be. */
-static void to_links(const pa__pattern *p, real *x) {
+static inline void to_links(const pa__pattern *p, void *x, bool wide) {
   if (!p->link) return;
   for (size_t k = 0; k < p->links; k++) {
-    real carried = x[k];
-    for (size_t to = k; !signbit(x[k]);) {
+    real carried = get(x, wide, k);
+    for (size_t to = k; !signbit(get(x, wide, k));) {
       to = (size_t)p->link[to];
-      real next = x[to];
-      x[to] = -carried;
+      real next = get(x, wide, to);
+      put(x, wide, to, -carried);
       carried = next;
     }
   }
-  for (size_t k = 0; k < p->links; k++) x[k] = -x[k];
+  for (size_t k = 0; k < p->links; k++) put(x, wide, k, -get(x, wide, k));
 }
 
+static inline void add(void *x, bool wide, size_t link, real value) { put(x, wide, link, get(x, wide, link) + value); }
+
 /* The same on a sparse sample: interference is summed over its rows in order. */
-static void sinr_of_graph(const pa_states *s, const real *h, const real *power, real *sinr) {
+static inline void sinr_of_graph(const pa_states *s, const real *h, const void *power, bool wide, void *sinr) {
   const pa__pattern *p = &s->graph->pattern;
-  for (size_t k = 0; k < p->links; k++) sinr[k] = (real)s->noise[pa__graph_link(s->graph, k)];
+  for (size_t k = 0; k < p->links; k++) put(sinr, wide, k, (real)s->noise[pa__graph_link(s->graph, k)]);
   for (size_t k = 0; k < p->links; k++) {
-    real own_power = power[pa__graph_link(s->graph, k)];
+    real sent = get(power, wide, pa__graph_link(s->graph, k));
     size_t begin = (size_t)p->offset[k], end = (size_t)p->offset[k + 1], own = pa__pattern_own(p, k);
-    if (own_power == 0) continue;
-    for (size_t e = begin; e < own; e++) sinr[p->receiver[e]] += h[e] * h[e] * own_power;
-    for (size_t e = own + 1; e < end; e++) sinr[p->receiver[e]] += h[e] * h[e] * own_power;
+    if (sent == 0) continue;
+    for (size_t e = begin; e < own; e++) add(sinr, wide, (size_t)p->receiver[e], h[e] * h[e] * sent);
+    for (size_t e = own + 1; e < end; e++) add(sinr, wide, (size_t)p->receiver[e], h[e] * h[e] * sent);
   }
   for (size_t k = 0; k < p->links; k++) {
     size_t own = pa__pattern_own(p, k);
     real direct = own < (size_t)p->offset[k + 1] ? h[own] : 0;
-    sinr[k] = direct * direct * power[pa__graph_link(s->graph, k)] / sinr[k];
+    put(sinr, wide, k, direct * direct * get(power, wide, pa__graph_link(s->graph, k)) / get(sinr, wide, k));
   }
-  to_links(p, sinr);
+  to_links(p, sinr, wide);
 }
 
 static pa_status check(const pa_states *states, const real *power, const real *out) {
@@ -86,7 +95,7 @@ static size_t part_of(size_t n, size_t first) { return n - first < COLUMNS ? n -
 static void sinr_of_batch(const pa_states *s, const real *power, real *sinr) {
   size_t n = s->links;
   for (size_t b = 0; s->graph && b < s->batch; b++)
-    sinr_of_graph(s, pa__states_channel(s) + b * s->graph->pattern.edges, power + b * n, sinr + b * n);
+    sinr_of_graph(s, pa__states_channel(s) + b * s->graph->pattern.edges, power + b * n, false, sinr + b * n);
   for (size_t b = 0; !s->graph && b < s->batch; b++)
     for (size_t first = 0; first < n; first += COLUMNS)
       sinr_of_columns(s, pa__states_channel(s) + b * n * n, power + b * n, false, first, part_of(n, first),
@@ -122,7 +131,9 @@ static void widen(size_t n, const real *x, double *to) {
 void pa__rates_widened(const pa_states *s, const double *power, double *rate) {
   size_t n = s->links, all = s->batch * n;
   real part[COLUMNS];
-  for (size_t b = 0; b < s->batch; b++)
+  for (size_t b = 0; s->graph && b < s->batch; b++)
+    sinr_of_graph(s, s->h_f32 + b * s->graph->pattern.edges, power + b * n, true, rate + b * n);
+  for (size_t b = 0; !s->graph && b < s->batch; b++)
     for (size_t first = 0; first < n; first += COLUMNS) {
       sinr_of_columns(s, s->h_f32 + b * n * n, power + b * n, true, first, part_of(n, first), part);
       widen(part_of(n, first), part, rate + b * n + first);

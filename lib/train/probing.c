@@ -735,7 +735,8 @@ static pa_status begin(pa__run *r) {
     return pa__fail(PA_ERROR_MEMORY, "%zu rewards of %zu samples overflow the address space", own->problem->rewards,
                     r->batch * own->actions);
   if (!(own->memory = pa__allocate(allocator, numbers_of(r, own), sizeof(double))) ||
-      !(own->h = pa__allocate(allocator, r->batch * n * n, pa__number_size(own->states.precision))) ||
+      !(own->h = pa__allocate(allocator, r->batch * pa__states_channels(&own->states),
+                              pa__number_size(own->states.precision))) ||
       !(own->states.noise = pa__allocate(allocator, n, 3 * sizeof(double))) ||
       !(own->y_held_out = pa__allocate(allocator, r->held_out * n, own->outputs * sizeof(double))))
     return PA_ERROR_MEMORY;

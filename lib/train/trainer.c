@@ -33,7 +33,9 @@ static pa_status create(pa_trainer **out, pa_policy *policy, pa__source source, 
     return pa__fail(PA_ERROR_ARGUMENT, "the states have %zu links%s, the %s model is of %zu", pa__source_links(&source),
                     pa__source_check_shape(&source) != PA_OK ? " and fewer" : "", policy->class->name, links);
   pa_trainer *t = NULL;
-  pa_status status = learner->gradient ? PA_OK : pa__source_check_shape(&source);
+  pa__extent sample = pa__source_extent(&source, 1);
+  pa_status status = pa__policy_takes(policy, &sample);
+  if (status == PA_OK && !learner->gradient) status = pa__source_check_shape(&source);
   if (status != PA_OK) return status;
   status = pa__handle_create(out ? (void *)&t : NULL, sizeof *t, allocator);
   if (status != PA_OK) return status;
