@@ -553,6 +553,85 @@ START_TEST(arrays_come_from_the_allocator) {
 }
 END_TEST
 
+/* ---- sparse arrays ---- */
+
+/* Two matrices [3,3] with an empty row. */
+static const int64_t indptr[] = {0, 2, 2, 5};
+static const int32_t indices[] = {0, 2, 0, 1, 2};
+
+static pa_status save_sparse(const char *path, size_t batch) {
+  return pa_sparse_array_save(path, batch, 3, indptr, indices, samples);
+}
+
+START_TEST(sparse_comes_back) {
+  for (size_t batch = 1; batch <= 2; batch++) {
+    pa_sparse_array *array = NULL;
+    ck_assert_int_eq(save_sparse("a.npz", batch), PA_OK);
+    ck_assert_msg(pa_sparse_array_load(&array, "a.npz", NULL) == PA_OK, "%s", pa_last_error());
+    ck_assert_uint_eq(pa_sparse_array_batch(array), batch);
+    ck_assert_uint_eq(pa_sparse_array_rows(array), 3);
+    ck_assert_uint_eq(pa_sparse_array_entries(array), 5);
+    ck_assert_mem_eq(pa_sparse_array_indptr(array), indptr, sizeof indptr);
+    ck_assert_mem_eq(pa_sparse_array_indices(array), indices, sizeof indices);
+    ck_assert_mem_eq(pa_sparse_array_data(array), samples, 5 * batch * sizeof *samples);
+    pa_sparse_array_free(array);
+  }
+  ck_assert_uint_eq(pa_sparse_array_rows(NULL), 0);
+}
+END_TEST
+
+START_TEST(sparse_refuses_bad_arguments) {
+  const int32_t twice[] = {0, 0, 0, 1, 2}, falling[] = {2, 0, 0, 1, 2}, beyond[] = {0, 3, 0, 1, 2};
+  const struct {
+    const int32_t *indices;
+    const char *why;
+  } bad[] = {{twice, "row 0 has column 0 twice"},
+             {falling, "row 0 has column 0 after a higher one"},
+             {beyond, "indices[1] is 3"}};
+  for (size_t k = 0; k < LENGTH(bad); k++)
+    ASSERT_ERROR(pa_sparse_array_save("a.npz", 1, 3, indptr, bad[k].indices, samples), PA_ERROR_ARGUMENT, bad[k].why);
+  ASSERT_ERROR(pa_sparse_array_save("a.npz", 1, 3, (const int64_t[]){0, 2, 1, 5}, indices, samples), PA_ERROR_ARGUMENT,
+               "indptr[2] is 1, less than 2");
+  ASSERT_ERROR(pa_sparse_array_save("a.npz", 1, 3, (const int64_t[]){1, 2, 2, 5}, indices, samples), PA_ERROR_ARGUMENT,
+               "indptr[0] is 1");
+  ASSERT_ERROR(save_sparse("a.npz", 0), PA_ERROR_ARGUMENT, "batch is 0");
+  ASSERT_ERROR(save_sparse(NULL, 1), PA_ERROR_ARGUMENT, "path is NULL");
+  ASSERT_ERROR(save_sparse("/dev/full", 1), PA_ERROR_FILE, "/dev/full");
+  assert_files(0);
+}
+END_TEST
+
+static pa_status try_sparse(const char *path) {
+  pa_sparse_array *array = NULL;
+  pa_status status = pa_sparse_array_load(&array, path, NULL);
+  ck_assert(status == PA_OK ? array != NULL : array == NULL);
+  pa_sparse_array_free(array);
+  return status;
+}
+
+START_TEST(hostile_sparse_arrays_are_refused) {
+  ck_assert_int_eq(save_sparse("a.npz", 2), PA_OK);
+  mutate("a.npz", try_sparse, true);
+}
+END_TEST
+
+START_TEST(sparse_arrays_come_from_the_allocator) {
+  struct counted counted = {0, 0};
+  const pa_allocator allocator = {counted_allocate, counted_release, &counted};
+  ck_assert_int_eq(save_sparse("a.npz", 2), PA_OK);
+  for (size_t calls = 0; calls <= 5; calls++) {
+    pa_sparse_array *array = NULL;
+    counted.left = calls;
+    pa_status status = pa_sparse_array_load(&array, "a.npz", &allocator);
+    if (calls < 5) ASSERT_ERROR(status, PA_ERROR_MEMORY, "memory");
+    if (calls == 5) ck_assert_int_eq(status, PA_OK);
+    ck_assert_uint_eq(counted.out, status == PA_OK ? 4 : 0);
+    pa_sparse_array_free(array);
+    ck_assert_uint_eq(counted.out, 0);
+  }
+}
+END_TEST
+
 /* ---- CSV ---- */
 
 START_TEST(csv_comes_back) {
@@ -1053,6 +1132,8 @@ int main(void) {
            npy_refuses_bad_headers, npy_refuses_other_files, array_save_refuses_bad_arguments,
            hostile_arrays_are_refused, arrays_come_from_the_allocator, csv_comes_back, csv_writes_a_vector_as_a_row,
            csv_reads_what_spreadsheets_write, csv_does_not_depend_on_the_locale, csv_refuses_bad_text);
+  ADD_CASE(suite, "sparse array", sparse_comes_back, sparse_refuses_bad_arguments, hostile_sparse_arrays_are_refused,
+           sparse_arrays_come_from_the_allocator);
   ADD_CASE(suite, "model", model_comes_back, model_data_is_aligned, model_reads_narrow_tensors_in_any_order,
            model_refuses_bad_headers, model_refuses_other_files, model_refuses_crowds, model_refuses_deep_json,
            model_refuses_weights_that_are_not_finite, hostile_models_are_refused, models_come_from_the_allocator,

@@ -200,6 +200,11 @@ START_TEST(rates_and_rewards) {
     ck_assert(pa_reward_control_success(NULL, b.full, power, full, b.links) == PA_CALLBACK_OK);
     ck_assert(pa_reward_control_success(NULL, b.sparse, power, sparse, b.links) == PA_CALLBACK_OK);
     same("success", full, sparse, n, 1e-12);
+    ck_assert(pa_reward_capacity(NULL, b.full, power, full, b.links) == PA_CALLBACK_OK);
+    ck_assert(pa_reward_capacity(NULL, b.sparse, power, sparse, b.links) == PA_CALLBACK_OK);
+    same("capacity", full, sparse, n, 1e-12);
+    ck_assert(pa_reward_capacity(NULL, b.sparse_f32, power, sparse, b.links) == PA_CALLBACK_OK);
+    same("capacity in single precision", full, sparse, n, 2e-5);
     free(power);
     free_both(&b);
   }
@@ -555,15 +560,18 @@ START_TEST(training_on_sparse_networks) {
       if (kind % 2 == 1) {
         ok(pa_trainer_set_reward(trainer, 30, pa_reward_capacity, NULL, NULL));
         ok(pa_trainer_add_constraint(trainer, PA_CONSTRAINT_MEAN_POWER, &(double){10}, 1));
+        if (kind == 3) ok(pa_trainer_set_reward_gradient(trainer, pa_reward_capacity_gradient));
       }
       ok(pa_trainer_set(trainer, PA_TRAINER_THREADS, threads));
       ok(pa_trainer_set(trainer, PA_TRAINER_PRECISION, kind / 2));
       ok(pa_trainer_set(trainer, PA_TRAINER_HELD_OUT, 40));
       ok(pa_trainer_run(trainer, 60));
-      double rate, first;
+      double rate, best, baseline;
       ok(pa_trainer_stat(trainer, PA_TRAINER_STAT_RATE, &rate));
-      ok(pa_trainer_stat(trainer, PA_TRAINER_STAT_BASELINE_RATE, &first));
-      ck_assert(isfinite(rate) && rate > 0);
+      ok(pa_trainer_stat(trainer, PA_TRAINER_STAT_BEST_RATE, &best));
+      ok(pa_trainer_stat(trainer, PA_TRAINER_STAT_BASELINE_RATE, &baseline));
+      ck_assert(rate > 0 && best > .5 * rate && best < 2 * rate);
+      if (unfolded) ck_assert(baseline > .9 * best && baseline < 1.5 * best);
       count = unfolded ? pa_uwmmse_weight_count(unfolded) : pa_regnn_weight_count(filters);
       weights[threads - 1] = calloc(count, sizeof(double));
       if (unfolded)
@@ -579,6 +587,24 @@ START_TEST(training_on_sparse_networks) {
     free(weights[0]);
     free(weights[1]);
   }
+}
+END_TEST
+
+START_TEST(models_of_full_matrices_are_not_trained) {
+  pa_network *network = whole_network(8, 3);
+  pa_igcnet *model;
+  pa_mlp *layers;
+  pa_trainer *trainer = NULL;
+  ok(pa_igcnet_create(&model, 2, 4, 4, PA_INPUT_LOG, 1, NULL));
+  ok(pa_mlp_create(&layers, PA_MLP_PROBABILITIES, 8, (const size_t[]){4}, 1, PA_INPUT_LOG, 1, NULL));
+  fails(pa_trainer_create(&trainer, pa_igcnet_policy(model), network, 1, NULL), PA_ERROR_ARGUMENT,
+        "policy igcnet takes full channel matrices");
+  fails(pa_trainer_create(&trainer, pa_mlp_policy(layers), network, 1, NULL), PA_ERROR_ARGUMENT,
+        "policy fcnn takes full channel matrices");
+  ck_assert(trainer == NULL);
+  pa_igcnet_free(model);
+  pa_mlp_free(layers);
+  pa_network_free(network);
 }
 END_TEST
 
@@ -598,6 +624,7 @@ int main(void) {
                                 threads_share_large_networks,
                                 blocks_that_do_not_touch_decouple,
                                 training_on_sparse_networks,
+                                models_of_full_matrices_are_not_trained,
                                 NULL};
   return run_tests("sparse", tests);
 }

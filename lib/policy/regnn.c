@@ -159,9 +159,9 @@ static pa_status prepare(pa_policy *policy, const pa_states *states, double shar
   if (m->prepared != 0) return PA_OK;
   double square = 0;
   for (size_t b = 0; b < states->batch; b++)
-    for (size_t i = 0; i < n; i++) {
-      double h = pa__states_amplitude(states, (b * n + i) * n + i),
-             s = log1p(h * h * states->limit[i] / states->noise[i]);
+    for (size_t k = 0; k < n; k++) {
+      size_t i = states->graph ? pa__graph_link(states->graph, k) : k;
+      double h = pa__states_direct(states, b, k), s = log1p(h * h * states->limit[i] / states->noise[i]);
       square += s * s / (double)(states->batch * n);
     }
   m->prepared = 1;

@@ -722,6 +722,7 @@ static pa_status begin(pa__run *r) {
   if (!own) return PA_ERROR_MEMORY;
   own->problem = &t->problem;
   size_t n = own->states.links = pa__source_links(&t->source), elements;
+  own->states.allocator = *allocator;
   own->states.graph = pa__source_graph(&t->source);
   own->states.precision = t->source.precision;
   own->states.node_features = pa__source_features(&t->source);
