@@ -9,28 +9,14 @@
  * gain d^-2.2 Rayleigh^2, p0 = 4 W, the same budget. OUTPUT bernoulli, levels, continuous, or paper: Bernoulli with the
  * paper's 40 parameters. PRECISION of training: double or single. Sum-rates in nat/s/Hz, 20000 test draws of a stream
  * that was not trained on. */
+#include "bench.h"
+
 #include <math.h>
-#include <powalloc/powalloc.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { TEST = 20000, PRICING = 10000, POLICIES = 6, REGNN = 5, PRICED = 3, THRESHOLD = 4 };
 
 static const char *const names[POLICIES] = {"equal", "random", "capped", "priced", "threshold", "regnn"};
-
-static void must(pa_status status) {
-  if (status >= 0) return;
-  fprintf(stderr, "%s\n", pa_last_error());
-  exit(1);
-}
-
-static double now(void) {
-  struct timespec t;
-  timespec_get(&t, TIME_UTC);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static double evaluate(const pa_policy *policy, pa_states *states, double *mean_power) {
   size_t n = pa_states_batch(states) * pa_states_links(states);

@@ -6,27 +6,13 @@
  * cut-off leaves out; then, in double and single precision, seconds of each policy (the best of
  * REPEATS), nanoseconds a link, the workspace, and the mean rate of a link. */
 #define _GNU_SOURCE
-#include <powalloc/powalloc.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "bench.h"
+
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #define NOISE 7.94e-10 /* W: -91 dB of 1 W */
 #define NEAREST .1     /* so that gains over noise stay within what single precision takes */
-
-static void must(pa_status status) {
-  if (status >= 0) return;
-  fprintf(stderr, "%s\n", pa_last_error());
-  exit(1);
-}
-
-static double now(void) {
-  struct timespec t;
-  timespec_get(&t, TIME_UTC);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* Peak of this process in MB. */
 static double peak(void) {

@@ -5,25 +5,11 @@
  *
  * MODE is paper or extended, PRECISION of training double or single. NOISE such as -91dB; power limit 1 W; 3200 test
  * draws of a stream not trained on. */
-#include <powalloc/powalloc.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "bench.h"
+
 #include <string.h>
-#include <time.h>
 
 enum { TEST = 3200 };
-
-static void must(pa_status status) {
-  if (status >= 0) return;
-  fprintf(stderr, "%s\n", pa_last_error());
-  exit(1);
-}
-
-static double now(void) {
-  struct timespec t;
-  timespec_get(&t, TIME_UTC);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static double mean_rate(const pa_policy *policy, const pa_states *states, double *mean_power) {
   size_t n = pa_states_batch(states) * pa_states_links(states);

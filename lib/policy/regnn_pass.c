@@ -17,6 +17,8 @@ enum { WEIGHTS_OF_PRECISION = sizeof(real) == sizeof(float) ? PA__SINGLE : PA__D
 struct tape {
   pa__gains gains;
   pa__matrix shift;
+  bool in_place; /* the shift's rows are the caller's channels, to be multiplied by */
+  real *factor;
   real *ones;                       /* 1, 0 in the padding */
   real *scratch;                    /* [4] */
   real *power[PA__REGNN_LAYERS];    /* [K][F_in]: S^k z of the layer's input z; without a way back, two in turn */
@@ -30,11 +32,21 @@ static size_t widest_shift(const pa__regnn_shape *s) {
   return s->layers > 1 && s->features > s->inputs ? s->features : s->inputs;
 }
 
+/* True if the caller's rows are whole vectors and no factor of the shift differs between links. Several columns at once
+ * are faster with a copy. */
+static bool fits(const pa__regnn_shape *s, const pa__layout *l) {
+  bool uniform = s->shift == PA_REGNN_SHIFT_SCALE || s->shift == PA_REGNN_SHIFT_SPECTRAL;
+  return uniform && widest_shift(s) == 1 && l->width == 1 && !l->pattern && l->links > PA__SMALL &&
+         l->length == l->links;
+}
+
 static struct tape take(pa__arena *arena, const pa__regnn_shape *s, const pa__layout *layout, bool backward) {
   size_t vector = layout->length * sizeof(real), widest = s->features > s->outputs ? s->features : s->outputs;
   struct tape t;
   t.gains = pa__gains_take(arena, layout);
-  t.shift = pa__matrix_take(arena, layout, widest_shift(s), !s->transposed);
+  t.in_place = fits(s, layout);
+  t.shift = t.in_place ? (pa__matrix){0} : pa__matrix_take(arena, layout, widest_shift(s), !s->transposed);
+  t.factor = pa__arena_take(arena, 1, sizeof(real));
   t.ones = pa__arena_take(arena, 1, vector);
   t.scratch = pa__arena_take(arena, 4, vector);
   for (size_t layer = 0; layer < s->layers; layer++) {
@@ -53,6 +65,15 @@ static struct tape take(pa__arena *arena, const pa__regnn_shape *s, const pa__la
 }
 
 static real *node(real *vectors, const pa__layout *l, size_t index) { return vectors + index * l->length; }
+
+/* y = S z, or with its transpose. */
+static void product(const pa__la *la, const pa__layout *l, const struct tape *t, bool transposed, real *restrict y,
+                    const real *z, size_t columns) {
+  (transposed ? la->shift_transposed : la->shift)(l, y, &t->shift, z, columns);
+  if (!t->in_place || *t->factor == 1) return;
+  NODEWISE
+  for (size_t k = 0; k < l->length; k++) y[k] *= *t->factor;
+}
 
 static void sum_of_squares(const pa__layout *l, const real *x, real sum[PA__WIDEST]) {
   for (size_t s = 0; s < l->width; s++) sum[s] = 0;
@@ -73,14 +94,17 @@ static void normalise(const pa__la *la, const pa__layout *l, const struct tape *
     sum_of_squares(l, x, sum);
     for (size_t s = 0; s < l->width; s++) norm[s] = (real)sqrt(sum[s]);
     divide(l, x, norm);
-    la->shift(l, y, &t->shift, x, 1);
+    product(la, l, t, false, y, x, 1);
     sum_of_squares(l, y, sum);
     for (size_t s = 0; s < l->width; s++) norm[s] = (real)sqrt(sum[s]);
-    la->shift_transposed(l, x, &t->shift, y, 1);
+    product(la, l, t, true, x, y, 1);
   }
   NODEWISE
   for (size_t k = 0; k < l->length; k++) y[k] = norm[k % l->width] > 0 ? 1 / norm[k % l->width] : 1;
-  la->scale(l, &t->shift, y);
+  if (t->in_place)
+    *t->factor *= y[0];
+  else
+    la->scale(l, &t->shift, y);
 }
 
 /* t->shift; uses scratch. False if a channel is out of bounds. */
@@ -102,9 +126,14 @@ static bool build_shift(const pa__la *la, const pa__regnn_model *m, const pa__bl
     normalise(la, l, t);
     break;
   default:
-    NODEWISE
-    for (size_t k = 0; k < l->length; k++) factor[k] = t->ones[k] * (real)m->scale;
-    good = la->pack(PA__PACK_AMPLITUDE, l, block->h, factor, t->ones, g->bound, true, &t->shift, diagonal);
+    if (t->in_place) {
+      *t->factor = (real)m->scale;
+      good = la->within(l->links * l->links, block->h[0], g->bound);
+    } else {
+      NODEWISE
+      for (size_t k = 0; k < l->length; k++) factor[k] = t->ones[k] * (real)m->scale;
+      good = la->pack(PA__PACK_AMPLITUDE, l, block->h, factor, t->ones, g->bound, true, &t->shift, diagonal);
+    }
     if (m->shape.shift == PA_REGNN_SHIFT_SPECTRAL) normalise(la, l, t);
   }
   return good;
@@ -192,6 +221,11 @@ static void begin(const pa_states *states, const pa__layout *l, struct tape *t) 
   for (size_t k = 0; k < l->length; k++) t->ones[k] = k / l->width < l->links;
 }
 
+/* Where the shift is in place. */
+static void place(struct tape *t, const pa__block *block) {
+  if (t->in_place) t->shift.rows = (real *)block->h[0];
+}
+
 /* t->output of the block; false if a channel is out of bounds. */
 static bool block_forward(const pa__la *la, const pa__regnn_model *m, const pa_states *states, const pa__block *block,
                           const struct tape *t) {
@@ -205,8 +239,7 @@ static bool block_forward(const pa__la *la, const pa__regnn_model *m, const pa_s
     size_t in = pa__regnn_width_in(shape, layer), out = pa__regnn_width_out(shape, layer);
     real *power = t->power[layer];
     for (size_t k = 1; k < taps; k++)
-      (shape->transposed ? la->shift_transposed : la->shift)(l, node(power, l, k * in), &t->shift,
-                                                             node(power, l, (k - 1) * in), in);
+      product(la, l, t, shape->transposed, node(power, l, k * in), node(power, l, (k - 1) * in), in);
     bool last = layer + 1 == shape->layers, relu = !last && shape->activation == PA_REGNN_ACTIVATION_RELU;
     real *z = last ? t->output : t->power[layer + 1], *y = t->linear[layer] ? t->linear[layer] : z;
     la->dense(n, taps * in, out, power, weights, shape->bias ? weights + taps * in * out : NULL, relu, y);
@@ -243,8 +276,7 @@ static void block_backward(const pa__la *la, const pa__regnn_model *m, const pa_
               t->d_power);
     /* d z = d_0 + S' (d_1 + S' (d_2 + ...)), S' the shift's transpose. */
     for (size_t k = taps - 1; k-- > 0;) {
-      (shape->transposed ? la->shift : la->shift_transposed)(l, t->d_sum, &t->shift, node(t->d_power, l, (k + 1) * in),
-                                                             in);
+      product(la, l, t, !shape->transposed, t->d_sum, node(t->d_power, l, (k + 1) * in), in);
       real *restrict sum = node(t->d_power, l, k * in);
       NODEWISE
       for (size_t e = 0; e < in * n; e++) sum[e] += t->d_sum[e];
@@ -284,6 +316,7 @@ static bool allocate(const pa__regnn_model *m, const pa_states *states, const pa
   begin(states, &l, &tape);
   for (size_t first = 0; first < states->batch; first += l.width) {
     pa__block block = pa__block_at(states, l, first);
+    place(&tape, &block);
     if (!block_forward(la, m, states, &block, &tape)) return false;
     if (plain) parts_of(la, output->kind, l.length, tape.output);
     for (size_t s = 0; s < block.count; s++)
@@ -318,6 +351,7 @@ static void forward(const pa__regnn_model *m, const pa_states *states, double *y
     struct tape tape = take(&arena, &m->shape, &l, true);
     pa__block block = pa__block_at(states, l, first);
     begin(states, &l, &tape);
+    place(&tape, &block);
     block_forward(la, m, states, &block, &tape);
     for (size_t s = 0; s < block.count; s++)
       for (size_t i = 0; i < l.links; i++)
@@ -337,7 +371,9 @@ static void backward(const pa__regnn_model *m, const pa_states *states, const do
   real *per_sample = pa__arena_take(&behind, weights, l.width * sizeof(real));
   for (size_t first = 0; first < states->batch; first += l.width) {
     struct tape tape = take(&arena, &m->shape, &l, true);
-    size_t samples = states->batch - first < l.width ? states->batch - first : l.width;
+    pa__block block = pa__block_at(states, l, first);
+    size_t samples = block.count;
+    place(&tape, &block);
     memset(tape.d_output, 0, count * l.length * sizeof(real));
     for (size_t s = 0; s < samples; s++)
       for (size_t i = 0; i < n; i++)

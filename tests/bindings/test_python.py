@@ -1320,7 +1320,7 @@ class Lifetimes(Case):
 class Examples(Case):
     def test_readme(self):
         blocks = re.findall(r"^```python\n(.*?)^```", (BINDINGS / "README.md").read_text(), flags=re.M | re.S)
-        self.assertEqual(len(blocks), 3)
+        self.assertEqual(len(blocks), 4)
         folder = os.getcwd()
         self.addCleanup(os.chdir, folder)
         os.chdir(self.folder)
@@ -1328,7 +1328,8 @@ class Examples(Case):
         with contextlib.redirect_stdout(printed):
             for block in blocks:
                 exec(compile(block, "README.md", "exec"), {})
-        for line in (r"^step 500: [\d.]+ bit/s/Hz$", r"^[01]\.\d+ of WMMSE", "^last sum-rate", "^(OK|INFEASIBLE) "):
+        for line in (r"^step 500: [\d.]+ bit/s/Hz$", r"^[01]\.\d+ of WMMSE", "^last sum-rate", "^(OK|INFEASIBLE) ",
+                     r"^uwmmse: [\d.]+ bit/s/Hz a link over \d+ channels$"):
             self.assertRegex(printed.getvalue(), re.compile(line, re.M))
 
 
