@@ -6,6 +6,7 @@ computes is computed again here in plain Python.
 """
 import ast
 import csv
+import io
 import json
 import math
 import os
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import zipfile
 
 COMMAND = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 and not sys.argv[1].startswith("-") else "powalloc"
 PATIENCE = 480  # seconds until a command counts as hung, sanitizers and valgrind included
@@ -54,22 +56,61 @@ def npy_bytes(value, descr="<f8", shape=None, fortran=False, version=(1, 0)):
     fixed = 6 + 2 + (2 if version == (1, 0) else 4)
     text += " " * (-(fixed + len(text) + 1) % 64) + "\n"
     length = struct.pack("<H" if version == (1, 0) else "<I", len(text))
-    code = {"<f8": "<%dd", "<f4": "<%df", ">f8": ">%dd", "<i8": "<%dq"}[descr] % len(flat)
-    data = struct.pack(code, *(map(int, flat) if descr == "<i8" else flat))
+    code = {"<f8": "<%dd", "<f4": "<%df", ">f8": ">%dd", "<i8": "<%dq", "<i4": "<%di"}[descr] % len(flat)
+    data = struct.pack(code, *(map(int, flat) if "i" in descr else flat))
     return b"\x93NUMPY" + bytes(version) + length + text.encode("latin1") + data
 
 
-def read_npy(path):
-    with open(path, "rb") as file:
-        content = file.read()
+def npy_value(content):
     assert content[:6] == b"\x93NUMPY" and content[6:8] == b"\x01\x00", "written as version 1.0"
     length, = struct.unpack("<H", content[8:10])
     assert (10 + length) % 64 == 0, "data start at a multiple of 64"
     header = ast.literal_eval(content[10:10 + length].decode("latin1"))
-    assert header["descr"] == "<f8" and header["fortran_order"] is False, header
+    code, size = {"<f8": ("d", 8), "<i8": ("q", 8), "<i4": ("i", 4), "|S3": ("3s", 3)}[header["descr"]]
+    assert header["fortran_order"] is False, header
     data = content[10 + length:]
-    assert len(data) == 8 * math.prod(header["shape"]), "as many bytes as the shape says"
-    return nest(list(struct.unpack("<%dd" % (len(data) // 8), data)), list(header["shape"]))
+    assert len(data) == size * math.prod(header["shape"]), "as many bytes as the shape says"
+    return nest([x for x, in struct.iter_unpack("<" + code, data)], list(header["shape"]))
+
+
+def read_npy(path):
+    with open(path, "rb") as file:
+        return npy_value(file.read())
+
+
+def csr_members(matrix, samples=None, index="<i4"):
+    """Members of SciPy's file of a matrix, those of a batch if its samples are given."""
+    columns = [[j for j, x in enumerate(row) if x] for row in matrix]
+    data = [[h[i][j] for i, row in enumerate(columns) for j in row] for h in samples or [matrix]]
+    return {"indices": npy_bytes(sum(columns, []), descr=index),
+            "indptr": npy_bytes([sum(map(len, columns[:k])) for k in range(len(matrix) + 1)], descr=index),
+            "format": npy_bytes([], shape=[]).replace(b"<f8", b"|S3") + b"csr",
+            "shape": npy_bytes(shape_of(matrix), descr="<i8"), "data": npy_bytes(data if samples else data[0])}
+
+
+def npz_bytes(members, **options):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", **options) as archive:
+        for name, content in members.items():
+            archive.writestr(name + ".npy", content)
+    return file.getvalue()
+
+
+def read_npz(path):
+    """Sparse channels as full ones [B][M][M], and how many entries there are."""
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        found = {name[:-4]: npy_value(archive.read(name)) for name in archive.namelist()}
+    assert found["format"] == b"csr" and found["shape"] == [len(found["indptr"]) - 1] * 2, found
+    full = []
+    for data in found["data"] if shape_of(found["data"])[1:] else [found["data"]]:
+        full.append([[0.0] * found["shape"][1] for _ in range(found["shape"][0])])
+        for i, row in enumerate(full[-1]):
+            begin, end = found["indptr"][i:i + 2]
+            assert found["indices"][begin:end] == sorted(set(found["indices"][begin:end])), "columns ascend"
+            for e in range(begin, end):
+                row[found["indices"][e]] = data[e]
+    return full, len(found["indices"])
 
 
 def safetensors_bytes(metadata, tensors):
@@ -262,7 +303,7 @@ class Help(CommandTest):
             self.assertEqual(self.done(verb, "-h"), own)
 
     def test_pinned_options(self):
-        network = "--network --links --cells --density --reference-links --seed --path-gain"
+        network = "--network --links --cells --density --reference-links --cutoff --seed --path-gain"
         pinned = {"simulate": network + " --samples --out --layout",
                   "allocate": "--policy --model --channel --noise-power --pmax --out --iterations --state --weights --seed "
                               "--rates --sample --probabilities",
@@ -590,6 +631,98 @@ def paper_model(layers, hidden, seed, scalars=None):
         tensors["layer%d.mu" % k] = abs(draw.gauss(0, .1))
     metadata = {"format": "powalloc", "format_version": "1", "kind": "uwmmse", "layers": str(layers), "hidden": str(hidden)}
     return metadata, tensors
+
+
+class Sparse(CommandTest):
+    """Channels in SciPy's .npz files, and networks with a cut-off."""
+    NETWORK = ["--links", "30", "--reference-links", "10", "--seed", "3", "--cutoff", "15"]
+
+    def test_simulated_channels_are_in_the_order_of_the_links(self):
+        self.done("simulate", *self.NETWORK, "--samples", "2", "--out", "h.npz", "--layout", "l.json")
+        layout = self.json("l.json")
+        h, entries = read_npz(self.path("h.npz"))
+        near = [[i == j or math.dist(t, r) <= 15 for j, r in enumerate(layout["receivers"])]
+                for i, t in enumerate(layout["transmitters"])]
+        self.assertEqual([[x > 0 for x in row] for row in h[0]], near)
+        self.assertEqual([[x > 0 for x in row] for row in h[1]], near)
+        self.assertEqual((entries, layout["cutoff"]), (sum(map(sum, near)), 15))
+        self.assertNotEqual(h[0], h[1])
+        self.done("simulate", *self.NETWORK, "--out", "one.npz")
+        self.assertEqual(read_npz(self.path("one.npz"))[0], h[:1])
+        self.assertIn("entries          %d\n" % entries, self.done("info", "h.npz"))
+
+    def test_allocations_are_those_of_full_matrices(self):
+        h = channels(2, 6)
+        for sample in h:
+            for i, j in (0, 3), (4, 1), (5, 5):
+                sample[i][j] = 0.0
+        self.npy("h.npy", h)
+        for index in "<i4", "<i8":
+            self.write("h.npz", npz_bytes(csr_members(h[0], h, index)))
+            for policy in ["--policy", "wmmse"], ["--model", "builtin:uwmmse-robust"]:
+                for kind in "npy", "npz":
+                    self.done("allocate", *policy, "--channel", "h." + kind, "--noise-power", ".1", "--pmax", "2",
+                              "--out", kind + "-p.npy", "--rates", kind + "-r.npy")
+                self.close(self.array("npz-p.npy"), self.array("npy-p.npy"))
+                self.close(self.array("npz-r.npy"), self.array("npy-r.npy"))
+
+    def test_evaluate_and_train(self):
+        self.done("simulate", *self.NETWORK, "--samples", "20", "--out", "h.npz")
+        for source in self.NETWORK, ["--channel", "h.npz"], ["--path-gain", "gain.npz"]:
+            if source[-1] == "gain.npz":
+                self.write("gain.npz", npz_bytes(csr_members(read_npz(self.path("h.npz"))[0][0])))
+            for precision in "double", "single":
+                self.done("train", "--model", "uwmmse", *source, *NETWORK, "--iterations", "20", "--batch", "8", "--out", "m",
+                          "--set", "trainer.held_out=20", "--precision", precision, "--json", "t.json")
+                self.assertTrue(.5 < self.json("t.json")["ratio_to_wmmse"] < 1.2)
+            self.done("evaluate", *source, *NETWORK, "--policy", "wmmse", "--model", "m", "--json", "e.json",
+                      *([] if source[0] == "--channel" else ["--samples", "20"]))
+            self.assertEqual(self.json("e.json")["rows"][0]["ratio_to_wmmse"], 1)
+        self.assertEqual(self.json("e.json")["samples"], 20)
+        self.refused(FAILED, ["evaluate", "--policy", "optimal", *self.NETWORK, *NETWORK], "full channel matrices")
+        self.refused(FAILED, ["train", "--model", "igcnet", *self.NETWORK, *NETWORK, "--out", "n"], "full channel matrices")
+
+    def test_bad_files(self):
+        good = csr_members([[1.0, 0, .5], [0, 1.0, .5], [0, 0, 1.0]])
+        whole = npz_bytes(good)
+
+        def but(name, value, **options):
+            return npz_bytes(dict(good, **{name: value if isinstance(value, bytes) else npy_bytes(value, **options)}))
+        at = whole.index(good["data"]) + 130
+        cases = [(npz_bytes(good, compression=zipfile.ZIP_DEFLATED), "compressed=False"), (b"", "not a .npz"),
+                 (whole[:-30], "not a .npz"), (whole[:at] + b"?" + whole[at + 1:], "data.npy is damaged"),
+                 (npz_bytes({k: v for k, v in good.items() if k != "indptr"}), "no member indptr.npy"),
+                 (but("format", good["format"].replace(b"csr", b"csc")), "tocsr()"),
+                 (but("shape", [3, 4], descr="<i8"), "[3,4], must be square"), (but("shape", [3], descr="<i8"), "two numbers"),
+                 (but("indices", [0, 3, 1, 2, 2], descr="<i4"), "indices[1] is 3, must be 0 to 2"),
+                 (but("indices", [0, -1, 1, 2, 2], descr="<i8"), "indices[1] is -1"),
+                 (but("indices", [0, 2 ** 32, 1, 2, 2], descr="<i8"), "indices[1] is 4294967296"),
+                 (but("indices", [2, 0, 1, 2, 2], descr="<i4"), "row 0 has column 0 after a higher one"),
+                 (but("indices", [0, 0, 1, 2, 2], descr="<i4"), "row 0 has column 0 twice"),
+                 (but("indices", [0, 2, 1, 2], descr="<i4"), "indptr ends with 5, there are 4 indices"),
+                 (but("indices", [0.0, 2.0, 1.0, 2.0, 2.0]), 'indices: type "<f8" is not read, only <i8 and <i4'),
+                 (but("indptr", [0, 2, 5], descr="<i4"), "indptr has 3 numbers"),
+                 (but("indptr", [0, 4, 2, 5], descr="<i4"), "indptr[2] is 2, less than 4"),
+                 (but("data", [1.0] * 4), "data must be [5] or [B,5]"), (but("data", [], shape=[0, 5]), "no samples"),
+                 (but("data", [1, 2, 1, 1, 1], descr="<i8"), 'data: type "<i8" is not read'),
+                 (but("data", [1.0, 2.0, math.nan, 1.0, 1.0]), "h[0][2] is nan")]
+        self.write("good.npz", whole)
+        words = ["--noise-power", "1", "--pmax", "1"]
+        self.done("allocate", "--policy", "wmmse", "--channel", "good.npz", *words, "--out", "old.npy")
+        for content, part in cases:
+            self.write("bad.npz", content)
+            self.refused(FAILED, ["allocate", "--policy", "wmmse", "--channel", "bad.npz", *words, "--out", "old.npy"],
+                         "bad.npz: ", part)
+
+    def test_wrong_usage(self):
+        for words, part in ((["--cutoff", "10", "--out", "h.npy"], "go to a .npz"), (["--out", "h.npz"], "give --cutoff"),
+                            (["--cutoff", "-1", "--out", "h.npz"], "network.cutoff is -1"),
+                            (["--cutoff", "10", "--network", "multicell", "--out", "h.npz"], "not of multicell"),
+                            (["--cutoff", "10", "--density", "1:2", "--out", "h.npz"], "not of a family")):
+            self.refused(USAGE, ["simulate", *words], part)
+        h = channels(2, 3)
+        self.write("two.npz", npz_bytes(csr_members(h[0], h)))
+        self.refused(FAILED, ["simulate", "--path-gain", "two.npz", "--out", "h.npz"], "two.npz: ", "not 2")
 
 
 class Models(CommandTest):

@@ -17,9 +17,7 @@ static struct {
 
 const option scene_table[] = {
     {"--channel", INPUTS, &wanted.channels, "H.npy",
-     "channel amplitudes [B,M,M] or [M,M], or sparse ones in a .npz; row: transmitter, column: receiver; each file is "
-     "a "
-     "network"},
+     "channel amplitudes [B,M,M] or [M,M] (row: transmitter), or a .npz of sparse ones; each file is a network"},
     {"--links", COUNTS, &wanted.links, "M[,M...]", "links (default 20), or several sizes to compare on"},
     {"--networks", COUNT, &wanted.networks, "N", "networks of a size, of seeds S to S + N - 1 (default 1)"},
     {"--samples", COUNT, &wanted.samples, "B", "states to draw from a network (default 1000)"},

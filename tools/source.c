@@ -39,12 +39,12 @@ const option network_options[] = {
     {"--seed", COUNT, &source.seed, "S", "seed of positions, fading and training (default 0)"},
     {NULL, FLAG, NULL, NULL, NULL}};
 
-const option channel_options[] = {{"--channel", INPUT, &source.channel, "H.npy",
-                                   "channel amplitudes [B,M,M] or [M,M], or sparse ones in a .npz; row: transmitter, "
-                                   "column: receiver of link"},
-                                  {"--state", INPUT, &source.state, "x.npy",
-                                   "with --channel: node states [B,M] or [B,M,F], for models that take one"},
-                                  {NULL, FLAG, NULL, NULL, NULL}};
+const option channel_options[] = {
+    {"--channel", INPUT, &source.channel, "H.npy",
+     "channel amplitudes [B,M,M] or [M,M], row: transmitter, column: receiver of link; or a .npz of sparse ones"},
+    {"--state", INPUT, &source.state, "x.npy",
+     "with --channel: node states [B,M] or [B,M,F], for models that take one"},
+    {NULL, FLAG, NULL, NULL, NULL}};
 
 const option physics_options[] = {
     {"--noise-power", POWER, &source.noise, "W", "noise power: 1e-9, -91dB, -97dBm, ..."},
