@@ -7,6 +7,7 @@ import contextlib
 import copy
 import ctypes
 import gc
+import importlib.util
 import io
 import os
 import pathlib
@@ -723,6 +724,24 @@ class Sparse(Case):
             pa.Graph(self.indptr, self.indices.astype(np.int64))
         with self.assertRaisesRegex(ValueError, "edges"):
             pa.States(self.value[:, 1:].copy(), 1, 1, graph=self.graph)
+
+    @unittest.skipUnless(importlib.util.find_spec("scipy"), "SciPy is not here")
+    def test_scipy(self):
+        from scipy import sparse
+        for matrix in sparse.csr_array(self.h[0]), sparse.csr_matrix(self.h[0]):
+            graph = pa.Graph.of_scipy(matrix)
+            np.testing.assert_array_equal(graph.pick(self.h[0])[0], matrix.data)
+            self.assertEqual((graph.to_scipy(matrix.data) != matrix).nnz, 0)
+            states = pa.States(matrix.data, .01, 1, graph=graph)
+            np.testing.assert_allclose(states.rates(np.ones(30)), pa.States(self.h[0], .01, 1).rates(np.ones(30)), rtol=1e-9)
+            with self.assertRaisesRegex(TypeError, "tocsr"):
+                pa.Graph.of_scipy(matrix.tocsc())
+        network = pa.Network.sparse_adhoc(40, 20, cutoff=15, seed=4)
+        transmitters, receivers = network.positions
+        h = network.graph.to_scipy(network.path_gain)
+        self.assertTrue(h.has_canonical_format)
+        i, j = h.nonzero()
+        np.testing.assert_allclose(h.data, np.hypot(*(transmitters[i] - receivers[j]).T) ** -2.2)
 
     def test_networks(self):
         network = pa.Network.sparse_adhoc(200, 20, cutoff=15, seed=4, noise=1e-6)

@@ -56,9 +56,10 @@ def _opaque(noun):
 
 
 doubles, floats, int32s, int64s, sizes = map(_elements, (c_double, c_float, c_int32, c_int64, c_size_t))
-(pa_allocator, pa_array, pa_model_file, pa_graph, pa_states, pa_network, pa_policy, pa_uwmmse, pa_regnn, pa_mlp, pa_igcnet,
- pa_pool, pa_trainer) = map(_opaque, ("allocator", "array", "model_file", "graph", "states", "network", "policy", "uwmmse", "regnn",
-                                      "mlp", "igcnet", "pool", "trainer"))
+(pa_allocator, pa_array, pa_sparse_array, pa_model_file, pa_graph, pa_states, pa_network, pa_policy, pa_uwmmse, pa_regnn,
+ pa_mlp, pa_igcnet, pa_pool, pa_trainer) = map(_opaque, (
+     "allocator", "array", "sparse_array", "model_file", "graph", "states", "network", "policy", "uwmmse", "regnn", "mlp",
+     "igcnet", "pool", "trainer"))
 
 pa_free_fn = CFUNCTYPE(None, c_void_p)
 pa_task_fn = CFUNCTYPE(None, c_void_p, c_size_t, c_size_t)
@@ -101,6 +102,15 @@ FUNCTIONS = {
     "pa_array_size": (c_size_t, [pa_array]),
     "pa_array_data": (doubles, [pa_array]),
     "pa_array_save": (pa_status, [c_char_p, size_t, sizes, doubles]),
+    "pa_sparse_array_load": (pa_status, [POINTER(pa_sparse_array), c_char_p, pa_allocator]),
+    "pa_sparse_array_free": (None, [pa_sparse_array]),
+    "pa_sparse_array_batch": (c_size_t, [pa_sparse_array]),
+    "pa_sparse_array_rows": (c_size_t, [pa_sparse_array]),
+    "pa_sparse_array_entries": (c_size_t, [pa_sparse_array]),
+    "pa_sparse_array_indptr": (int64s, [pa_sparse_array]),
+    "pa_sparse_array_indices": (int32s, [pa_sparse_array]),
+    "pa_sparse_array_data": (doubles, [pa_sparse_array]),
+    "pa_sparse_array_save": (pa_status, [c_char_p, size_t, size_t, int64s, int32s, doubles]),
     # model_file.h
     "pa_model_builtin_count": (c_size_t, []),
     "pa_model_builtin_name": (c_char_p, [size_t]),

@@ -31,6 +31,8 @@ class Graph(Resource):
     @classmethod
     def of_scipy(cls, matrix):
         """Of a scipy.sparse CSR matrix or array with sorted indices; its data are the channels on the graph."""
+        if matrix.format != "csr":
+            raise TypeError(f"the matrix has format {matrix.format}, must be csr: see its tocsr()")
         if matrix.shape[0] != matrix.shape[1]:
             raise ValueError(f"the matrix has shape {matrix.shape}, must be square")
         return cls(np.ascontiguousarray(matrix.indptr, dtype=np.int64),
@@ -52,6 +54,16 @@ class Graph(Resource):
         borrow(receivers, "receivers", np.shape(transmitters))
         return cls._of_handle(make(library.pa_graph_create_positions, len(transmitters), transmitters, receivers,
                                    cutoff))
+
+    def to_scipy(self, h):
+        """Channels h (edges,) on this graph as a scipy.sparse.csr_array in your order of links."""
+        from scipy.sparse import csr_array
+        matrix = csr_array((h, self.indices, self.indptr), shape=(self.links, self.links))
+        if self.order is not None:
+            row = np.argsort(self.order)
+            matrix = matrix[row][:, row]
+            matrix.sort_indices()
+        return matrix
 
     @property
     def links(self):
