@@ -61,9 +61,10 @@ typedef struct pa_sparse_array pa_sparse_array;
 /**
  * @brief Reads compressed sparse rows as scipy.sparse.save_npz(file, matrix, compressed=False) writes them.
  *
- * The members are @c format ("csr"), @c shape [2], @c indptr [rows + 1] and @c indices [entries] of type <i4 or <i8, and
- * @c data [entries] or, of a batch, [batch][entries] of type <f8 or <f4; others are ignored. Columns must ascend in each
- * row, none twice.
+ * The members are @c format ("csr"), @c shape [2], @c indptr [rows + 1] and @c indices [entries] of type <i4 or <i8,
+ * and
+ * @c data [entries] or, of a batch, [batch][entries] of type <f8 or <f4; others are ignored. Columns must ascend in
+ * each row, none twice.
  * @param[out] out  the array, to be freed with pa_sparse_array_free()
  * @param path      the file
  * @param allocator NULL for the C library's
