@@ -14,16 +14,9 @@
 
 enum { COLUMNS = 64 };
 
-/* Numbers of a sample's links, powers or SINR: reals, or doubles if wide. */
-static inline real get(const void *x, bool wide, size_t link) {
-  return wide ? (real)((const double *)x)[link] : ((const real *)x)[link];
-}
-
-static inline void put(void *x, bool wide, size_t link, real value) {
-  if (wide)
-    ((double *)x)[link] = value;
-  else
-    ((real *)x)[link] = value;
+/* Powers [links] of a sample: reals, or doubles if wide. */
+static inline real power_of(const void *power, bool wide, size_t link) {
+  return wide ? (real)((const double *)power)[link] : ((const real *)power)[link];
 }
 
 /* SINR [count] of links first .. first + count - 1: interference is summed over rows in order, the own row left out. */
@@ -33,7 +26,7 @@ static inline void sinr_of_columns(const pa_states *s, const real *h, const void
   size_t n = s->links;
   for (size_t k = 0; k < count; k++) interference[k] = (real)s->noise[first + k];
   for (size_t i = 0; i < n; i++) {
-    real sent = get(power, wide, i);
+    real sent = power_of(power, wide, i);
     if (sent == 0) continue;
     const real *row = h + i * n + first;
     size_t own = i >= first && i < first + count ? i - first : count;
@@ -42,46 +35,50 @@ static inline void sinr_of_columns(const pa_states *s, const real *h, const void
   }
   for (size_t k = 0; k < count; k++) {
     real direct = h[(first + k) * n + first + k];
-    sinr[k] = direct * direct * get(power, wide, first + k) / interference[k];
+    sinr[k] = direct * direct * power_of(power, wide, first + k) / interference[k];
   }
 }
 
-/* x_k of each row goes to the caller's link of the row, along the cycles of the order: what has moved is negative until
- * all have, so x must not be. */
-static inline void to_links(const pa__pattern *p, void *x, bool wide) {
-  if (!p->link) return;
-  for (size_t k = 0; k < p->links; k++) {
-    real carried = get(x, wide, k);
-    for (size_t to = k; !signbit(get(x, wide, k));) {
-      to = (size_t)p->link[to];
-      real next = get(x, wide, to);
-      put(x, wide, to, -carried);
-      carried = next;
-    }
+/* Functions on a sparse sample, with powers and results of a type.
+ *
+ * to_links: x_k of each row goes to the caller's link of the row, along the cycles of the order: what has moved is
+ * negative until all have, so x must not be.
+ *
+ * sinr_of_graph: interference is summed over the rows in order. */
+#define OF_GRAPH(TO_LINKS, SINR_OF_GRAPH, NUMBER)                                                             \
+  static void TO_LINKS(const pa__pattern *p, NUMBER *x) {                                                     \
+    if (!p->link) return;                                                                                     \
+    for (size_t k = 0; k < p->links; k++) {                                                                   \
+      NUMBER carried = x[k];                                                                                  \
+      for (size_t to = k; !signbit(x[k]);) {                                                                  \
+        to = (size_t)p->link[to];                                                                             \
+        NUMBER next = x[to];                                                                                  \
+        x[to] = -carried;                                                                                     \
+        carried = next;                                                                                       \
+      }                                                                                                       \
+    }                                                                                                         \
+    for (size_t k = 0; k < p->links; k++) x[k] = -x[k];                                                       \
+  }                                                                                                           \
+                                                                                                              \
+  static void SINR_OF_GRAPH(const pa_states *s, const real *h, const NUMBER *power, NUMBER *sinr) {           \
+    const pa__pattern *p = &s->graph->pattern;                                                                \
+    for (size_t k = 0; k < p->links; k++) sinr[k] = (NUMBER)s->noise[pa__graph_link(s->graph, k)];            \
+    for (size_t k = 0; k < p->links; k++) {                                                                   \
+      NUMBER own_power = power[pa__graph_link(s->graph, k)];                                                  \
+      size_t begin = (size_t)p->offset[k], end = (size_t)p->offset[k + 1], own = pa__pattern_own(p, k);       \
+      if (own_power == 0) continue;                                                                           \
+      for (size_t e = begin; e < own; e++) sinr[p->receiver[e]] += (NUMBER)h[e] * (NUMBER)h[e] * own_power;   \
+      for (size_t e = own + 1; e < end; e++) sinr[p->receiver[e]] += (NUMBER)h[e] * (NUMBER)h[e] * own_power; \
+    }                                                                                                         \
+    for (size_t k = 0; k < p->links; k++) {                                                                   \
+      size_t own = pa__pattern_own(p, k);                                                                     \
+      NUMBER direct = own < (size_t)p->offset[k + 1] ? (NUMBER)h[own] : 0;                                    \
+      sinr[k] = direct * direct * power[pa__graph_link(s->graph, k)] / sinr[k];                               \
+    }                                                                                                         \
+    TO_LINKS(p, sinr);                                                                                        \
   }
-  for (size_t k = 0; k < p->links; k++) put(x, wide, k, -get(x, wide, k));
-}
 
-static inline void add(void *x, bool wide, size_t link, real value) { put(x, wide, link, get(x, wide, link) + value); }
-
-/* The same on a sparse sample: interference is summed over its rows in order. */
-static inline void sinr_of_graph(const pa_states *s, const real *h, const void *power, bool wide, void *sinr) {
-  const pa__pattern *p = &s->graph->pattern;
-  for (size_t k = 0; k < p->links; k++) put(sinr, wide, k, (real)s->noise[pa__graph_link(s->graph, k)]);
-  for (size_t k = 0; k < p->links; k++) {
-    real sent = get(power, wide, pa__graph_link(s->graph, k));
-    size_t begin = (size_t)p->offset[k], end = (size_t)p->offset[k + 1], own = pa__pattern_own(p, k);
-    if (sent == 0) continue;
-    for (size_t e = begin; e < own; e++) add(sinr, wide, (size_t)p->receiver[e], h[e] * h[e] * sent);
-    for (size_t e = own + 1; e < end; e++) add(sinr, wide, (size_t)p->receiver[e], h[e] * h[e] * sent);
-  }
-  for (size_t k = 0; k < p->links; k++) {
-    size_t own = pa__pattern_own(p, k);
-    real direct = own < (size_t)p->offset[k + 1] ? h[own] : 0;
-    put(sinr, wide, k, direct * direct * get(power, wide, pa__graph_link(s->graph, k)) / get(sinr, wide, k));
-  }
-  to_links(p, sinr, wide);
-}
+OF_GRAPH(to_links, sinr_of_graph, real)
 
 static pa_status check(const pa_states *states, const real *power, const real *out) {
   pa_status status = pa__states_check(states);
@@ -95,7 +92,7 @@ static size_t part_of(size_t n, size_t first) { return n - first < COLUMNS ? n -
 static void sinr_of_batch(const pa_states *s, const real *power, real *sinr) {
   size_t n = s->links;
   for (size_t b = 0; s->graph && b < s->batch; b++)
-    sinr_of_graph(s, pa__states_channel(s) + b * s->graph->pattern.edges, power + b * n, false, sinr + b * n);
+    sinr_of_graph(s, pa__states_channel(s) + b * s->graph->pattern.edges, power + b * n, sinr + b * n);
   for (size_t b = 0; !s->graph && b < s->batch; b++)
     for (size_t first = 0; first < n; first += COLUMNS)
       sinr_of_columns(s, pa__states_channel(s) + b * n * n, power + b * n, false, first, part_of(n, first),
@@ -124,6 +121,8 @@ void pa__rates(const pa_states *states, const real *power, real *rate) {
 
 #ifdef PA_SINGLE
 
+OF_GRAPH(widened_to_links, widened_sinr_of_graph, double)
+
 static void widen(size_t n, const real *x, double *to) {
   for (size_t k = 0; k < n; k++) to[k] = (double)x[k];
 }
@@ -132,7 +131,7 @@ void pa__rates_widened(const pa_states *s, const double *power, double *rate) {
   size_t n = s->links, all = s->batch * n;
   real part[COLUMNS];
   for (size_t b = 0; s->graph && b < s->batch; b++)
-    sinr_of_graph(s, s->h_f32 + b * s->graph->pattern.edges, power + b * n, true, rate + b * n);
+    widened_sinr_of_graph(s, s->h_f32 + b * s->graph->pattern.edges, power + b * n, rate + b * n);
   for (size_t b = 0; !s->graph && b < s->batch; b++)
     for (size_t first = 0; first < n; first += COLUMNS) {
       sinr_of_columns(s, s->h_f32 + b * n * n, power + b * n, true, first, part_of(n, first), part);
