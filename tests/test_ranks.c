@@ -154,7 +154,8 @@ static void create_by_gradient(struct rank *r) {
 
 /* A system with node states. */
 static int32_t draw(void *user, uint64_t stream, uint64_t first, size_t batch, double *h, double *x) {
-  (void)user;
+  struct rank *r = user;
+  if (r->fails_at > 0 && r->rank + 1 == r->board->ranks && ++r->probes >= r->fails_at) return PA_CALLBACK_ABORT;
   for (size_t k = 0; k < batch * LINKS * LINKS; k++)
     h[k] = 1 / (1 + (double)((first * 31 + stream * 17 + 7 * k) % 23)) + (k % (LINKS + 1) == 0);
   for (size_t k = 0; k < 2 * batch * LINKS; k++) x[k] = .1 + .01 * (double)((first + k) % 7);
@@ -175,7 +176,7 @@ static void create_on_system(struct rank *r) {
   pa_regnn *model;
   ok(pa_regnn_create(&model, keys, values, 4, 1, NULL));
   r->policy = pa_regnn_policy(model);
-  ok(pa_network_create_callback(&r->network, LINKS, 2, draw, NULL, NULL, NULL));
+  ok(pa_network_create_callback(&r->network, LINKS, 2, draw, r, NULL, NULL));
   on_network(r);
   ok(pa_trainer_add_constraint(r->trainer, PA_CONSTRAINT_DEMAND, NULL, 0));
 }
@@ -375,8 +376,9 @@ static void fail_in_utility(struct rank *r) {
 
 /* Wherever a callback of one rank fails, in looks or in steps, nobody waits for it. */
 START_TEST(failures_reach_all) {
-  const struct plan plans[] = {{create_regnn, fail_in_reward}, {create_regnn, fail_in_utility}};
-  for (size_t p = 0; p < 2; p++)
+  const struct plan plans[] = {
+      {create_regnn, fail_in_reward}, {create_regnn, fail_in_utility}, {create_on_system, NULL}};
+  for (size_t p = 0; p < 3; p++)
     for (size_t call = 1; call < 40; call += 3) {
       struct board board;
       struct rank ranks[2];

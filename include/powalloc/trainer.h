@@ -188,10 +188,9 @@ typedef int32_t (*pa_gather_fn)(void *user, double *numbers, const size_t *first
  * eight states (no more ranks than chunks have something to do: see PA_TRAINER_BATCH), and of the held-out states. All
  * ranks end with the same weights, which are those of one rank to the bit, for any number of ranks and threads.
  *
- * A step gathers, in doubles, model-based for each chunk the gradient and 9 more; model-free the gradient and
- * for each state (links + rewards) for each of the PA_TRAINER_ACTIONS, and (features + 1) for each link. A second, tiny
- * gathering makes stops and errors known: a run ends on all ranks after the same step, with the same status and the
- * message of the rank that failed.
+ * What is gathered, a few doubles for each state and as many as there are weights for each chunk, is told in @ref
+ * machines. A second, tiny gathering makes stops and errors known: a run ends on all ranks after the same step, with the
+ * same status and the message of the rank that failed.
  *
  * A reward, or a reward's gradient, is called on each rank with its share of the batch (not at all if that is empty),
  * on held-out states with whole batches; one that skips skips the whole batch. Utilities, constraints and networks that
@@ -367,6 +366,7 @@ PA_API pa_status pa_trainer_set_progress(pa_trainer *trainer, uint64_t every, pa
  * @param trainer the trainer
  * @param steps   >= 1
  * @return PA_OK; PA_STOPPED if a callback or pa_trainer_request_stop() ended it early;
+ *         PA_ERROR_ARGUMENT if ranks differ in what they must have alike;
  *         PA_ERROR_CALLBACK; PA_ERROR_NUMERIC if every sample of a step had to be dropped;
  *         PA_ERROR_STATE if called from its own callback
  * @since 0.1

@@ -51,12 +51,7 @@ struct probing {
   double *skipped;         /* [batch] whether a callback left the state out */
   double *gradients;       /* [chunks of a batch][weight_count] */
   double *pull;            /* [chunks of a batch] largest of dy */
-  pa__range *looks;        /* [look_count] batches of held-out states */
-  size_t look_count;
-  double *y_held_out;       /* [held_out][links][outputs] */
-  double *reward_held_out;  /* [held_out][rewards] */
-  double *demand_held_out;  /* [held_out][links], if there are node states */
-  double *skipped_held_out; /* [look_count] */
+  double *y_held_out;      /* [held_out][links][outputs] */
   pa__means means;
   pa__judgement judgement;
   double *coefficient;     /* [rewards] */
@@ -65,6 +60,11 @@ struct probing {
   double *look_reward, *look_demand;
   double *memory;
   size_t constant, dead, silent, skipped_steps; /* steps in a row */
+  pa__range *looks; /* [look_count] batches of held-out states; look_begin .. look_end - 1 are this rank's */
+  size_t look_count, look_begin, look_end;
+  double *skipped_held_out; /* [look_count] */
+  double *reward_held_out;  /* [held_out][rewards] */
+  double *demand_held_out;  /* [held_out][links], if there are node states */
 };
 
 static const pa__learner_class *learner_of(const pa__run *r) { return r->trainer->policy->class->learner; }
@@ -140,7 +140,9 @@ static pa_status take_batch(pa__run *r, bool held_out, uint64_t first, size_t co
   own->begin = (size_t)(share.first - first);
   own->end = own->begin + share.count;
   own->share = pa__states_part(&own->states, own->begin, share.count);
-  pa_status status = held_out ? pa__pool_run(r->pool, own->tasks, task, r) : pa__run_tasks(r, own->tasks, task);
+  pa_status status = held_out ? PA_OK : pa__source_ask(&r->trainer->source, first, count);
+  if (status != PA_OK) return status;
+  status = held_out ? pa__pool_run(r->pool, own->tasks, task, r) : pa__run_tasks(r, own->tasks, task);
   if (status != PA_OK || share.count == 0) return status;
   own->share.trusted = false;
   status = pa__states_check(&own->share);
@@ -203,10 +205,8 @@ static pa_status try_powers(pa__run *r, bool *skip) {
   struct probing *own = r->own;
   pa_trainer *t = r->trainer;
   size_t n = own->states.links;
-  uint64_t first = (uint64_t)t->progress.step * r->batch;
-  pa_status status = pa__source_ask(&t->source, first, r->batch);
+  pa_status status = take_batch(r, false, (uint64_t)t->progress.step * r->batch, r->batch, action_task);
   if (status != PA_OK) return status;
-  if ((status = take_batch(r, false, first, r->batch, action_task)) != PA_OK) return status;
   if (t->progress.step == 0 && learner_of(r)->check && own->share.batch > 0)
     status = learner_of(r)->check(t->policy, &own->share);
   if (own->problem->reward_gradient)
@@ -608,15 +608,6 @@ static double offset_for_budget(pa__run *r, bool *below) {
   return low;
 }
 
-/* This rank's batches of held-out states. */
-static size_t first_look(const pa__run *r) {
-  return pa__ranks_task(&r->trainer->ranks, ((struct probing *)r->own)->look_count, r->trainer->ranks.rank);
-}
-
-static size_t end_of_looks(const pa__run *r) {
-  return pa__ranks_task(&r->trainer->ranks, ((struct probing *)r->own)->look_count, r->trainer->ranks.rank + 1);
-}
-
 /* Rewards of the deterministic powers on a batch of held-out states. */
 static pa_status probe_look(pa__run *r, size_t look, double offset) {
   struct probing *own = r->own;
@@ -642,7 +633,7 @@ static pa_status probe_held_out(pa__run *r, double offset) {
   struct probing *own = r->own;
   size_t n = own->states.links, features = own->states.node_features, rewards = own->problem->rewards, counted = 0;
   pa_status status = PA_OK;
-  for (size_t k = first_look(r); k < end_of_looks(r) && status == PA_OK; k++) status = probe_look(r, k, offset);
+  for (size_t k = own->look_begin; k < own->look_end && status == PA_OK; k++) status = probe_look(r, k, offset);
   const pa__field tried[] = {{own->skipped_held_out, 1, 1, PA__TASKS},
                              {own->reward_held_out, 1, rewards, PA__STATES},
                              {own->demand_held_out, 1, features > 0 ? n : 0, PA__STATES}};
@@ -684,7 +675,7 @@ static pa_status look_at_outputs(pa__run *r) {
   size_t numbers = own->states.links * own->outputs;
   const pa__field outputs = {own->y_held_out, 1, numbers, PA__STATES};
   pa_status status = PA_OK;
-  for (size_t k = first_look(r); k < end_of_looks(r) && status == PA_OK; k++) {
+  for (size_t k = own->look_begin; k < own->look_end && status == PA_OK; k++) {
     status = take_batch(r, true, own->looks[k].first, own->looks[k].count, output_task);
     memcpy(own->y_held_out + own->looks[k].first * numbers, own->y, own->looks[k].count * numbers * sizeof(double));
   }
@@ -806,7 +797,10 @@ static pa_status look_memory(pa__run *r) {
   const pa_allocator *allocator = &r->trainer->allocator;
   size_t n = own->states.links, rewards = own->problem->rewards, weights = r->trainer->weight_count,
          demands = own->states.node_features > 0 ? n : 0;
+  const pa__ranks *ranks = &r->trainer->ranks;
   own->look_count = (r->held_out + r->batch - 1) / r->batch;
+  own->look_begin = pa__ranks_task(ranks, own->look_count, ranks->rank);
+  own->look_end = pa__ranks_task(ranks, own->look_count, ranks->rank + 1);
   if (!(own->looks = pa__allocate(allocator, own->look_count, sizeof *own->looks)) ||
       !(own->reward_held_out = pa__allocate(allocator, r->held_out, rewards * sizeof(double))) ||
       !(own->demand_held_out = pa__allocate(allocator, r->held_out, demands * sizeof(double))) ||
