@@ -144,14 +144,14 @@ pa_status pa__ranks_gather(pa__ranks *ranks, pa_status status, const pa__range *
   return PA_OK;
 }
 
-pa_status pa__ranks_compare(pa__ranks *ranks, pa_status status, const pa__print *prints, size_t count) {
+pa_status pa__ranks_compare(pa__ranks *ranks, pa_status status, const pa__trait *traits, size_t count) {
   for (size_t k = 0; k <= ranks->count; k++) ranks->first[k] = k * (1 + count);
   double *own = ranks->numbers + ranks->first[ranks->rank] + 1;
-  for (size_t n = 0; n < count; n++) own[n] = (double)(prints[n].hash >> 11); /* the bits that a double holds */
+  for (size_t n = 0; n < count; n++) own[n] = (double)(traits[n].hash >> 11); /* the bits that a double holds */
   if ((status = exchange(ranks, status)) != PA_OK) return status;
   for (size_t k = 1; k < ranks->count; k++)
     for (size_t n = 0; n < count; n++)
       if (ranks->numbers[ranks->first[k] + 1 + n] != ranks->numbers[1 + n])
-        return pa__fail(PA_ERROR_ARGUMENT, "ranks 0 and %zu cannot train together: they differ in %s", k, prints[n].of);
+        return pa__fail(PA_ERROR_ARGUMENT, "ranks 0 and %zu cannot train together: they differ in %s", k, traits[n].of);
   return PA_OK;
 }

@@ -33,10 +33,10 @@ typedef struct pa__field {
 } pa__field;
 
 /* What must be alike on all ranks, and a hash of it. */
-typedef struct pa__print {
+typedef struct pa__trait {
   const char *of;
   uint64_t hash;
-} pa__print;
+} pa__trait;
 
 /* First of the tasks of a rank; they end where those of the next rank begin. */
 static inline size_t pa__ranks_task(const pa__ranks *ranks, size_t tasks, size_t rank) {
@@ -56,7 +56,7 @@ pa_status pa__ranks_agree(pa__ranks *ranks, pa_status status);
 /* Every rank gets what the others' tasks left in the fields; [tasks] ranges. */
 pa_status pa__ranks_gather(pa__ranks *ranks, pa_status status, const pa__range *ranges, size_t tasks,
                            const pa__field *fields, size_t count);
-/* Fails if one of the prints is not the same on all ranks; 15 at most. */
-pa_status pa__ranks_compare(pa__ranks *ranks, pa_status status, const pa__print *prints, size_t count);
+/* Fails if a trait is not the same on all ranks; 15 at most. */
+pa_status pa__ranks_compare(pa__ranks *ranks, pa_status status, const pa__trait *traits, size_t count);
 
 #endif
