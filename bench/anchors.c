@@ -4,27 +4,13 @@
  *
  * Ratios of the mean sum-rate to that of the policy "optimal", which is within the mean and worst gap of the true
  * maximum; the part of the samples that is certified to GAP before NODES boxes were cut, and seconds a sample. */
+#include "bench.h"
+
 #include <math.h>
-#include <powalloc/powalloc.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
 enum { CLASSICAL = 4 };
 
 static const char *const names[CLASSICAL] = {"wmmse-truncated", "wmmse", "wmmse-converged", "wmmse-best"};
-
-static void must(pa_status status) {
-  if (status >= 0) return;
-  fprintf(stderr, "%s\n", pa_last_error());
-  exit(1);
-}
-
-static double now(void) {
-  struct timespec t;
-  timespec_get(&t, TIME_UTC);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* Sum-rate of each sample. */
 static double rates_of(const pa_states *s, const double *power, double *sum) {

@@ -2,11 +2,9 @@
  * its median over 10000 steps of 16 states of LINKS links, 8 actions each.
  *
  *   callback_overhead LINKS */
-#include <powalloc/powalloc.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "bench.h"
+
 #include <string.h>
-#include <time.h>
 
 enum { MOST = 1 << 20 };
 
@@ -16,12 +14,6 @@ static struct {
   const double *h; /* of the step: calls of one step have the same channels */
   double first;
 } watch;
-
-static double now(void) {
-  struct timespec t;
-  timespec_get(&t, TIME_UTC);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static int32_t reward(void *user, const pa_states *states, const double *power, double *out, size_t rewards) {
   double entered = now();

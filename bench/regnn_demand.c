@@ -7,25 +7,11 @@
  * demands exponential with mean 0.05 SCALE nat/s/Hz. A demand is infeasible alone if even p0 from its link only does
  * not meet it. 10000 test draws of a stream that was not trained on. */
 #define _XOPEN_SOURCE 600 /* drand48 */
+#include "bench.h"
+
 #include <math.h>
-#include <powalloc/powalloc.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
 enum { LINKS = 30, TEST = 10000, SEARCH = 400, ROUNDS = 400 };
-
-static void must(pa_status status) {
-  if (status >= 0) return;
-  fprintf(stderr, "%s\n", pa_last_error());
-  exit(1);
-}
-
-static double now(void) {
-  struct timespec t;
-  timespec_get(&t, TIME_UTC);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* Mean rates in bit/s/Hz; returns their sum in nat/s/Hz. */
 static double rates_of(const pa_policy *policy, const pa_states *states, double mean[LINKS]) {

@@ -1,35 +1,22 @@
 /* Trains REGNN model-free on networks under an average power budget and reports sum-rates on fresh draws at the same
  * mean power, beside the baselines.
  *
- *   regnn_training SETTING OUTPUT STEPS SEED PATH_GAIN.npy ...        path gains [M][M], amplitudes
- *   regnn_training SETTING OUTPUT STEPS SEED adhoc LINKS FIRST LAST   ad hoc networks by seed
- *   regnn_training SETTING OUTPUT STEPS SEED multicell CELLS LINKS FIRST LAST
+ *   regnn_training SETTING OUTPUT PRECISION STEPS SEED PATH_GAIN.npy ...        path gains [M][M], amplitudes
+ *   regnn_training SETTING OUTPUT PRECISION STEPS SEED adhoc LINKS FIRST LAST   ad hoc networks by seed
+ *   regnn_training SETTING OUTPUT PRECISION STEPS SEED multicell CELLS LINKS FIRST LAST
  *
  * SETTING a: REGNN paper, eq. (49): h = d^-2.2 Rayleigh, noise 1 W, p0 = 10 W, budget M W. b: the authors' code: power
  * gain d^-2.2 Rayleigh^2, p0 = 4 W, the same budget. OUTPUT bernoulli, levels, continuous, or paper: Bernoulli with the
- * paper's 40 parameters. Sum-rates in nat/s/Hz, 20000 test draws of a stream that was not trained on. */
+ * paper's 40 parameters. PRECISION of training: double or single. Sum-rates in nat/s/Hz, 20000 test draws of a stream
+ * that was not trained on. */
+#include "bench.h"
+
 #include <math.h>
-#include <powalloc/powalloc.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { TEST = 20000, PRICING = 10000, POLICIES = 6, REGNN = 5, PRICED = 3, THRESHOLD = 4 };
 
 static const char *const names[POLICIES] = {"equal", "random", "capped", "priced", "threshold", "regnn"};
-
-static void must(pa_status status) {
-  if (status >= 0) return;
-  fprintf(stderr, "%s\n", pa_last_error());
-  exit(1);
-}
-
-static double now(void) {
-  struct timespec t;
-  timespec_get(&t, TIME_UTC);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static double evaluate(const pa_policy *policy, pa_states *states, double *mean_power) {
   size_t n = pa_states_batch(states) * pa_states_links(states);
@@ -59,7 +46,7 @@ static pa_regnn *model_of(const char *output, uint64_t seed) {
 }
 
 static void train_one(const char *name, pa_network *network, char **arguments, double sums[2][POLICIES + 2]) {
-  uint64_t seed = strtoull(arguments[3], NULL, 10);
+  uint64_t seed = strtoull(arguments[3], NULL, 10), steps = strtoull(arguments[0], NULL, 10);
   double noise = 1, limit = arguments[1][0] == 'a' ? 10 : 4, rate[POLICIES], power[POLICIES], dual, best_step;
   size_t links = pa_network_links(network);
   double budget = (double)links, each = budget / (double)links;
@@ -70,8 +57,9 @@ static void train_one(const char *name, pa_network *network, char **arguments, d
   must(pa_trainer_create(&trainer, pa_regnn_policy(model), network, seed, NULL));
   must(pa_trainer_set_reward(trainer, links, pa_reward_capacity, NULL, NULL));
   must(pa_trainer_add_constraint(trainer, PA_CONSTRAINT_MEAN_POWER, &budget, 1));
+  must(pa_trainer_set(trainer, PA_TRAINER_PRECISION, strcmp(arguments[4], "single") == 0));
   double start = now();
-  pa_status status = pa_trainer_run(trainer, strtoull(arguments[0], NULL, 10));
+  pa_status status = pa_trainer_run(trainer, steps);
   double seconds = now() - start;
   if (status != PA_OK) printf("%s: %s: %s\n", name, pa_status_name(status), pa_last_error());
   must(pa_trainer_stat(trainer, PA_TRAINER_STAT_POWER_DUAL, &dual));
@@ -95,7 +83,8 @@ static void train_one(const char *name, pa_network *network, char **arguments, d
   must(pa_policy_meet_budget(policies[THRESHOLD], pricing, budget));
   for (size_t k = 0; k < POLICIES; k++) rate[k] = evaluate(policies[k], k == 2 ? capped : test, &power[k]);
   double trained_power = power[REGNN] / budget;
-  printf("%-10s %5.1f s  best %5.0f  dual %.3f ", name, seconds, best_step, dual);
+  printf("%-10s %5.1f s (%.0f steps/s)  best %5.0f  dual %.3f ", name, seconds, (double)steps / seconds, best_step,
+         dual);
   for (size_t k = 0; k < POLICIES; k++) printf(" %s %.3f (%.2f W)", names[k], rate[k], power[k]);
   printf("  /threshold %.4f  /priced %.4f\n", rate[REGNN] / rate[THRESHOLD], rate[REGNN] / rate[PRICED]);
   const double row[POLICIES + 2] = {
@@ -114,14 +103,14 @@ static void train_one(const char *name, pa_network *network, char **arguments, d
 }
 
 int main(int count, char **words) {
-  if (count < 6) return fprintf(stderr, "see the top of regnn_training.c\n"), 2;
-  char *arguments[] = {words[3], words[1], words[2], words[4]};
+  if (count < 7) return fprintf(stderr, "see the top of regnn_training.c\n"), 2;
+  char *arguments[] = {words[4], words[1], words[2], words[5], words[3]};
   double sums[2][POLICIES + 2] = {{0}, {0, 0, 0, 0, 0, INFINITY, INFINITY, 0}};
   size_t done = 0;
-  int multicell = strcmp(words[5], "multicell") == 0, adhoc = strcmp(words[5], "adhoc") == 0;
+  int multicell = strcmp(words[6], "multicell") == 0, adhoc = strcmp(words[6], "adhoc") == 0;
   pa_network *network;
   if (adhoc || multicell) {
-    char **numbers = words + 6;
+    char **numbers = words + 7;
     size_t cells = multicell ? strtoull(*numbers++, NULL, 10) : 0, links = strtoull(numbers[0], NULL, 10);
     for (uint64_t seed = strtoull(numbers[1], NULL, 10); seed <= strtoull(numbers[2], NULL, 10); seed++, done++) {
       char name[40];
@@ -135,14 +124,14 @@ int main(int count, char **words) {
       pa_network_free(network);
     }
   }
-  for (int k = 5; k < count && !adhoc && !multicell; k++, done++) {
+  for (int k = 6; k < count && !adhoc && !multicell; k++, done++) {
     pa_array *array;
     must(pa_array_load(&array, words[k], NULL));
     size_t links = pa_array_extent(array, 0);
     double *gain = malloc(links * links * sizeof *gain);
     for (size_t e = 0; e < links * links; e++) gain[e] = pa_array_data(array)[e];
     for (size_t e = 0; e < links * links && words[1][0] == 'b'; e++) gain[e] = sqrt(gain[e]);
-    must(pa_network_create_path_gain(&network, links, gain, strtoull(words[4], NULL, 10), NULL));
+    must(pa_network_create_path_gain(&network, links, gain, strtoull(words[5], NULL, 10), NULL));
     const char *name = strrchr(words[k], '/');
     train_one(name ? name + 1 : words[k], network, arguments, sums);
     pa_network_free(network);

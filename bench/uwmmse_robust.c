@@ -6,24 +6,9 @@
  * Training: densities .5 to 5, 10 to 30 links in the box of 20. Test: 50 topologies a cell, 64 draws each; noise
  * 10^-9.1 W, power limit 1 W. Then, on path gains [M][M] that it never saw, 3200 Rayleigh draws (200 above 100 links)
  * at noise 2e-13 W. */
-#include <powalloc/powalloc.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
+#include "bench.h"
 
 enum { TOPOLOGIES = 50, DRAWS = 64 };
-
-static void must(pa_status status) {
-  if (status >= 0) return;
-  fprintf(stderr, "%s\n", pa_last_error());
-  exit(1);
-}
-
-static double now(void) {
-  struct timespec t;
-  timespec_get(&t, TIME_UTC);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static double mean_rate(const pa_policy *policy, const pa_states *states) {
   size_t n = pa_states_batch(states) * pa_states_links(states);

@@ -1,28 +1,15 @@
 /* Trains UWMMSE on topologies and reports sum-rates on fresh draws, beside WMMSE with 100 iterations.
  *
- *   uwmmse_training MODE STEPS THREADS SEED NOISE PATH_GAIN.npy ...   path gains [M][M]
- *   uwmmse_training MODE STEPS THREADS SEED NOISE adhoc FIRST LAST        ad hoc networks of 20 links by seed
+ *   uwmmse_training MODE PRECISION STEPS THREADS SEED NOISE PATH_GAIN.npy ...         path gains [M][M]
+ *   uwmmse_training MODE PRECISION STEPS THREADS SEED NOISE adhoc LINKS FIRST LAST    ad hoc networks by seed
  *
- * MODE is paper or extended. NOISE such as -91dB; power limit 1 W; 3200 test draws of a stream not trained on. */
-#include <powalloc/powalloc.h>
-#include <stdio.h>
-#include <stdlib.h>
+ * MODE is paper or extended, PRECISION of training double or single. NOISE such as -91dB; power limit 1 W; 3200 test
+ * draws of a stream not trained on. */
+#include "bench.h"
+
 #include <string.h>
-#include <time.h>
 
 enum { TEST = 3200 };
-
-static void must(pa_status status) {
-  if (status >= 0) return;
-  fprintf(stderr, "%s\n", pa_last_error());
-  exit(1);
-}
-
-static double now(void) {
-  struct timespec t;
-  timespec_get(&t, TIME_UTC);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static double mean_rate(const pa_policy *policy, const pa_states *states, double *mean_power) {
   size_t n = pa_states_batch(states) * pa_states_links(states);
@@ -38,18 +25,20 @@ static double mean_rate(const pa_policy *policy, const pa_states *states, double
 
 static double train_one(const char *name, pa_network *network, const char *const *arguments) {
   int32_t architecture = strcmp(arguments[0], "paper") == 0 ? PA_UWMMSE_PAPER : PA_UWMMSE_EXTENDED;
-  uint64_t seed = strtoull(arguments[3], NULL, 10);
-  double noise, start = now(), p[3], rate[3];
+  uint64_t seed = strtoull(arguments[4], NULL, 10), steps = strtoull(arguments[2], NULL, 10);
+  double noise, p[3], rate[3];
   pa_uwmmse *model;
   pa_trainer *trainer;
   pa_policy *wmmse, *truncated;
   pa_states *test;
-  must(pa_parse_power(arguments[4], &noise));
+  must(pa_parse_power(arguments[5], &noise));
   must(pa_network_set_noise(network, &noise, 1));
   must(pa_uwmmse_create(&model, architecture, 4, 5, seed, NULL));
   must(pa_trainer_create(&trainer, pa_uwmmse_policy(model), network, seed, NULL));
-  must(pa_trainer_set(trainer, PA_TRAINER_THREADS, atof(arguments[2])));
-  must(pa_trainer_run(trainer, strtoull(arguments[1], NULL, 10)));
+  must(pa_trainer_set(trainer, PA_TRAINER_PRECISION, strcmp(arguments[1], "single") == 0));
+  must(pa_trainer_set(trainer, PA_TRAINER_THREADS, atof(arguments[3])));
+  double start = now();
+  must(pa_trainer_run(trainer, steps));
   double seconds = now() - start, dropped, best_step;
   must(pa_trainer_stat(trainer, PA_TRAINER_STAT_DROPPED, &dropped));
   must(pa_trainer_stat(trainer, PA_TRAINER_STAT_BEST_STEP, &best_step));
@@ -59,9 +48,10 @@ static double train_one(const char *name, pa_network *network, const char *const
   rate[0] = mean_rate(wmmse, test, &p[0]);
   rate[1] = mean_rate(truncated, test, &p[1]);
   rate[2] = mean_rate(pa_uwmmse_policy(model), test, &p[2]);
-  printf("%-10s WMMSE-100 %.3f bit/s/Hz at %.2f W, WMMSE-4 %.4f, UWMMSE %.4f at %.2f W, %.1f s, best at %.0f, dropped "
-         "%.0f\n",
-         name, rate[0], p[0], rate[1] / rate[0], rate[2] / rate[0], p[2], seconds, best_step, dropped);
+  printf("%-10s WMMSE-100 %.3f bit/s/Hz at %.2f W, WMMSE-4 %.4f, UWMMSE %.4f at %.2f W, %.1f s (%.0f steps/s), best at "
+         "%.0f, dropped %.0f\n",
+         name, rate[0], p[0], rate[1] / rate[0], rate[2] / rate[0], p[2], seconds, (double)steps / seconds, best_step,
+         dropped);
   fflush(stdout);
   pa_policy_free(wmmse);
   pa_policy_free(truncated);
@@ -73,19 +63,20 @@ static double train_one(const char *name, pa_network *network, const char *const
 }
 
 int main(int argc, char **argv) {
-  if (argc < 7) return 2;
+  if (argc < 8) return 2;
   double sum = 0;
   int count = 0;
-  if (strcmp(argv[6], "adhoc") == 0) {
-    for (uint64_t seed = strtoull(argv[7], NULL, 10); seed <= strtoull(argv[8], NULL, 10); seed++, count++) {
+  if (strcmp(argv[7], "adhoc") == 0) {
+    if (argc < 11) return 2;
+    for (uint64_t seed = strtoull(argv[9], NULL, 10); seed <= strtoull(argv[10], NULL, 10); seed++, count++) {
       pa_network *network;
       char name[32];
       snprintf(name, sizeof name, "seed %llu", (unsigned long long)seed);
-      must(pa_network_create_adhoc(&network, 20, seed, NULL));
+      must(pa_network_create_adhoc(&network, strtoull(argv[8], NULL, 10), seed, NULL));
       sum += train_one(name, network, (const char *const *)argv + 1);
     }
   } else {
-    for (int k = 6; k < argc; k++, count++) {
+    for (int k = 7; k < argc; k++, count++) {
       pa_array *gain;
       pa_network *network;
       must(pa_array_load(&gain, argv[k], NULL));

@@ -147,8 +147,7 @@ static double *gradient_of(const pa_policy *policy, const pa_states *s, double c
   const pa__learner_class *learner = policy->class->learner;
   size_t n = learner->weight_count(policy);
   double *gradient = calloc(n, sizeof *gradient), rate[8];
-  size_t bytes =
-      pa__learner_measure(learner->gradient_workspace, policy, PA__DOUBLE, pa_states_batch(s), pa_states_links(s));
+  size_t bytes = pa__measure(learner->gradient_workspace, policy, pa__extent_of(s));
   void *work = aligned_alloc(64, (bytes + 63) / 64 * 64);
   size_t dropped = label ? pa__imitation_gradient(policy, s, label, gradient, rate, work)
                          : learner->gradient(policy, s, clip, gradient, rate, work);
@@ -362,7 +361,7 @@ START_TEST(rates_are_weighted) {
     pa_states *s = draw(N, B, 1e-3, 8);
     double rate[B], sum = 0;
     uneven(s);
-    size_t bytes = pa__learner_measure(learner->gradient_workspace, one.policy, PA__DOUBLE, B, N);
+    size_t bytes = pa__measure(learner->gradient_workspace, one.policy, pa__extent_dense(B, N, PA__DOUBLE));
     void *work = aligned_alloc(64, (bytes + 63) / 64 * 64);
     learner->rates(one.policy, s, rate, work);
     for (size_t b = 0; b < B; b++) sum += rate[b];

@@ -1385,6 +1385,24 @@ class Train(CommandTest):
         self.train("m", *schedule, "--iterations", "80", "--checkpoint", "c", "--threads", "1", "--resume")
         self.assertEqual(self.weights("m"), whole[1])
 
+    def test_single_precision(self):
+        single = ["--precision", "single", "--set", "trainer.schedule=40"]
+        self.train("whole", *single, "--iterations", "40")
+        self.train("m", *single, "--iterations", "20", "--checkpoint", "c", "--threads", "2")
+        self.refused(FAILED, ["train", *SMALL, "--iterations", "40", "--out", "m", "--checkpoint", "c", "--resume"],
+                     "trainer.precision 1, this trainer has 0")
+        self.train("m", *single, "--iterations", "40", "--checkpoint", "c", "--resume")
+        self.assertEqual(self.weights("m"), self.weights("whole"))
+        self.train("wide", "--precision", "double", "--set", "trainer.schedule=40", "--iterations", "40")
+        self.assertNotEqual(self.weights("wide"), self.weights("whole"))
+        self.npy("h.npy", channels(40, 4))
+        self.done("train", "--model", "regnn", "--channel", "h.npy", *NETWORK, *single, "--iterations", "20", "--out", "r")
+        self.refused(USAGE, ["train", *SMALL, "--out", "m", "--precision", "half"], "neither double nor single")
+        self.refused(USAGE, ["train", "--model", "igcnet", *SMALL[2:], "--out", "m", "--precision", "single"],
+                     "--precision: policy igcnet trains in double precision only")
+        self.refused(FAILED, ["train", "--model", "mlp", "--channel", "h.npy", *NETWORK, "--out", "m", *single],
+                     "h.npy: policy mlp trains in double precision only")
+
     def test_resume_of_a_finished_run_keeps_its_model(self):
         self.train("m", "--iterations", "40", "--checkpoint", "c")
         for steps in (40, 30):

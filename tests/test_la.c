@@ -294,8 +294,8 @@ START_TEST(packs_and_layers_agree_to_the_bit) {
       for (size_t s = 0; s < many.width; s++) {
         for (pa__packing packing = PA__PACK_AMPLITUDE; packing <= PA__PACK_BOUNDED; packing++) {
           bool bounded = packing == PA__PACK_BOUNDED;
-          la->pack(packing, &many, h, row, bounded ? c : column, s % 2, &b.matrix, diagonal);
-          la->pack(packing, &one, h + s, row, bounded ? c + s : column, s % 2, &alone.matrix, diagonal1);
+          la->pack(packing, &many, h, row, bounded ? c : column, LARGEST, s % 2, &b.matrix, diagonal);
+          la->pack(packing, &one, h + s, row, bounded ? c + s : column, LARGEST, s % 2, &alone.matrix, diagonal1);
           for (size_t i = 0; i < n; i++) {
             ck_assert(diagonal[i * many.width + s] == diagonal1[i]);
             for (size_t j = 0; j < n; j++)
@@ -534,7 +534,15 @@ static void check_pack(const pa__la *la, pa__layout layout, pa__packing packing,
     b.matrix.transposed = squared.matrix.transposed = NULL;
     b.matrix.flipped = squared.matrix.flipped = true;
   }
-  la->pack(packing, &layout, h, row, packing == PA__PACK_BOUNDED ? c : column, keep_diagonal, &b.matrix, diagonal);
+  const real *parameter = packing == PA__PACK_BOUNDED ? c : column;
+  size_t anywhere = 1 + (size_t)(uniform() * (real)(w * n * n - 1));
+  const real bad[] = {NAN, INFINITY, -1, 3}, good = source[anywhere];
+  for (int k = 0; k < 4; k++) {
+    source[anywhere] = bad[k];
+    ck_assert(!la->pack(packing, &layout, h, row, parameter, 2, keep_diagonal, &b.matrix, diagonal));
+  }
+  source[anywhere] = good;
+  ck_assert(la->pack(packing, &layout, h, row, parameter, 2, keep_diagonal, &b.matrix, diagonal));
   la->square(&layout, &squared.matrix, &b.matrix);
   for (size_t s = 0; s < w; s++)
     for (size_t i = 0; i < n; i++)
@@ -542,6 +550,7 @@ static void check_pack(const pa__la *la, pa__layout layout, pa__packing packing,
         double x = (double)h[s][i * n + j], scaled = x * (double)row[i] * (double)column[j];
         double expected = packing == PA__PACK_AMPLITUDE ? scaled
                           : packing == PA__PACK_GAIN    ? scaled * scaled
+                          : packing == PA__PACK_SHARE   ? scaled * scaled / (1 + scaled * scaled)
                                                         : x / (x + (double)c[s]);
         double off = i == j && !keep_diagonal ? 0 : expected;
         size_t row_of = b.matrix.flipped ? j : i, column_of = b.matrix.flipped ? i : j;

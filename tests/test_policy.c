@@ -806,6 +806,55 @@ START_TEST(bad_input_is_named_and_changes_nothing) {
 }
 END_TEST
 
+/* Channels that drift a little from slot to slot, followed with four iterations each. */
+START_TEST(a_warm_start_follows_the_channels) {
+  enum { LINKS = 20, BATCH = 5, SLOTS = 20, N = LINKS * BATCH };
+  pa_states *states = draw(LINKS, BATCH, 1e-7, 3), *other = draw(LINKS, BATCH, 1e-7, 4);
+  double *h = (double *)pa_states_channel(states), cold_rate = 0, warm_rate = 0, *power = calloc(N, sizeof *power),
+         start[N];
+  const double *aside = pa_states_channel(other);
+  pa_policy *cold = make("wmmse-truncated"), *warm = make("wmmse-truncated"), *best = make("wmmse");
+  double *first = allocate(best, states);
+  memcpy(power, first, N * sizeof *power);
+  ck_assert(pa_states_start(states) == NULL);
+  for (int slot = 0; slot < SLOTS; slot++) {
+    for (size_t k = 0; k < N * LINKS; k++) h[k] = sqrt(.98 * h[k] * h[k] + .02 * aside[k] * aside[k]);
+    double *from_full = allocate(cold, states);
+    ok(pa_states_set_start(states, power)); /* and the powers go there */
+    ok(pa_policy_allocate(warm, states, power, NULL, 0));
+    ok(pa_states_set_start(states, NULL));
+    for (size_t b = 0; b < BATCH; b++) {
+      cold_rate += sum_rate(states, from_full, b);
+      warm_rate += sum_rate(states, power, b);
+    }
+    free(from_full);
+  }
+  ck_assert_msg(warm_rate > 1.01 * cold_rate, "%g against %g", warm_rate, cold_rate);
+
+  /* No iteration: the start itself, but for links that were off; a part of a batch starts from its own part. */
+  ok(pa_policy_set(warm, PA_POLICY_ITERATIONS, 0));
+  for (size_t k = 0; k < N; k++) start[k] = k % 3 ? (double)(k % 7) / 6 : 0;
+  ok(pa_states_set_start(states, start));
+  pa_pool *pool;
+  ok(pa_pool_create(&pool, 2, NULL));
+  for (int threads = 0; threads < 2; threads++) {
+    ok(pa_policy_allocate_parallel(warm, states, power, threads ? pool : NULL, NULL, 0));
+    for (size_t k = 0; k < N; k++) close_to(power[k], fmax(start[k], .01), 1e-15);
+  }
+  pa_pool_free(pool);
+  start[23] = 1.5;
+  fails(pa_policy_allocate(warm, states, power, NULL, 0), PA_ERROR_ARGUMENT, "start[1][3] is 1.5, must be 0 to 1");
+  start[23] = NAN;
+  fails(pa_policy_allocate(warm, states, power, NULL, 0), PA_ERROR_ARGUMENT, "start[1][3] is nan");
+  pa_policy *policies[] = {cold, warm, best};
+  for (int k = 0; k < 3; k++) pa_policy_free(policies[k]);
+  pa_states_free(states);
+  pa_states_free(other);
+  free(first);
+  free(power);
+}
+END_TEST
+
 START_TEST(kinds_can_be_listed) {
   static const char *const anchors[] = {"wmmse-converged", "wmmse-best", "optimal"}; /* see test_anchors.c */
   ck_assert_uint_eq(pa_policy_kind_count(), KINDS + 3);
@@ -841,6 +890,7 @@ int main(void) {
                                                     threads_share_a_policy,
                                                     callbacks_are_policies,
                                                     bad_input_is_named_and_changes_nothing,
+                                                    a_warm_start_follows_the_channels,
                                                     kinds_can_be_listed,
                                                     NULL});
 }

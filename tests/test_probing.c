@@ -82,9 +82,11 @@ static int32_t reward_of(void *user, const pa_states *states, const double *powe
   struct sim *sim = user;
   size_t n = pa_states_links(states), batch = pa_states_batch(states);
   const double *h = pa_states_channel(states);
+  const float *h_f32 = pa_states_channel_f32(states);
+  ck_assert((h != NULL) != (h_f32 != NULL));
   sim->calls++;
   sim->states = states;
-  sim->first_amplitude = h[0];
+  sim->first_amplitude = h ? h[0] : (double)h_f32[0];
   ck_assert_uint_eq(rewards, n);
   ck_assert(pthread_equal(sim->thread, pthread_self()));
   size_t right = 0; /* asserting each would take longer than the training */
@@ -320,11 +322,12 @@ END_TEST
 static const int32_t outputs[] = {PA_REGNN_OUTPUT_BERNOULLI, PA_REGNN_OUTPUT_LEVELS, PA_REGNN_OUTPUT_CONTINUOUS};
 
 START_TEST(threads_do_not_matter) {
-  for (size_t k = 0; k < 3; k++) {
+  for (size_t k = 0; k < 6; k++) {
     struct bench b[3];
     for (size_t t = 0; t < 3; t++) {
-      open_with(&b[t], 0, outputs[k], 3);
+      open_with(&b[t], 0, outputs[k % 3], 3);
       budget(&b[t], 3);
+      ok(pa_trainer_set(b[t].trainer, PA_TRAINER_PRECISION, k >= 3));
       ok(pa_trainer_set(b[t].trainer, PA_TRAINER_BATCH, 29));
       ok(pa_trainer_set(b[t].trainer, PA_TRAINER_THREADS, (double)(t + 1)));
       ck_assert_int_ge(pa_trainer_run(b[t].trainer, 40), 0);
@@ -345,7 +348,7 @@ static int32_t plain_capacity(void *user, const pa_states *states, const double 
  * leaves behind. */
 START_TEST(resumed_runs_end_like_whole_ones) {
   const double noise = .1, limit = 2, rate = .2, power = 4;
-  for (size_t k = 0; k < 3; k++) {
+  for (size_t k = 0; k < 6; k++) {
     pa_network *network;
     pa_regnn *model[3];
     pa_trainer *trainer[3];
@@ -354,7 +357,7 @@ START_TEST(resumed_runs_end_like_whole_ones) {
     ok(pa_network_set_power_limit(network, &limit, 1));
     for (size_t t = 0; t < 3; t++) {
       const int32_t keys[] = {PA_REGNN_LAYERS, PA_REGNN_INPUTS, PA_REGNN_OUTPUT};
-      const double values[] = {2, 15, outputs[k]};
+      const double values[] = {2, 15, outputs[k % 3]};
       ok(pa_regnn_create(&model[t], keys, values, 3, 9, NULL));
       ok(pa_trainer_create(&trainer[t], pa_regnn_policy(model[t]), network, 2, NULL));
       ok(pa_trainer_set_reward(trainer[t], LINKS, plain_capacity, NULL, NULL));
@@ -362,6 +365,7 @@ START_TEST(resumed_runs_end_like_whole_ones) {
       ok(pa_trainer_add_constraint(trainer[t], PA_CONSTRAINT_MIN_REWARD, &rate, 1));
       ok(pa_trainer_add_constraint(trainer[t], PA_CONSTRAINT_MEAN_POWER, &power, 1));
       ok(pa_trainer_set(trainer[t], PA_TRAINER_SCHEDULE, 60));
+      ok(pa_trainer_set(trainer[t], PA_TRAINER_PRECISION, k >= 3));
       ok(pa_trainer_set(trainer[t], PA_TRAINER_HELD_OUT, 100));
       ok(pa_trainer_set(trainer[t], PA_TRAINER_HELD_OUT_EVERY, 20));
     }
@@ -755,7 +759,7 @@ START_TEST(uwmmse_learns_model_free_too) {
     size_t n = pa_uwmmse_weight_count(model);
     double *weights = calloc(n, sizeof *weights), *gradient = calloc(n, sizeof *gradient), y[B * N], dy[B * N],
            largest = 0;
-    void *tape = aligned_alloc(64, pa__learner_measure(learner->tape_workspace, policy, PA__DOUBLE, B, N));
+    void *tape = aligned_alloc(64, pa__measure(learner->tape_workspace, policy, pa__extent_dense(B, N, PA__DOUBLE)));
     for (size_t k = 0; k < B * N; k++) dy[k] = hash(7, k) - .5;
     ok(pa_uwmmse_get_weights(model, weights, n));
     for (size_t k = 0; k < n; k++) weights[k] += .02 * hash(3, k);

@@ -64,7 +64,7 @@ static void close_case(struct verified *v) {
 static const pa__learner_class *learner_of(const pa_policy *policy) { return policy->class->learner; }
 
 static void *tape_of(const pa_policy *policy, const pa_states *states) {
-  size_t bytes = pa__learner_measure(learner_of(policy)->tape_workspace, policy, PA__DOUBLE, states->batch, states->links);
+  size_t bytes = pa__measure(learner_of(policy)->tape_workspace, policy, pa__extent_of(states));
   return aligned_alloc(64, bytes);
 }
 
@@ -564,10 +564,69 @@ START_TEST(link_weights_travel_with_the_model) {
 }
 END_TEST
 
+/* Channels whose rows are whole vectors are used where they are; those of one link more, which nobody hears, are not.
+ */
+START_TEST(channels_in_place_are_those_of_a_copy) {
+  enum { FITS = 64, MORE = FITS + 1, BATCH = 3 };
+  pa_network *network;
+  ok(pa_network_create_adhoc(&network, FITS, 3, NULL));
+  double *h = calloc(BATCH * FITS * FITS, sizeof *h), *wider = calloc(BATCH * MORE * MORE, sizeof *wider),
+         dy[BATCH * MORE] = {0}, narrow_dy[BATCH * FITS];
+  float *narrow = calloc(BATCH * FITS * FITS, sizeof *narrow), power_f32[BATCH * FITS];
+  ok(pa_network_draw(network, 0, 0, BATCH, h));
+  for (size_t k = 0; k < BATCH * FITS * FITS; k++) {
+    narrow[k] = (float)h[k];
+    wider[(k / (FITS * FITS) * MORE + k / FITS % FITS) * MORE + k % FITS] = h[k];
+  }
+  for (size_t k = 0; k < BATCH * FITS; k++) dy[k / FITS * MORE + k % FITS] = narrow_dy[k] = cos((double)k);
+  pa_states *states[2], *single;
+  ok(pa_states_create(&states[0], BATCH, FITS, h, 1, 1, NULL));
+  ok(pa_states_create(&states[1], BATCH, MORE, wider, 1, 1, NULL));
+  ok(pa_states_create_f32(&single, BATCH, FITS, narrow, 1, 1, NULL));
+  const int32_t keys[] = {PA_REGNN_SHIFT,  PA_REGNN_SCALE,      PA_REGNN_FEATURES,
+                          PA_REGNN_INPUTS, PA_REGNN_TRANSPOSED, PA_REGNN_OUTPUT};
+  for (int way = 0; way < 4; way++) {
+    const double values[] = {way & 1 ? PA_REGNN_SHIFT_SPECTRAL : PA_REGNN_SHIFT_SCALE,
+                             .07,
+                             1,
+                             PA_REGNN_INPUT_ONES,
+                             way / 2,
+                             PA_REGNN_OUTPUT_CONTINUOUS};
+    pa_regnn *model;
+    ok(pa_regnn_create(&model, keys, values, 6, 5, NULL));
+    pa_policy *policy = pa_regnn_policy(model);
+    double power[BATCH * FITS], more[BATCH * MORE];
+    ok(pa_policy_allocate(policy, states[0], power, NULL, 0));
+    ok(pa_policy_allocate(policy, states[1], more, NULL, 0));
+    ok(pa_policy_allocate_f32(policy, single, power_f32, NULL, 0));
+    for (size_t k = 0; k < BATCH * FITS; k++) {
+      close_to(power[k], more[k / FITS * MORE + k % FITS], 1e-12);
+      close_to((double)power_f32[k], power[k], 1e-4);
+    }
+    double *gradient = gradient_of(policy, states[0], narrow_dy), *expected = gradient_of(policy, states[1], dy);
+    for (size_t k = 0; k < pa_regnn_weight_count(model); k++)
+      close_to(gradient[k], expected[k], 1e-10 * fmax(fabs(expected[k]), 1e-3));
+    free(gradient);
+    free(expected);
+    h[FITS * FITS + 70] = NAN;
+    fails(pa_policy_allocate(policy, states[0], power, NULL, 0), PA_ERROR_ARGUMENT, "h[1][1][6] is nan");
+    h[FITS * FITS + 70] = wider[MORE * MORE + MORE + 6];
+    pa_regnn_free(model);
+  }
+  pa_states_free(states[0]);
+  pa_states_free(states[1]);
+  pa_states_free(single);
+  pa_network_free(network);
+  free(h);
+  free(wider);
+  free(narrow);
+}
+END_TEST
+
 int main(void) {
-  return run_tests("regnn", (const TTest *const[]){link_weights_travel_with_the_model, fixtures, forty_parameters,
-                                                   central_differences, permuting_links_permutes_outputs,
-                                                   shares_are_free_of_units, draws_follow_the_probabilities,
-                                                   budgets_are_met_by_an_offset, files_keep_every_option,
-                                                   bad_input_is_named_and_changes_nothing, NULL});
+  return run_tests("regnn", (const TTest *const[]){
+                                channels_in_place_are_those_of_a_copy, link_weights_travel_with_the_model, fixtures,
+                                forty_parameters, central_differences, permuting_links_permutes_outputs,
+                                shares_are_free_of_units, draws_follow_the_probabilities, budgets_are_met_by_an_offset,
+                                files_keep_every_option, bad_input_is_named_and_changes_nothing, NULL});
 }

@@ -1,4 +1,5 @@
 /* Single precision against double. */
+#include "policy/policy.h"
 #include "suite.h"
 
 #include <stdio.h>
@@ -166,6 +167,287 @@ START_TEST(gradients_are_those_of_double) {
 }
 END_TEST
 
+/* Rewards for the same powers, and the gradient of capacity; among the sizes are some beyond a block of columns. */
+START_TEST(rewards_are_those_of_double) {
+  static const pa_reward_fn rewards[] = {pa_reward_capacity, pa_reward_capacity_over_lifetime, pa_reward_control_cost,
+                                         pa_reward_control_success};
+  double gains[] = {.5, 1.1};
+  for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
+    size_t n = sizes[k][0], batch = 7, count = n * batch;
+    struct pair p = network_states(n, batch, k);
+    double *x = calloc(4 * count, sizeof *x), *power = x + count, *wide = power + count, *narrow = wide + count;
+    double *weight = calloc(n, sizeof *weight);
+    for (size_t i = 0; i < n; i++) weight[i] = uniform();
+    for (size_t e = 0; e < count; e++) x[e] = uniform(), power[e] = e % 3 ? uniform() : 0;
+    ok(pa_states_set_node_state(p.wide, x, 1));
+    ok(pa_states_set_node_state(p.narrow, x, 1));
+    for (size_t r = 0; r < sizeof rewards / sizeof rewards[0]; r++) {
+      ck_assert_int_eq(rewards[r](gains, p.wide, power, wide, n), PA_CALLBACK_OK);
+      ck_assert_int_eq(rewards[r](gains, p.narrow, power, narrow, n), PA_CALLBACK_OK);
+      for (size_t e = 0; e < count; e++) close_to(narrow[e], wide[e], 2e-5 * fabs(wide[e]));
+    }
+    ck_assert_int_eq(pa_reward_capacity_gradient(NULL, p.wide, power, weight, wide, n), PA_CALLBACK_OK);
+    ck_assert_int_eq(pa_reward_capacity_gradient(NULL, p.narrow, power, weight, narrow, n), PA_CALLBACK_OK);
+    for (size_t e = 0; e < count; e++) close_to(narrow[e], wide[e], 1e-12 * fabs(wide[e]));
+    power[1] = 1e16;
+    ck_assert_int_eq(pa_reward_capacity(NULL, p.narrow, power, narrow, n), PA_CALLBACK_ABORT);
+    ck_assert_ptr_nonnull(strstr(pa_last_error(), "more than 1e+15 times the power limit"));
+    free(x);
+    free(weight);
+    free_pair(&p);
+  }
+}
+END_TEST
+
+/* Outputs of a policy, and the gradient of a weighted sum of them. */
+static void outputs_of(const pa_policy *policy, const pa_states *states, const double *dy, double *y,
+                       double *gradient) {
+  const pa__learner_class *learner = policy->class->learner;
+  size_t bytes = pa__measure(learner->tape_workspace, policy, pa__extent_of(states));
+  void *work = aligned_alloc(64, (bytes + 63) / 64 * 64);
+  memset(work, 0, bytes);
+  memset(gradient, 0, learner->weight_count(policy) * sizeof *gradient);
+  learner->forward(policy, states, y, work);
+  learner->backward(policy, states, dy, gradient, work);
+  free(work);
+}
+
+static double distance(const double *a, const double *b, size_t n) {
+  double square = 0;
+  for (size_t k = 0; k < n; k++) square += (a[k] - b[k]) * (a[k] - b[k]);
+  return sqrt(square);
+}
+
+/* Sizes of either layout. A ReLU or a limit may be on the other side in one precision. */
+static void check_outputs(const pa_policy *policy) {
+  for (size_t k = 2; k < 6; k++) {
+    size_t links = sizes[k][0], batch = 19, count = links * batch, n = policy->class->learner->weight_count(policy);
+    struct pair p = network_states(links, batch, k);
+    double *dy = calloc(4 * count, sizeof *dy), *y = dy + count, *narrow = y + count, *zero = narrow + count;
+    double *gradient = calloc(3 * n, sizeof *gradient), *of_narrow = gradient + n, *none = of_narrow + n;
+    for (size_t e = 0; e < count; e++) dy[e] = uniform() - .5;
+    outputs_of(policy, p.wide, dy, y, gradient);
+    outputs_of(policy, p.narrow, dy, narrow, of_narrow);
+    ck_assert_msg(distance(y, narrow, count) <= 1e-3 * distance(y, zero, count), "%s, %zu links: outputs off by %g",
+                  pa_policy_name(policy), links, distance(y, narrow, count) / distance(y, zero, count));
+    ck_assert_msg(distance(gradient, of_narrow, n) <= 1e-2 * distance(gradient, none, n),
+                  "%s, %zu links: gradient off by %g", pa_policy_name(policy), links,
+                  distance(gradient, of_narrow, n) / distance(gradient, none, n));
+    free(dy);
+    free(gradient);
+    free_pair(&p);
+  }
+}
+
+START_TEST(gradients_of_outputs_are_those_of_double) {
+  const int32_t key = PA_REGNN_OUTPUT;
+  const double continuous = PA_REGNN_OUTPUT_CONTINUOUS;
+  pa_regnn *regnn;
+  ok(pa_regnn_create(&regnn, &key, &continuous, 1, 3, NULL));
+  check_outputs(pa_regnn_policy(regnn));
+  pa_regnn_free(regnn);
+  for (int32_t architecture = PA_UWMMSE_PAPER; architecture <= PA_UWMMSE_EXTENDED; architecture++) {
+    pa_uwmmse *model;
+    ok(pa_uwmmse_create(&model, architecture, 4, 5, 7, NULL));
+    check_outputs(pa_uwmmse_policy(model));
+    pa_uwmmse_free(model);
+  }
+}
+END_TEST
+
+/* ---- training ---- */
+
+static double mean_rate(const pa_policy *policy, const pa_states *states) {
+  size_t n = pa_states_batch(states) * pa_states_links(states);
+  double *power = calloc(2 * n, sizeof *power), *rate = power + n, sum = 0;
+  ok(pa_policy_allocate(policy, states, power, NULL, 0));
+  ok(pa_rates(states, power, rate));
+  for (size_t k = 0; k < n; k++) sum += rate[k];
+  free(power);
+  return sum / (double)pa_states_batch(states);
+}
+
+static void run(pa_trainer *trainer, uint64_t steps) {
+  ok(pa_trainer_set(trainer, PA_TRAINER_HELD_OUT, 200));
+  ok(pa_trainer_set(trainer, PA_TRAINER_HELD_OUT_EVERY, 100));
+  ok(pa_trainer_set(trainer, PA_TRAINER_THREADS, 2));
+  ok(pa_trainer_run(trainer, steps));
+}
+
+/* On the same states the precisions take the same batches; on a network each has draws of its own. Model-based if there
+ * are no actions to try. */
+static double trained_rate(pa_policy *policy, const pa_network *network, const pa_states *states, int precision,
+                           double actions, uint64_t steps, const pa_states *test) {
+  pa_trainer *trainer;
+  double value;
+  if (states)
+    ok(pa_trainer_create_on_states(&trainer, policy, states, 4, NULL));
+  else
+    ok(pa_trainer_create(&trainer, policy, network, 4, NULL));
+  if (!states) ok(pa_trainer_set(trainer, PA_TRAINER_PRECISION, precision));
+  ok(pa_trainer_get(trainer, PA_TRAINER_PRECISION, &value));
+  ck_assert(value == precision);
+  if (actions > 0) {
+    ok(pa_trainer_set_reward(trainer, pa_trainer_links(trainer), pa_reward_capacity, NULL, NULL));
+    ok(pa_trainer_set(trainer, PA_TRAINER_ACTIONS, actions));
+  }
+  run(trainer, steps);
+  pa_trainer_free(trainer);
+  return mean_rate(policy, test);
+}
+
+enum { ON_NETWORK, ON_STATES, PLACES };
+
+static void learns_as_in_double(pa_policy *(*create)(void), void (*release)(pa_policy *), double actions,
+                                uint64_t steps, double tolerance) {
+  pa_network *network;
+  pa_states *test;
+  double noise;
+  ok(pa_network_create_adhoc(&network, 10, 2, NULL));
+  ok(pa_parse_power("-91dB", &noise));
+  ok(pa_network_set_noise(network, &noise, 1));
+  ok(pa_network_draw_states(network, 77, 0, 500, &test, NULL));
+  struct pair p = states_of(pa_states_channel(test), 400, 10, noise);
+  for (int place = 0; place < PLACES; place++) {
+    double rate[2], before = 0;
+    for (int precision = 0; precision < 2; precision++) {
+      pa_policy *policy = create();
+      const pa_states *states = place == ON_NETWORK ? NULL : precision ? p.narrow : p.wide;
+      before = mean_rate(policy, test);
+      rate[precision] = trained_rate(policy, network, states, precision, actions, steps, test);
+      release(policy);
+    }
+    ck_assert_msg(rate[0] > 1.02 * before, "%g became %g", before, rate[0]);
+    ck_assert_msg(fabs(rate[1] - rate[0]) <= tolerance * rate[0], "place %d: %g, not %g", place, rate[1], rate[0]);
+  }
+  free_pair(&p);
+  pa_states_free(test);
+  pa_network_free(network);
+}
+
+static pa_policy *new_uwmmse(void) {
+  pa_uwmmse *model;
+  ok(pa_uwmmse_create(&model, PA_UWMMSE_EXTENDED, 4, 5, 7, NULL));
+  return pa_uwmmse_policy(model);
+}
+
+static void free_uwmmse(pa_policy *policy) { pa_uwmmse_free(pa_policy_uwmmse(policy)); }
+
+static pa_policy *new_regnn(void) {
+  pa_regnn *model;
+  ok(pa_regnn_create(&model, NULL, NULL, 0, 3, NULL));
+  return pa_regnn_policy(model);
+}
+
+static void free_regnn(pa_policy *policy) { pa_regnn_free(pa_policy_regnn(policy)); }
+
+START_TEST(training_reaches_what_it_does_in_double) {
+  learns_as_in_double(new_uwmmse, free_uwmmse, 0, 300, .02);
+  learns_as_in_double(new_uwmmse, free_uwmmse, 4, 300, .02);
+  learns_as_in_double(new_regnn, free_regnn, 8, 600, .01);
+}
+END_TEST
+
+static int32_t sees_single(void *user, const pa_states *states, const double *power, double *reward, size_t rewards) {
+  size_t *calls = user;
+  ++*calls;
+  ck_assert_ptr_null(pa_states_channel(states));
+  ck_assert_ptr_nonnull(pa_states_channel_f32(states));
+  fails(pa_rates(states, power, reward), PA_ERROR_ARGUMENT, "states are in single precision");
+  return pa_reward_capacity(NULL, states, power, reward, rewards);
+}
+
+START_TEST(rewards_see_states_in_single_precision) {
+  struct pair p = network_states(4, 40, 1);
+  size_t calls = 0;
+  pa_policy *policy = new_regnn();
+  pa_trainer *trainer;
+  ok(pa_trainer_create_on_states(&trainer, policy, p.narrow, 1, NULL));
+  ok(pa_trainer_set_reward(trainer, 4, sees_single, &calls, NULL));
+  run(trainer, 3);
+  ck_assert_uint_gt(calls, 3 * 8);
+  pa_trainer_free(trainer);
+  free_regnn(policy);
+  free_pair(&p);
+}
+END_TEST
+
+/* A teacher that has a pass in single precision, and one that has not. */
+START_TEST(teachers_teach_in_single_precision) {
+  static const char *const names[] = {"wmmse", "full-power"};
+  for (size_t k = 0; k < 2; k++) {
+    struct pair p = network_states(5, 60, 1);
+    double *weights[2];
+    size_t n = 0;
+    for (int precision = 0; precision < 2; precision++) {
+      pa_policy *policy = new_uwmmse(), *teacher;
+      pa_trainer *trainer;
+      ok(pa_policy_create(&teacher, names[k], NULL));
+      ok(pa_trainer_create_on_states(&trainer, policy, precision ? p.narrow : p.wide, 1, NULL));
+      ok(pa_trainer_set_teacher(trainer, teacher));
+      run(trainer, 5);
+      n = policy->class->learner->weight_count(policy);
+      weights[precision] = calloc(n, sizeof(double));
+      policy->class->learner->get_weights(policy, weights[precision]);
+      pa_trainer_free(trainer);
+      pa_policy_free(teacher);
+      free_uwmmse(policy);
+    }
+    for (size_t e = 0; e < n; e++) close_to(weights[0][e], weights[1][e], 1e-3);
+    free(weights[0]);
+    free(weights[1]);
+    free_pair(&p);
+  }
+}
+END_TEST
+
+/* Policies that train in double alone, and settings that contradict each other. */
+START_TEST(trainers_say_what_they_cannot_do_in_single_precision) {
+  struct pair p = network_states(4, 20, 1);
+  pa_network *network;
+  pa_policy *policies[4] = {NULL, NULL, new_uwmmse(), NULL};
+  pa_igcnet *igcnet;
+  pa_mlp *mlp;
+  pa_trainer *trainer = NULL;
+  double value, tiny = 1e-20;
+  ok(pa_network_create_adhoc(&network, 4, 1, NULL));
+  ok(pa_igcnet_create(&igcnet, 1, 4, 4, PA_INPUT_LOG, 1, NULL));
+  ok(pa_mlp_create(&mlp, PA_MLP_POWERS, 4, (size_t[]){5}, 1, PA_INPUT_LOG, 1, NULL));
+  policies[0] = pa_igcnet_policy(igcnet);
+  policies[1] = pa_mlp_policy(mlp);
+  for (size_t k = 0; k < 2; k++) {
+    ok(pa_trainer_create(&trainer, policies[k], network, 1, NULL));
+    fails(pa_trainer_set(trainer, PA_TRAINER_PRECISION, 1), PA_ERROR_ARGUMENT, "trains in double precision only");
+    ok(pa_trainer_get(trainer, PA_TRAINER_PRECISION, &value));
+    ck_assert(value == 0);
+    pa_trainer_free(trainer);
+    trainer = NULL;
+    fails(pa_trainer_create_on_states(&trainer, policies[k], p.narrow, 1, NULL), PA_ERROR_ARGUMENT,
+          "trains in double precision only");
+    ck_assert_ptr_null(trainer);
+  }
+  for (int precision = 0; precision < 2; precision++) {
+    ok(pa_trainer_create_on_states(&trainer, policies[2], precision ? p.narrow : p.wide, 1, NULL));
+    fails(pa_trainer_set(trainer, PA_TRAINER_PRECISION, 1 - precision), PA_ERROR_ARGUMENT,
+          precision ? "states are in single precision" : "states are in double precision");
+    ok(pa_trainer_set(trainer, PA_TRAINER_PRECISION, precision));
+    pa_trainer_free(trainer);
+  }
+  ok(pa_network_set_noise(network, &tiny, 1));
+  ok(pa_trainer_create(&trainer, policies[2], network, 1, NULL));
+  fails(pa_trainer_set(trainer, PA_TRAINER_PRECISION, .5), PA_ERROR_ARGUMENT, "must be a whole number");
+  fails(pa_trainer_set(trainer, PA_TRAINER_PRECISION, 2), PA_ERROR_ARGUMENT, "must be 0 to 1");
+  ok(pa_trainer_set(trainer, PA_TRAINER_PRECISION, 1));
+  fails(pa_trainer_run(trainer, 1), PA_ERROR_ARGUMENT, "noise[0] is 1e-20");
+  pa_trainer_free(trainer);
+  pa_igcnet_free(igcnet);
+  pa_mlp_free(mlp);
+  free_uwmmse(policies[2]);
+  pa_network_free(network);
+  free_pair(&p);
+}
+END_TEST
+
 START_TEST(regnn_is_that_of_double) {
   static const int32_t keys[] = {PA_REGNN_SHIFT, PA_REGNN_OUTPUT, PA_REGNN_ACTIVATION, PA_REGNN_TRANSPOSED};
   for (int shift = PA_REGNN_SHIFT_SCALE; shift <= PA_REGNN_SHIFT_BOUNDED; shift++)
@@ -289,9 +571,12 @@ START_TEST(the_ends_of_the_range_are_finite) {
 END_TEST
 
 int main(void) {
-  return run_tests("single",
-                   (const TTest *const[]){rates_are_those_of_double, wmmse_loses_no_sample, uwmmse_is_that_of_double,
-                                          gradients_are_those_of_double, regnn_is_that_of_double,
-                                          every_policy_takes_single_precision, precisions_do_not_mix,
-                                          bad_channels_are_named, the_ends_of_the_range_are_finite, NULL});
+  return run_tests("single", (const TTest *const[]){
+                                 rates_are_those_of_double, wmmse_loses_no_sample, uwmmse_is_that_of_double,
+                                 gradients_are_those_of_double, rewards_are_those_of_double,
+                                 gradients_of_outputs_are_those_of_double, training_reaches_what_it_does_in_double,
+                                 rewards_see_states_in_single_precision, teachers_teach_in_single_precision,
+                                 trainers_say_what_they_cannot_do_in_single_precision, regnn_is_that_of_double,
+                                 every_policy_takes_single_precision, precisions_do_not_mix, bad_channels_are_named,
+                                 the_ends_of_the_range_are_finite, NULL});
 }

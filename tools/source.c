@@ -173,12 +173,22 @@ static void add_node_state(pa_states *states, size_t batch, size_t links) {
     fail(EXIT_FAILED, "%s: %s", source.state, pa_last_error());
 }
 
-pa_states *source_states(size_t batch, size_t links, const double *h) {
-  pa_states *states;
-  must(pa_states_create(&states, batch, links, h, source_noise(), source_limit(), NULL));
+static pa_states *with_options(pa_states *states, size_t batch, size_t links) {
   source_weigh(states);
   add_node_state(states, batch, links);
   return states;
+}
+
+pa_states *source_states(size_t batch, size_t links, const double *h) {
+  pa_states *states;
+  must(pa_states_create(&states, batch, links, h, source_noise(), source_limit(), NULL));
+  return with_options(states, batch, links);
+}
+
+pa_states *source_states_f32(size_t batch, size_t links, const float *h) {
+  pa_states *states;
+  must(pa_states_create_f32(&states, batch, links, h, source_noise(), source_limit(), NULL));
+  return with_options(states, batch, links);
 }
 
 pa_status source_must(pa_status status) {

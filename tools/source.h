@@ -39,6 +39,7 @@ double *rate_or_array(const char *text, const char *option, pa_array **array);
 void source_weigh(pa_states *states);
 /* States of these channels with noise, limits, --weights and --state. */
 pa_states *source_states(size_t batch, size_t links, const double *h);
+pa_states *source_states_f32(size_t batch, size_t links, const float *h);
 
 /* must(), and the message names the file of --channel if the states came from it. */
 pa_status source_must(pa_status status);

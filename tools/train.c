@@ -14,9 +14,9 @@
 #include <string.h>
 
 static struct {
-  const char *utility, *min_rate, *out, *checkpoint, *teacher;
+  const char *utility, *min_rate, *out, *checkpoint, *teacher, *precision;
   uint64_t iterations, batch, threads, checkpoint_every;
-  bool resume;
+  bool resume, single;
   double budget;
 } wanted = {.iterations = NOT_GIVEN, .batch = NOT_GIVEN, .threads = NOT_GIVEN, .checkpoint_every = 1000, .budget = NAN};
 
@@ -30,6 +30,8 @@ static const option own[] = {
      "policy whose powers are imitated (default: MLP wmmse, others none: they learn the sum-rate)"},
     {"--iterations", COUNT, &wanted.iterations, "N", "steps (default: REGNN and FCNN 10000, others 20000)"},
     {"--batch", COUNT, &wanted.batch, "B", "states per step (default: REGNN and FCNN 16, others 64)"},
+    {"--precision", TEXT, &wanted.precision, "double|single",
+     "UWMMSE, REGNN: of the states and what is computed of them (default double); single is faster"},
     {"--threads", COUNT, &wanted.threads, "N",
      "threads (default: one a processor, --mpi: shared by the ranks); the weights do not depend on it"},
     {"--out", OUTPUT, &wanted.out, "FILE", "where the model goes"},
@@ -37,6 +39,12 @@ static const option own[] = {
     {"--checkpoint-every", COUNT, &wanted.checkpoint_every, "N", "steps between checkpoints (default 1000)"},
     {"--resume", FLAG, &wanted.resume, "", "go on from --checkpoint, bit for bit as if never interrupted"},
     {NULL, FLAG, NULL, NULL, NULL}};
+
+static void check_precision(void) {
+  wanted.single = wanted.precision && strcmp(wanted.precision, "single") == 0;
+  if (wanted.precision && !wanted.single && strcmp(wanted.precision, "double") != 0)
+    fail(EXIT_USAGE, "--precision: \"%s\" is neither double nor single", wanted.precision);
+}
 
 static void check_wanted(const pa_policy *policy) {
   bool probing = learned_by_probing(policy);
@@ -67,6 +75,13 @@ static void set_teacher(pa_trainer *trainer, const pa_policy *policy) {
   if (strcmp(name, "none") == 0) return;
   if (pa_policy_create(&teacher, name, NULL) != PA_OK) fail(EXIT_USAGE, "--teacher: %s", pa_last_error());
   must(pa_trainer_set_teacher(trainer, teacher));
+}
+
+/* Channels in single precision, to be freed. */
+static float *narrowed(size_t count, const double *h) {
+  float *narrow = need(count, sizeof *narrow);
+  for (size_t k = 0; k < count; k++) narrow[k] = (float)h[k];
+  return narrow;
 }
 
 /* ---- the problem of model-free training ---- */
@@ -210,11 +225,14 @@ int train(int count, char **words) {
   pa_network *network = NULL;
   pa_array *channels = NULL;
   pa_states *states = NULL;
+  float *narrow = NULL;
   size_t links;
+  check_precision();
   if (source.channel) {
     size_t batch;
     channels = source_channels(source.channel, &batch, &links);
-    states = source_states(batch, links, pa_array_data(channels));
+    if (wanted.single) narrow = narrowed(batch * links * links, pa_array_data(channels));
+    states = narrow ? source_states_f32(batch, links, narrow) : source_states(batch, links, pa_array_data(channels));
   } else {
     if (source.weights) fail(EXIT_USAGE, "--weights: training on a network counts all links alike; give --channel");
     network = source_network(true);
@@ -231,6 +249,8 @@ int train(int count, char **words) {
     set_problem(trainer, links);
   else
     set_teacher(trainer, policy);
+  if (pa_trainer_set(trainer, PA_TRAINER_PRECISION, wanted.single) != PA_OK)
+    fail(EXIT_USAGE, "--precision: %s", pa_last_error());
   must(pa_trainer_set(trainer, PA_TRAINER_SCHEDULE, (double)wanted.iterations));
   if (pa_trainer_set(trainer, PA_TRAINER_BATCH, (double)wanted.batch) != PA_OK)
     fail(EXIT_USAGE, "--batch: %s", pa_last_error());
@@ -257,6 +277,7 @@ int train(int count, char **words) {
   pa_trainer_free(trainer);
   learned_free(policy);
   pa_states_free(states);
+  free(narrow);
   pa_array_free(channels);
   pa_network_free(network);
   return !t.complete ? EXIT_INTERRUPTED : t.infeasible ? EXIT_FAILED : EXIT_SUCCESS;

@@ -8,16 +8,23 @@ NAME = "libpowalloc"
 SINGLE = numpy.dtype("float32")
 
 
+DOUBLES = ["probe_allocate", "probe_gradient", "probe_step", "probe_train", "probe_repeat", "probe_peak",
+           "probe_bandwidth", "probe_tick", "probe_clock", "probe_product", "probe_product_f32", "probe_function",
+           "probe_function_f32"]
+TEXTS = ["pa_last_error", "pa_instruction_set", "pa_version_text", "bli_info_get_version_str"]
+POINTERS = ["pa_uwmmse_policy", "pa_regnn_policy"]
+SIZES = ["pa_uwmmse_weight_count", "blis_scratch", "blis_scratch_f32"]
+PAPER, EXTENDED = 1, 2  # as in uwmmse.h
+HELD_OUT_EVERY, HELD_OUT = 307, 308  # as in trainer.h
+
+
 class Library:
     def __init__(self, path):
         self.c = ctypes.CDLL(path)
-        for name in ["probe_allocate", "probe_gradient", "probe_step", "probe_peak", "probe_bandwidth", "probe_product",
-                     "probe_function"]:
-            getattr(self.c, name).restype = ctypes.c_double
-        for name in ["pa_last_error", "pa_instruction_set", "pa_version_text"]:
-            getattr(self.c, name).restype = ctypes.c_char_p
-        for name in ["pa_uwmmse_policy", "pa_regnn_policy"]:
-            getattr(self.c, name).restype = ctypes.c_void_p
+        for names, kind in ((DOUBLES, ctypes.c_double), (TEXTS, ctypes.c_char_p), (POINTERS, ctypes.c_void_p),
+                            (SIZES, ctypes.c_size_t)):
+            for name in names:
+                getattr(self.c, name).restype = kind
 
     def must(self, status):
         if status < 0:
@@ -30,8 +37,10 @@ class Library:
 
     def states(self, h, noise):
         make = "pa_states_create_f32" if h.dtype == SINGLE else "pa_states_create"
-        return self.made(make, ctypes.c_size_t(h.shape[0]), ctypes.c_size_t(h.shape[1]), pointer(h),
-                         ctypes.c_double(noise), ctypes.c_double(1), None)
+        states = self.made(make, ctypes.c_size_t(h.shape[0]), ctypes.c_size_t(h.shape[1]), pointer(h),
+                           ctypes.c_double(noise), ctypes.c_double(1), None)
+        states.h = h  # borrowed, lives as long
+        return states
 
     def wmmse(self, iterations):
         policy = self.made("pa_policy_create", b"wmmse", None)
@@ -50,38 +59,79 @@ class Library:
         return ctypes.c_void_p(self.c.pa_regnn_policy(model))
 
     def uwmmse(self, architecture):
-        """A fresh model and its weights as models.py wants them."""
+        """A fresh model and its weights in the public order."""
         model = self.made("pa_uwmmse_create", ctypes.c_int32(architecture), ctypes.c_size_t(4), ctypes.c_size_t(5),
                           ctypes.c_uint64(1), None)
-        self.c.pa_uwmmse_weight_count.restype = ctypes.c_size_t
         flat = numpy.empty(self.c.pa_uwmmse_weight_count(model))
         self.must(self.c.pa_uwmmse_get_weights(model, pointer(flat), ctypes.c_size_t(flat.size)))
-        policy = ctypes.c_void_p(self.c.pa_uwmmse_policy(model))
-        return policy, paper_weights(flat) if architecture == 1 else None
+        return ctypes.c_void_p(self.c.pa_uwmmse_policy(model)), flat
 
-    def allocate(self, policy, h, noise):
+    def pool(self, threads):
+        return self.made("pa_pool_create", ctypes.c_size_t(threads), None)
+
+    def allocate(self, policy, h, noise, pool=None):
         """Powers [batch][M], and a function that gives the nanoseconds of so many allocations."""
         states, power = self.states(h, noise), numpy.empty(h.shape[:2], h.dtype)
-        self.must(-(self.c.probe_allocate(policy, states, pointer(power), ctypes.c_size_t(1)) < 0))
-        return power, lambda times: self.c.probe_allocate(policy, states, pointer(power), ctypes.c_size_t(times))
+
+        def run(times):
+            ns = self.c.probe_allocate(policy, states, pointer(power), pool, ctypes.c_size_t(times))
+            self.must(-(ns < 0))
+            return ns
+
+        run(1)
+        return power, run
 
     def latency(self, policy, h, noise, times):
+        """Nanoseconds of each of so many allocations, the clock's time included, and that time."""
         states, power = self.states(h, noise), numpy.empty(h.shape[:2], h.dtype)
-        each = numpy.empty(times)
-        self.must(self.c.probe_latency(policy, states, pointer(power), ctypes.c_size_t(times), pointer(each)))
-        return each
+        each, tick = numpy.ones(times), self.c.probe_tick()
+        for count in (1000, times):  # the first ones are not counted
+            self.must(self.c.probe_latency(policy, states, pointer(power), ctypes.c_size_t(count), pointer(each)))
+        return each * tick, self.c.probe_clock() * tick
 
     def gradient(self, policy, h, noise, count):
         states, gradient = self.states(h, noise), numpy.empty(count)
-        self.c.probe_gradient(policy, states, pointer(gradient), ctypes.c_size_t(1))
-        return gradient, lambda times: self.c.probe_gradient(policy, states, pointer(gradient), ctypes.c_size_t(times))
+
+        def run(times):
+            return self.c.probe_gradient(policy, states, pointer(gradient), ctypes.c_size_t(times))
+
+        run(1)
+        return gradient, run
 
     def step(self, policy, h, noise, dy, count):
         states, gradient = self.states(h, noise), numpy.empty(count)
         dy = numpy.ascontiguousarray(dy, dtype=float)
-        self.c.probe_step(policy, states, pointer(dy), pointer(gradient), ctypes.c_size_t(1))
-        return gradient, lambda times: self.c.probe_step(policy, states, pointer(dy), pointer(gradient),
-                                                         ctypes.c_size_t(times))
+
+        def run(times):
+            return self.c.probe_step(policy, states, pointer(dy), pointer(gradient), ctypes.c_size_t(times))
+
+        run(1)
+        return gradient, run
+
+    def training(self, kind, links, pool=None):
+        """A function that gives the nanoseconds of so many training steps on an ad hoc network: UWMMSE of the paper on
+        the sum-rate, or REGNN model-free under a power budget."""
+        network = self.made("pa_network_create_adhoc", ctypes.c_size_t(links), ctypes.c_uint64(1), None)
+        if kind == "uwmmse":
+            policy = self.uwmmse(PAPER)[0]
+        else:
+            model = self.made("pa_regnn_create", None, None, ctypes.c_size_t(0), ctypes.c_uint64(1), None)
+            policy = ctypes.c_void_p(self.c.pa_regnn_policy(model))
+        trainer = self.made("pa_trainer_create", policy, network, ctypes.c_uint64(1), None)
+        if kind == "regnn":
+            capacity, budget = self.c.pa_reward_capacity, ctypes.c_double(links / 10)
+            self.must(self.c.pa_trainer_set_reward(trainer, ctypes.c_size_t(links), capacity, None, None))
+            self.must(self.c.pa_trainer_add_constraint(trainer, 1, ctypes.byref(budget), ctypes.c_size_t(1)))
+        for key, value in ((HELD_OUT_EVERY, 1e6), (HELD_OUT, 64)):  # looks are rare: steps are what counts
+            self.must(self.c.pa_trainer_set(trainer, key, ctypes.c_double(value)))
+        self.must(self.c.pa_trainer_set_pool(trainer, pool))
+
+        def run(steps):
+            ns = self.c.probe_train(trainer, ctypes.c_size_t(steps))
+            self.must(-(ns < 0))
+            return ns
+
+        return run
 
 
 def pointer(array):

@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 import platform
+import shlex
 import statistics
 import sys
 import time
@@ -21,9 +22,14 @@ import numpy  # noqa: E402
 import library as lib  # noqa: E402
 import tasks  # noqa: E402
 
-PEERS = ["peer_numpy", "peer_torch", "peer_jax", "peer_onnx"]
+PEERS = ["peer_blis", "peer_numpy", "peer_torch", "peer_jax", "peer_onnx"]
 ENOUGH = 2e6  # ns in one measurement
-LATENCY = {"quick": 10**4, "full": 10**6}
+ENOUGH_OF_THREADS = 2e7  # the same where threads have to wake up first
+MOST_AMPLITUDES = 1 << 22  # in a batch
+GROWTH_LINKS = [10, 20, 50, 100, 200, 500, 1000]
+QUICK_LINKS = 200
+SINGLE_SAMPLE_LINKS = [10, 20, 50]
+MOST_COMPILED = 50  # links: torch.compile takes longer than all the others together
 
 
 def peers():
@@ -35,21 +41,23 @@ def peers():
 
 
 def timed(function):
+    """Nanoseconds of so many runs; functions in C bring their own."""
+
     def run(times):
         start = time.perf_counter_ns()
         for _ in range(times):
             function()
         return time.perf_counter_ns() - start
 
-    return run
+    return getattr(function, "timed", run)
 
 
-def measure(contestants, rounds, seconds):
+def measure(contestants, rounds, seconds, enough=ENOUGH):
     """Nanoseconds of a run of each, [round], in alternation; the first runs are not counted."""
     times, results, end = {}, {name: [] for name in contestants}, time.monotonic() + seconds
     for name, run in contestants.items():
         run(1)
-        times[name] = max(1, int(ENOUGH / max(run(1), 1)))
+        times[name] = max(1, int(enough / max(run(1), 1)))
     for done in range(rounds):
         for name, run in contestants.items():
             results[name].append(run(times[name]) / times[name])
@@ -58,8 +66,14 @@ def measure(contestants, rounds, seconds):
     return results
 
 
+def ratio(found, base):
+    return statistics.median(a / b for a, b in zip(found, base))
+
+
 def compare(task, modules, options):
     """A row: of each contestant the median in ns a sample, and how many times slower than the library."""
+    row = {"work": task.kind, "links": task.links, "batch": task.batch, "precision": str(task.dtype), "times": {},
+           "failed": []}
     contestants = {lib.NAME: task.ours()[1]}
     for module in modules:
         try:
@@ -68,136 +82,219 @@ def compare(task, modules, options):
                 contestants[name] = timed(function)
         except Exception as failed:  # a peer that cannot do a task is left out of it, visibly
             print(f"{module.NAME}: {task.kind}, {task.links} links, {task.dtype}: {failed}", file=sys.stderr)
+            row["failed"].append(module.NAME)
     results = measure(contestants, options.rounds, options.seconds)
     ours = results[lib.NAME]
-    row = {"work": task.kind, "links": task.links, "batch": task.batch, "precision": str(task.dtype), "times": {}}
     for name, found in results.items():
-        ratio = statistics.median(a / b for a, b in zip(found, ours))
-        row["times"][name] = {"ns": statistics.median(found) / task.batch, "ratio": ratio}
+        row["times"][name] = {"ns": statistics.median(found) / task.batch, "ratio": ratio(found, ours)}
     return row
 
 
 def show(row):
     precision = {"float64": "f64", "float32": "f32"}[row["precision"]]
-    print(f"{row['work']:16} {precision} M={row['links']:<4} B={row['batch']:<3} {row['times'][lib.NAME]['ns']:11.0f} ns")
+    ours = row["times"][lib.NAME]["ns"]
+    print(f"{row['work']:16} {precision} M={row['links']:<4} B={row['batch']:<3} {ours:11.0f} ns")
     for name, found in row["times"].items():
         if name != lib.NAME:
             print(f"    {found['ratio']:8.1f} x  {name}")
     sys.stdout.flush()
 
 
-def latencies(library, options):
-    """Of single samples: median and what lies above it."""
-    rows = []
-    for kind in tasks.FORWARD:
-        for dtype in options.precisions:
-            for links in options.links:
-                if links > 100:
-                    continue
-                task = tasks.Task(library, kind, links, 1, dtype)
-                one = max(task.ours()[1](3) / 3, 1)
-                count = min(LATENCY["quick" if options.quick else "full"], max(1000, int(4e9 / one)))
-                each = library.latency(task.policy, task.h, task.noise, count)
-                quantiles = {q: float(numpy.percentile(each, q)) for q in (50, 99, 99.99)}
-                rows.append({"work": kind, "links": links, "precision": str(numpy.dtype(dtype)), "calls": count,
-                             "median": quantiles[50], "p99": quantiles[99], "p99.99": quantiles[99.99],
-                             "maximum": float(each.max())})
-                print(describe_latency(rows[-1]))
+def batch_of(kind, links, most):
+    """Fewer large samples: a batch of them fills the caches anyway, and WMMSE takes long."""
+    amplitudes = MOST_AMPLITUDES // 4 if kind == "wmmse" else MOST_AMPLITUDES
+    return min(most, max(1, amplitudes // links**2))
+
+
+def of_peers(library, options, works, precisions, sizes):
+    modules, rows = list(peers()), []
+    for kind in works:
+        for dtype in precisions:
+            for links in sizes:
+                compiles = not options.quick and links <= MOST_COMPILED and kind != "wmmse"
+                task = tasks.Task(library, kind, links, batch_of(kind, links, options.batch), dtype, compiles)
+                rows.append(compare(task, modules, options))
+                show(rows[-1])
     return rows
 
 
-def describe_latency(row):
-    return (f"{row['work']:10} {row['precision']} M={row['links']:<4} median {row['median']:8.0f}  p99 {row['p99']:8.0f}  "
-            f"p99.99 {row['p99.99']:8.0f}  maximum {row['maximum']:9.0f} ns of {row['calls']} calls")
+def batches(library, options):
+    return of_peers(library, options, options.work, options.precisions, options.links)
 
 
-def kernels(library):
+def growth(library, options):
+    """More sizes, for the picture."""
+    kinds = [kind for kind in options.work if kind in tasks.FORWARD]
+    sizes = [n for n in GROWTH_LINKS if n not in options.links and not (options.quick and n > QUICK_LINKS)]
+    return of_peers(library, options, kinds, ["float64"], sizes)
+
+
+def latencies(library, options):
+    """Of single samples: median and what lies above it."""
+    rows = []
+    for kind in ("regnn", "uwmmse"):
+        for dtype in options.precisions:
+            for links in SINGLE_SAMPLE_LINKS:
+                task = tasks.Task(library, kind, links, 1, dtype)
+                each, clock = library.latency(task.policy, task.h, task.noise, options.calls)
+                row = {"work": kind, "links": links, "precision": str(task.dtype), "calls": options.calls,
+                       "clock": clock, "maximum": float(each.max())}
+                row.update((str(q), float(numpy.percentile(each, q))) for q in (50, 99, 99.9, 99.99))
+                rows.append(row)
+                print(f"{kind:10} {dtype} M={links:<4} median {row['50']:8.0f}  p99 {row['99']:8.0f}  p99.9 "
+                      f"{row['99.9']:8.0f}  p99.99 {row['99.99']:8.0f}  maximum {row['maximum']:9.0f} ns, the clock "
+                      f"{clock:.0f} ns of it")
+    return rows
+
+
+def architectures(library, options):
+    """How much longer the extended architecture of UWMMSE takes than the paper's."""
+    rows = []
+    for dtype in options.precisions:
+        for links in options.links:
+            task = tasks.Task(library, "uwmmse", links, batch_of("uwmmse", links, options.batch), dtype)
+            models = {"paper": library.uwmmse(lib.PAPER), "extended": library.uwmmse(lib.EXTENDED)}
+            forward = {name: library.allocate(policy, task.h, task.noise)[1] for name, (policy, _) in models.items()}
+            gradient = {name: library.gradient(policy, task.h, task.noise, flat.size)[1]
+                        for name, (policy, flat) in models.items()}
+            row = {"links": links, "precision": str(task.dtype), "batch": task.batch}
+            for name, contestants in (("forward", forward), ("gradient", gradient)):
+                found = measure(contestants, options.rounds, options.seconds / 4)
+                row[name] = {"ns": statistics.median(found["paper"]) / task.batch,
+                             "ratio": ratio(found["extended"], found["paper"])}
+            rows.append(row)
+            print(f"uwmmse {dtype} M={links:<4} extended over paper: forward {row['forward']['ratio']:.2f}, "
+                  f"forward and backward {row['gradient']['ratio']:.2f}")
+    return rows
+
+
+def threads(library, options):
+    """Two threads against one: whole training steps, large batches, one large sample."""
+    os.sched_setaffinity(0, options.cores)
+    pool = library.pool(2)
+    works = [(f"{kind} training step", links, None, [library.training(kind, links, p) for p in (None, pool)])
+             for kind in ("uwmmse", "regnn") for links in (20, 50)]
+    for kind in tasks.FORWARD:
+        for links, batch in ((20, 4096), (50, 4096), (1000, 1)):
+            task = tasks.Task(library, kind, links, batch, "float64")
+            works.append((kind, links, batch, [library.allocate(task.policy, task.h, task.noise, p)[1]
+                                               for p in (None, pool)]))
+    rows = []
+    for work, links, batch, runs in works:
+        found = measure(dict(zip((1, 2), runs)), options.rounds, options.seconds, ENOUGH_OF_THREADS)
+        rows.append({"work": work, "links": links, "batch": batch, "ns": statistics.median(found[1]),
+                     "speed-up": ratio(found[1], found[2]), "rounds": len(found[1])})
+        print(f"{work:22} M={links:<4} B={batch or '-':<4} {rows[-1]['ns'] / 1e3:10.1f} us, two threads: "
+              f"{rows[-1]['speed-up']:.2f} times as fast")
+    library.c.pa_pool_free(pool)
+    os.sched_setaffinity(0, {options.core})
+    return rows
+
+
+# ---- kernels ----
+
+SUFFIXES = {"float64": "", "float32": "_f32"}
+LEVELS = {"L1": 16 << 10, "L2": 256 << 10, "L3": 8 << 20, "DRAM": 512 << 20}
+FUNCTIONS = ["rayleigh", "exp", "log", "sigmoid"]
+
+
+def bandwidth(library, size):
+    return library.c.probe_bandwidth(ctypes.c_size_t(size))
+
+
+def product(library, dtype, links, columns, transposed, interleaved, found):
+    """A product against its limit: the later of reading the matrices from where they are and of all multiplications."""
+    samples, probe = ctypes.c_size_t(), getattr(library.c, "probe_product" + SUFFIXES[dtype])
+    ns = probe(ctypes.c_size_t(links), ctypes.c_size_t(columns), transposed, interleaved, ctypes.byref(samples))
+    flops, size = 2 * links**2 * columns * samples.value, numpy.dtype(dtype).itemsize * links**2 * samples.value
+    size_class = max(size, LEVELS["L1"])
+    if size_class not in found["rates"]:
+        found["rates"][size_class] = bandwidth(library, size_class)
+    reading, adding = size / found["rates"][size_class], flops / found["FMA peak, GFLOP/s"][dtype]
+    return {"precision": dtype, "links": links, "columns": columns, "transposed": transposed,
+            "interleaved": interleaved, "ns": ns / samples.value, "limit": max(reading, adding) / ns,
+            "by": "reading" if reading > adding else "FMA", "of peak": adding / ns, "GB/s": size / ns}
+
+
+def kernels(library, options):
     """Products against the limits that were measured just before."""
-    c, found = library.c, {}
-    peak = c.probe_peak(0)
-    found["FMA peak, GFLOP/s"] = {"f64": peak, "f32": c.probe_peak(1)}
-    sizes = {"L1": 16 << 10, "L2": 256 << 10, "L3": 8 << 20, "DRAM": 512 << 20}
-    bandwidth = {name: c.probe_bandwidth(ctypes.c_size_t(size)) for name, size in sizes.items()}
-    found["read bandwidth, GB/s"] = bandwidth
-    print("FMA peak", {k: round(v, 1) for k, v in found["FMA peak, GFLOP/s"].items()}, "bandwidth",
-          {k: round(v, 1) for k, v in bandwidth.items()})
-    samples = ctypes.c_size_t()
-    found["products"] = []
-    for links in (10, 20, 50, 100, 200, 500, 1000):
-        size = 8 * links * links
-        level = next((name for name, most in (("L1", 32 << 10), ("L2", 512 << 10), ("L3", 16 << 20)) if size <= most), "DRAM")
-        for columns in (1, 4, 8):
-            for transposed in (0, 1):
-                for interleaved in (0, 1):
-                    if interleaved and links > 32:
-                        continue
-                    ns = c.probe_product(ctypes.c_size_t(links), ctypes.c_size_t(columns), transposed, interleaved,
-                                         ctypes.byref(samples))
-                    flops = 2 * links * links * columns * samples.value / ns
-                    rate = size * samples.value / ns
-                    limit = max(size * samples.value / bandwidth[level],
-                                2 * links * links * columns * samples.value / peak)
-                    found["products"].append({"links": links, "columns": columns, "transposed": transposed,
-                                              "interleaved": interleaved, "ns": ns / samples.value,
-                                              "limit": limit / ns, "of peak": flops / peak, "GB/s": rate})
-                    print(f"H x M={links:<4} F={columns} {'T' if transposed else ' '} "
-                          f"{'interleaved' if interleaved else 'single     '} {ns / samples.value:10.1f} ns "
-                          f"{100 * limit / ns:5.0f} % of the limit ({level}), {100 * flops / peak:4.0f} % of FMA peak")
-    for which, name in enumerate(("rayleigh", "exp", "log", "sigmoid")):
-        found[name] = c.probe_function(which)
-        print(f"{name:10} {found[name]:6.2f} ns a number")
+    found = {"FMA peak, GFLOP/s": {dtype: library.c.probe_peak(SUFFIXES[dtype] != "") for dtype in options.precisions},
+             "read bandwidth, GB/s": {name: bandwidth(library, size) for name, size in LEVELS.items()},
+             "rates": {}, "products": [], "functions": {}}
+    print("FMA peak", found["FMA peak, GFLOP/s"], "bandwidth", found["read bandwidth, GB/s"])
+    for dtype in options.precisions:
+        for links in (10, 20, 50, 100, 200, 500, 1000):
+            for columns in (1, 5, 8):
+                for transposed in (0, 1):
+                    for interleaved in (0, 1) if links <= 32 else (0,):
+                        row = product(library, dtype, links, columns, transposed, interleaved, found)
+                        found["products"].append(row)
+                        print(f"{dtype} H{'^T' if transposed else '  '} M={links:<4} F={columns} "
+                              f"{'interleaved' if interleaved else 'single     '} {row['ns']:10.1f} ns "
+                              f"{100 * row['limit']:5.0f} % of the limit ({row['by']}), "
+                              f"{100 * row['of peak']:4.0f} % of FMA peak")
+        function = getattr(library.c, "probe_function" + SUFFIXES[dtype])
+        found["functions"][dtype] = {name: function(which) for which, name in enumerate(FUNCTIONS)}
+        print(dtype, {name: round(ns, 2) for name, ns in found["functions"][dtype].items()}, "ns a number")
     return found
 
 
-def machine(library):
-    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "")
-    return {"processor": model, "instruction set": library.c.pa_instruction_set().decode(),
+# ---- the command ----
+
+PARTS = {"kernels": kernels, "latencies": latencies, "architectures": architectures, "threads": threads,
+         "batches": batches, "growth": growth}
+
+def machine(library, command):
+    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")),
+                 platform.machine())
+    return {"processor": model, "cores": os.cpu_count(), "instruction set": library.c.pa_instruction_set().decode(),
             "system": platform.platform(), "library": library.c.pa_version_text().decode(),
-            "date": time.strftime("%Y-%m-%d"), "command": " ".join(["bench/peers/run.py", *sys.argv[1:]])}
+            "date": time.strftime("%Y-%m-%d"), "command": command}
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--library", default="build/bench/libprobe.so", help="built with -Dbench=true")
     parser.add_argument("--links", default="20,50,100,500")
-    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--batch", type=int, default=64, help="samples of a batch, fewer of many links")
     parser.add_argument("--precisions", default="float64,float32")
     parser.add_argument("--work", default=",".join(tasks.FORWARD + tasks.TRAINING))
-    parser.add_argument("--parts", default="kernels,latencies,peers")
+    parser.add_argument("--parts", default=",".join(PARTS))
     parser.add_argument("--rounds", type=int, default=21)
-    parser.add_argument("--seconds", type=float, default=10, help="of a comparison, at most")
+    parser.add_argument("--seconds", type=float, default=2.5, help="of a comparison; 5 rounds take what they take")
+    parser.add_argument("--calls", type=int, default=10**6, help="single samples")
     parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))
-    parser.add_argument("--quick", action="store_true", help="20 and 50 links, few rounds, nothing compiled")
+    parser.add_argument("--quick", action="store_true", help="little of everything: 20 and 50 links, no WMMSE")
     parser.add_argument("--out", help="writes the results to this JSON file")
     options = parser.parse_args()
+    given = [(name, value) for name, value in vars(options).items()
+             if value != parser.get_default(name) and name not in ("library", "core", "out")]
+    words = [f"--{name}" if value is True else f"--{name} {shlex.quote(str(value))}" for name, value in given]
+    command = " ".join(["bench/peers/run.py", *words])
     if options.quick:
-        options.links, options.rounds, options.seconds = "20,50", 7, 2
+        quick = {"links": "20,50", "rounds": 5, "seconds": .5, "calls": 10**4,
+                 "work": ",".join(kind for kind in tasks.FORWARD + tasks.TRAINING if kind != "wmmse")}
+        for name, value in quick.items():
+            if getattr(options, name) == parser.get_default(name):
+                setattr(options, name, value)
     options.links = [int(n) for n in options.links.split(",")]
-    options.precisions = options.precisions.split(",")
-    options.work = options.work.split(",")
-    options.parts = options.parts.split(",")
-    return options
+    for name in ("precisions", "work", "parts"):
+        setattr(options, name, getattr(options, name).split(","))
+    options.cores = os.sched_getaffinity(0)
+    return options, command
 
 
 def main():
-    options = arguments()
+    options, command = arguments()
     os.sched_setaffinity(0, {options.core})
     library = lib.Library(os.path.abspath(options.library))
-    found = {"machine": machine(library)}
+    library.c.probe_flush_denormals()
+    found = {"machine": machine(library, command)}
     print(found["machine"])
-    if "kernels" in options.parts:
-        found["kernels"] = kernels(library)
-    if "latencies" in options.parts:
-        found["latencies"] = latencies(library, options)
-    if "peers" in options.parts:
-        modules, found["peers"] = list(peers()), []
-        for kind in options.work:
-            for dtype in options.precisions:
-                for links in options.links:
-                    task = tasks.Task(library, kind, links, options.batch, dtype,
-                                      not options.quick and links <= 100 and kind != "wmmse")
-                    found["peers"].append(compare(task, modules, options))
-                    show(found["peers"][-1])
+    for part in options.parts:
+        start = time.monotonic()
+        found[part] = PARTS[part](library, options)
+        print(f"{part}: {time.monotonic() - start:.0f} s", file=sys.stderr)
     if options.out:
         with open(options.out, "w", encoding="utf-8") as file:
             json.dump(found, file, indent=1)

@@ -39,7 +39,8 @@ class Task:
         self.learned = ["taps"]
 
     def prepare_uwmmse(self):
-        self.policy, weights = self.library.uwmmse(1)
+        self.policy, flat = self.library.uwmmse(lib.PAPER)
+        weights = {**lib.paper_weights(flat), "flat": flat}
         self.weights = {k: v.astype(self.dtype) if hasattr(v, "astype") else v for k, v in weights.items()}
         self.learned = lib.LEARNED
 
@@ -63,7 +64,7 @@ class Task:
         if self.kind == "regnn training":
             return self.library.step(self.policy, self.h, self.noise, self.weights["dy"], LAYERS * TAPS)
         if self.kind == "uwmmse training":
-            return self.library.gradient(self.policy, self.h, self.noise, 8 * sum(lib.GCN.values()) + 4)
+            return self.library.gradient(self.policy, self.h, self.noise, self.weights["flat"].size)
         return self.library.allocate(self.policy, self.h, self.noise)
 
     def check(self, name, result):

@@ -44,6 +44,9 @@ typedef struct pa_network pa_network;
 #define PA_NETWORK_FADING 106
 /** Consecutive draws of a family that share a topology. Default 8. */
 #define PA_NETWORK_DRAWS_PER_TOPOLOGY 107
+/** Receivers further from a transmitter than this do not hear it in a sparse network, but for its own; in the units of
+ * the geometry. */
+#define PA_NETWORK_CUTOFF 108
 /** @} */
 
 /**
@@ -164,6 +167,68 @@ typedef int32_t (*pa_state_fn)(void *user, uint64_t stream, uint64_t first, size
  */
 PA_API pa_status pa_network_create_callback(pa_network **out, size_t links, size_t features, pa_state_fn draw,
                                             void *user, pa_free_fn free_user, const pa_allocator *allocator);
+
+/**
+ * @brief Ad hoc network by the rule of pa_network_create_adhoc(), with the same positions, whose channels end at a
+ * distance.
+ *
+ * Takes time and memory in proportion to links and edges. The reference size (@ref PA_NETWORK_REFERENCE_LINKS), which
+ * sets the density, is a parameter: that of the networks a model was trained on.
+ * @param[out] out  the network, to be freed with pa_network_free()
+ * @param links     links, 1 to 2^31 - 1
+ * @param reference reference size, >= 1
+ * @param cutoff    @ref PA_NETWORK_CUTOFF, > 0
+ * @param seed      any; positions and fading follow from it
+ * @param allocator NULL for the C library's
+ * @since 0.1
+ */
+PA_API pa_status pa_network_create_sparse_adhoc(pa_network **out, size_t links, size_t reference, double cutoff,
+                                                uint64_t seed, const pa_allocator *allocator);
+
+/**
+ * @brief Network from positions whose channels end at a distance.
+ * @param[out] out     the network, to be freed with pa_network_free()
+ * @param links        links, 1 to 2^31 - 1
+ * @param transmitters [links][2] positions, finite; copied
+ * @param receivers    [links][2] positions of the links' receivers, finite; copied
+ * @param min_distance @ref PA_NETWORK_MIN_DISTANCE
+ * @param cutoff       @ref PA_NETWORK_CUTOFF, > 0
+ * @param seed         of the fading
+ * @param allocator    NULL for the C library's
+ * @since 0.1
+ */
+PA_API pa_status pa_network_create_sparse_positions(pa_network **out, size_t links, const double *transmitters,
+                                                    const double *receivers, double min_distance, double cutoff,
+                                                    uint64_t seed, const pa_allocator *allocator);
+
+/**
+ * @brief Network from the path gains of a graph's edges.
+ * @param[out] out  the network, to be freed with pa_network_free()
+ * @param graph     who hears whom; shared, may be freed before the network
+ * @param path_gain [edges] amplitudes, finite, >= 0; copied
+ * @param seed      of the fading
+ * @param allocator NULL for the C library's
+ * @since 0.1
+ */
+PA_API pa_status pa_network_create_graph(pa_network **out, const pa_graph *graph, const double *path_gain,
+                                         uint64_t seed, const pa_allocator *allocator);
+
+/**
+ * @brief The interference that the cut-off of a sparse network leaves out, with all transmitters at their limits.
+ *
+ * Added to the noise (pa_network_set_noise(), or pa_states_set_noise()), in whole or times the share of the limits that
+ * transmitters use on average, it stands for what lies beyond the cut-off. Takes time in proportion to
+ * links times the logarithm of their number.
+ * @param network    a network of pa_network_create_sparse_adhoc() or pa_network_create_sparse_positions()
+ * @param[out] mean  [links] mean over the fading at each receiver in W: far groups of transmitters count as if they
+ *                   stood in their middle
+ * @param[out] most  [links] the same from above: as if they stood at their nearest point. May be NULL.
+ * @since 0.1
+ */
+PA_API pa_status pa_network_left_out(const pa_network *network, double *mean, double *most);
+
+/** @brief The graph of a sparse network, borrowed; NULL if its channels are full matrices. @since 0.1 */
+PA_API const pa_graph *pa_network_graph(const pa_network *network);
 
 /** @brief Features of a node's state: of networks made with pa_network_create_callback(), else 0. @since 0.1 */
 PA_API size_t pa_network_features(const pa_network *network);

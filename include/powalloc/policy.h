@@ -222,8 +222,19 @@ PA_API pa_status pa_policy_workspace_parallel_f32(const pa_policy *policy, size_
                                                   const pa_pool *pool, size_t *bytes);
 
 /**
- * @brief pa_policy_allocate() by the threads of a pool: each takes samples of the batch or, if the batch is one sample of
- * 192 links or more, rows of its channel matrix. The powers are those of one thread, to the bit.
+ * @brief Bytes of workspace for such states: full or sparse, in their precision, by the threads of a pool.
+ * @param policy     the policy
+ * @param states     the states; any others with as many samples, links and channels or fewer will do as well
+ * @param pool       for pa_policy_allocate_parallel(); NULL: for pa_policy_allocate()
+ * @param[out] bytes the size
+ * @since 0.1
+ */
+PA_API pa_status pa_policy_workspace_states(const pa_policy *policy, const pa_states *states, const pa_pool *pool,
+                                            size_t *bytes);
+
+/**
+ * @brief pa_policy_allocate() by the threads of a pool: each takes samples of the batch or, if the batch is one sample
+ * of 192 links or more, rows of its channel matrix. The powers are those of one thread, to the bit.
  *
  * A policy of the user's own (pa_policy_create_callback()) is called once for the whole batch, on this thread.
  * @param policy     the policy

@@ -27,8 +27,8 @@ typedef struct pa_pool pa_pool;
 typedef void (*pa_task_fn)(void *task, size_t worker, size_t index);
 
 /**
- * @brief The application's way of running tasks: calls run(task, worker, k) once for each k < tasks, in any order and on
- * any threads, and returns when all are done.
+ * @brief The application's way of running tasks: calls run(task, worker, k) once for each k < tasks, in any order and
+ * on any threads, and returns when all are done.
  *
  * Called on the thread of the call that uses the pool. The memory that the tasks wrote must be visible to that thread
  * on return, as after joining threads or passing a barrier. Returns PA_CALLBACK_OK; anything else, or a task that was

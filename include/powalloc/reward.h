@@ -22,7 +22,8 @@ extern "C" {
  * It may use any function of the library but those that change the trainer, its policy or its network; of the trainer,
  * pa_trainer_request_stop() and pa_trainer_stat() only. It must not keep the pointers.
  * @param user        what was registered with it
- * @param states      H, x, noise and power limits of the batch
+ * @param states      H, x, noise and power limits of the batch; in single precision if the trainer is in it
+ * (PA_TRAINER_PRECISION): then pa_states_channel() is NULL and pa_states_channel_f32() is not
  * @param power       [batch][links] in W
  * @param[out] reward [batch][rewards], NaN on entry; every value must be finite on return
  * @param rewards     rewards of a sample, as registered
@@ -46,7 +47,7 @@ typedef int32_t (*pa_reward_gradient_fn)(void *user, const pa_states *states, co
                                          double *gradient, size_t rewards);
 
 /** @name Rewards of the library
- * One reward for each link.
+ * One reward for each link, of states in either precision.
  * @{ */
 
 /** @brief Capacity log2(1 + SINR_i) in bit/s/Hz (REGNN paper, eqs. (6), (49) and (50)). @p user is not used. @since 0.1

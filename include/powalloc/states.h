@@ -5,7 +5,7 @@
 #ifndef POWALLOC_STATES_H
 #define POWALLOC_STATES_H
 
-#include <powalloc/base.h>
+#include <powalloc/graph.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -44,13 +44,36 @@ PA_API pa_status pa_states_create(pa_states **out, size_t batch, size_t links, c
 /**
  * @brief The same on channels in single precision.
  *
- * For pa_policy_allocate_f32(), pa_rates_f32(), pa_sinr_f32() and pa_uwmmse_gradient(); other calls take states in double
- * precision and say so. Noise, power limits and weights must be within a factor of 1e15 of 1, and no link's gain times
- * power limit over noise may exceed 1e15: beyond that single precision has no room for their products.
+ * For pa_policy_allocate_f32(), pa_rates_f32(), pa_sinr_f32() and pa_uwmmse_gradient(); other calls take states in
+ * double precision and say so. Noise, power limits and weights must be within a factor of 1e15 of 1, and no link's gain
+ * times power limit over noise may exceed 1e15: beyond that single precision has no room for their products.
  * @since 0.1
  */
 PA_API pa_status pa_states_create_f32(pa_states **out, size_t batch, size_t links, const float *h, double noise,
                                       double pmax, const pa_allocator *allocator);
+
+/**
+ * @brief A view of the caller's channels on a graph.
+ * @param[out] out   the states, to be freed with pa_states_free()
+ * @param batch      samples, >= 1
+ * @param graph      who hears whom; shared, may be freed before the states
+ * @param h          [batch][edges] channel amplitudes, finite, >= 0, in the order of the graph's edges; borrowed
+ * @param noise      noise power at every receiver in W, > 0
+ * @param pmax       power limit of every transmitter in W, > 0
+ * @param allocator  NULL for the C library's
+ *
+ * For rates, heuristics, WMMSE, REGNN and UWMMSE, forward and backward; what takes full matrices only says so.
+ * @since 0.1
+ */
+PA_API pa_status pa_states_create_sparse(pa_states **out, size_t batch, const pa_graph *graph, const double *h,
+                                         double noise, double pmax, const pa_allocator *allocator);
+
+/** @brief The same on channels in single precision, see pa_states_create_f32(). @since 0.1 */
+PA_API pa_status pa_states_create_sparse_f32(pa_states **out, size_t batch, const pa_graph *graph, const float *h,
+                                             double noise, double pmax, const pa_allocator *allocator);
+
+/** @brief The graph of sparse states, borrowed; NULL if the channels are full matrices. @since 0.1 */
+PA_API const pa_graph *pa_states_graph(const pa_states *states);
 
 /** @brief Frees the states, not the caller's channels. NULL is fine. @since 0.1 */
 PA_API void pa_states_free(pa_states *states);
@@ -59,7 +82,7 @@ PA_API void pa_states_free(pa_states *states);
  * @brief Binds other channels, the next slot's for example. Does not allocate.
  * @param states the states; on an error they keep the old binding
  * @param batch  samples, >= 1
- * @param h      [batch][links][links] as in pa_states_create(); borrowed
+ * @param h      [batch][links][links] as in pa_states_create(), or [batch][edges] of sparse states; borrowed
  * @since 0.1
  */
 PA_API pa_status pa_states_bind(pa_states *states, size_t batch, const double *h);
@@ -112,6 +135,22 @@ PA_API const double *pa_states_node_state(const pa_states *states);
 PA_API size_t pa_states_node_features(const pa_states *states);
 
 /**
+ * @brief Powers that iterative policies start from: those of the last slot.
+ *
+ * WMMSE begins there in place of @ref PA_POLICY_START, and needs fewer iterations if the channels have changed little.
+ * A link that was off begins at a hundredth of the power that it would have begun with, so that it can come back. The
+ * array may be the one that powers are written to. Binding a batch of another size drops it.
+ * @param states the states
+ * @param watts  [batch][links] powers in W, in [0, power limit], checked when they are used; borrowed like the
+ *               channels; NULL for none
+ * @since 0.1
+ */
+PA_API pa_status pa_states_set_start(pa_states *states, const double *watts);
+
+/** @brief The powers to start from [batch][links], borrowed; NULL if there are none. @since 0.1 */
+PA_API const double *pa_states_start(const pa_states *states);
+
+/**
  * @brief Number that the batch's first sample has in its stream; 0 if never set.
  *
  * Policies that draw (random selection) draw the same for the same sample
@@ -126,7 +165,8 @@ PA_API size_t pa_states_batch(const pa_states *states);
 /** @brief Links per sample; 0 for NULL. @since 0.1 */
 PA_API size_t pa_states_links(const pa_states *states);
 
-/** @brief The channels [batch][links][links], borrowed; NULL for NULL. @since 0.1 */
+/** @brief The channels [batch][links][links], or [batch][edges] of sparse states; borrowed. NULL for NULL. @since 0.1
+ */
 PA_API const double *pa_states_channel(const pa_states *states);
 
 /** @brief The channels of states in single precision, borrowed; NULL if they are in double. @since 0.1 */

@@ -72,6 +72,11 @@ typedef struct pa_trainer pa_trainer;
 #define PA_TRAINER_BARRIER 316
 /** Sharpness s of PA_UTILITY_SOFT_MIN. Default 10. */
 #define PA_TRAINER_SHARPNESS 317
+/** 1: states, and what is computed of them, in single precision, which is faster; weights, optimiser and sums over
+ * states stay in double. A network's draws are others than in double; callbacks of rewards see states in single
+ * precision, pa_states_channel_f32(). 0: double precision. For UWMMSE and REGNN. On the user's states it is their
+ * precision and cannot be set to another one. Default 0. */
+#define PA_TRAINER_PRECISION 318
 /** @} */
 
 /** @name What a trainer tells of its run
@@ -116,7 +121,8 @@ PA_API pa_status pa_trainer_create(pa_trainer **out, pa_policy *policy, const pa
  * The last fifth of the states (at least one) is held out and never trained on.
  * @param[out] out  the trainer, to be freed with pa_trainer_free()
  * @param policy    as in pa_trainer_create()
- * @param states    at least 2; borrowed, must outlive the trainer and stay unchanged
+ * @param states    at least 2, for policies that train in it also in single precision (PA_TRAINER_PRECISION); borrowed,
+ * must outlive the trainer and stay unchanged
  * @param seed      of the choice of batches
  * @param allocator NULL for the C library's
  * @since 0.1
@@ -400,9 +406,9 @@ PA_API pa_status pa_trainer_save(const pa_trainer *trainer, const char *path);
 /**
  * @brief Goes back to a checkpoint; a run then continues bit for bit as if never interrupted.
  *
- * The trainer must have been made with the same policy shape, seed, teacher, noise, limits and kind of source; its keys
- * but PA_TRAINER_THREADS are set from the checkpoint, and its policy gets the best weights so far. Before its first run
- * only.
+ * The trainer must have been made with the same policy shape, seed, teacher, noise, limits, kind of source and
+ * PA_TRAINER_PRECISION; its keys but PA_TRAINER_THREADS are set from the checkpoint, and its policy gets the best
+ * weights so far. Before its first run only.
  * @since 0.1
  */
 PA_API pa_status pa_trainer_resume(pa_trainer *trainer, const char *path);

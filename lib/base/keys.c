@@ -29,6 +29,8 @@ static const struct key {
      0, 1},
     {PA_NETWORK_DRAWS_PER_TOPOLOGY, true, "network.draws_per_topology", "count",
      "Consecutive draws of a family that share a topology.", 8, 1, MANY},
+    {PA_NETWORK_CUTOFF, false, "network.cutoff", "length",
+     "Receivers further from a transmitter than this do not hear it, but for its own.", 45, 0x1p-300, 0x1p300},
     {PA_POLICY_ITERATIONS, true, "policy.iterations", "count", "WMMSE iterations.", 100, 0, 1e9},
     {PA_POLICY_TOLERANCE, false, "policy.tolerance", "1",
      "WMMSE ends once no amplitude moves by more than this part of sqrt(pmax); 0: never.", 0, 0, 1},
@@ -94,6 +96,8 @@ static const struct key {
     {PA_TRAINER_BARRIER, false, "trainer.barrier", "1",
      "Pull on outputs beyond 2 and -2; falls to 0 over the schedule; -1: the recipe.", -1, -1, 1e6},
     {PA_TRAINER_SHARPNESS, false, "trainer.sharpness", "1", "Of the soft minimum.", 10, 1e-6, 1e6},
+    {PA_TRAINER_PRECISION, true, "trainer.precision", "0 or 1",
+     "1: states, and what is computed of them, in single precision, 0: in double.", 0, 0, 1},
 };
 
 #define COUNT (sizeof keys / sizeof keys[0])

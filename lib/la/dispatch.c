@@ -18,11 +18,26 @@ pa__layout pa__layout_single(const pa__la *la, size_t links) {
   return (pa__layout){.links = links, .width = 1, .length = padded};
 }
 
+pa__layout pa__layout_sparse(const pa__la *la, const pa__pattern *pattern) {
+  pa__layout layout = pa__layout_single(la, pattern->links);
+  layout.pattern = pattern;
+  return layout;
+}
+
 pa__layout pa__layout_choose(const pa__la *la, size_t links, size_t samples) {
   return links <= PA__SMALL && samples > 1 ? pa__layout_interleaved(la, links) : pa__layout_single(la, links);
 }
 
-pa__matrix pa__matrix_take(pa__arena *arena, const pa__layout *l, bool flipped) {
+static pa__matrix take_view(pa__arena *arena, const pa__layout *l, size_t columns) {
+  pa__matrix m = {.view = pa__arena_take(arena, 1, sizeof(pa__view))};
+  m.row = pa__arena_take(arena, l->length, sizeof(real));
+  m.column = pa__arena_take(arena, l->length, sizeof(real));
+  if (columns > 1) m.scratch = pa__arena_take(arena, l->length, PA__COLUMNS * sizeof(real));
+  return m;
+}
+
+pa__matrix pa__matrix_take(pa__arena *arena, const pa__layout *l, size_t columns, bool flipped) {
+  if (l->pattern) return take_view(arena, l, columns);
   pa__matrix m = {.rows = pa__arena_take(arena, l->links, l->length * sizeof(real))};
   if (l->width == 1 && l->links <= PA__SMALL) m.transposed = pa__arena_take(arena, l->links, l->length * sizeof(real));
   m.flipped = flipped && l->width == 1 && !(l->links <= PA__SMALL);

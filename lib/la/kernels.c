@@ -2,26 +2,29 @@
 #include "kernel_set.h"
 #include "la.h"
 #include "../base/random.h"
+#include "sparse.h"
 #include "vec.h"
+
+#include <stdatomic.h>
 
 /* ---- shifts ---- */
 
 /* ROWS x COLUMNS tile of a shift: output vector r of column c is sum_k a[r][k] z[c][k], k in order. */
-#define TILE(ROWS, COLUMNS, BROADCAST)                                                                               \
-  do {                                                                                                               \
-    vec sum[ROWS][COLUMNS] = {{{0}}};                                                                                \
-    const real *ak = a + r * row_step;                                                                               \
-    for (size_t k = 0; k < inner; k++, ak += inner_step) {                                                           \
-      vec zk[COLUMNS];                                                                                               \
-      for (int q = 0; q < COLUMNS; q++)                                                                              \
-        zk[q] = BROADCAST ? splat(z[(c + (size_t)q) * length + k]) : load(z + (c + (size_t)q) * length + k * WIDTH); \
-      for (int p = 0; p < ROWS; p++) {                                                                               \
-        vec apk = load(ak + (size_t)p * row_step);                                                                   \
-        for (int q = 0; q < COLUMNS; q++) sum[p][q] += apk * zk[q];                                                  \
-      }                                                                                                              \
-    }                                                                                                                \
-    for (int p = 0; p < ROWS; p++)                                                                                   \
-      for (int q = 0; q < COLUMNS; q++) store(y + (c + (size_t)q) * length + (r + (size_t)p) * WIDTH, sum[p][q]);    \
+#define TILE(ROWS, COLUMNS, BROADCAST)                                                                            \
+  do {                                                                                                            \
+    vec sum[ROWS][COLUMNS] = {{{0}}};                                                                             \
+    const real *ak = a + r * row_step;                                                                            \
+    for (size_t k = 0; k < inner; k++, ak += inner_step) {                                                        \
+      vec apk[ROWS];                                                                                              \
+      for (int p = 0; p < ROWS; p++) apk[p] = load(ak + (size_t)p * row_step);                                    \
+      for (int q = 0; q < COLUMNS; q++) {                                                                         \
+        const real *zq = z + (c + (size_t)q) * length;                                                            \
+        vec zk = BROADCAST ? splat(zq[k]) : load(zq + k * WIDTH);                                                 \
+        for (int p = 0; p < ROWS; p++) sum[p][q] += apk[p] * zk;                                                  \
+      }                                                                                                           \
+    }                                                                                                             \
+    for (int p = 0; p < ROWS; p++)                                                                                \
+      for (int q = 0; q < COLUMNS; q++) store(y + (c + (size_t)q) * length + (r + (size_t)p) * WIDTH, sum[p][q]); \
   } while (0)
 
 #define TILES(ROWS, COLUMNS, BROADCAST) \
@@ -126,18 +129,38 @@ static void dots(size_t links, size_t length, size_t begin, size_t end, const re
     for (size_t at = begin; at < end; at += ROWS) dot_one(links, length, a, z + c * length, at, y + c * length);
 }
 
-/* y[0..extent) += z_0 a_0 + ... of COUNT rows a, stride apart, in order. */
-#define ADD_ROWS(COUNT)                                                               \
-  for (size_t k = 0; k < extent; k += WIDTH) {                                        \
-    vec sum = load(y + k);                                                            \
-    for (size_t p = 0; p < COUNT; p++) sum += load(a + p * stride + k) * splat(z[p]); \
-    store(y + k, sum);                                                                \
+/* y[q][0..extent) += z[q]_0 a_0 + ... of COUNT rows a, in order, for COLUMNS node vectors; all length apart. */
+#define ADD_ROWS(COUNT, COLUMNS)                                                      \
+  for (; count >= COUNT; count -= COUNT, a += COUNT * length, z += COUNT)             \
+    for (size_t k = 0; k < extent; k += WIDTH) {                                      \
+      vec sum[COLUMNS];                                                               \
+      for (size_t q = 0; q < COLUMNS; q++) sum[q] = load(y + q * length + k);         \
+      for (size_t p = 0; p < COUNT; p++) {                                            \
+        vec ak = load(a + p * length + k);                                            \
+        for (size_t q = 0; q < COLUMNS; q++) sum[q] += ak * splat(z[q * length + p]); \
+      }                                                                               \
+      for (size_t q = 0; q < COLUMNS; q++) store(y + q * length + k, sum[q]);         \
+    }
+
+#define ADD_ROWS_OF(NAME, COUNT, COLUMNS)                                                                      \
+  INLINE void NAME(size_t count, size_t extent, size_t length, const real *restrict a, const real *restrict z, \
+                   real *restrict y) {                                                                         \
+    ADD_ROWS(COUNT, COLUMNS)                                                                                   \
+    ADD_ROWS(1, COLUMNS)                                                                                       \
   }
 
-static void add_rows(size_t count, size_t extent, size_t stride, const real *restrict a, const real *restrict z,
-                     real *restrict y) {
-  for (; count >= 8; count -= 8, a += 8 * stride, z += 8) ADD_ROWS(8);
-  for (; count >= 1; count--, a += stride, z++) ADD_ROWS(1);
+/* What is added at once fills the registers. */
+ADD_ROWS_OF(add_to_one, 8, 1)
+ADD_ROWS_OF(add_to_two, 4, 2)
+ADD_ROWS_OF(add_to_three, 4, 3)
+
+static void add_rows(size_t count, size_t extent, size_t length, const real *a, const real *z, real *y,
+                     size_t columns) {
+  size_t c = 0;
+  for (; c + 3 <= columns && c + 4 != columns; c += 3)
+    add_to_three(count, extent, length, a, z + c * length, y + c * length);
+  for (; c + 2 <= columns; c += 2) add_to_two(count, extent, length, a, z + c * length, y + c * length);
+  for (; c < columns; c++) add_to_one(count, extent, length, a, z + c * length, y + c * length);
 }
 
 /* Columns [begin, end) of the product with a single matrix's transpose. */
@@ -149,9 +172,7 @@ static void sums_of_rows(size_t links, size_t length, size_t begin, size_t end, 
   }
   for (size_t c = 0; c < columns; c++) memset(y + c * length + begin, 0, (end - begin) * sizeof(real));
   for (size_t i = 0; i < links; i += 8)
-    for (size_t c = 0; c < columns; c++)
-      add_rows(links - i < 8 ? links - i : 8, end - begin, length, a + i * length + begin, z + c * length + i,
-               y + c * length + begin);
+    add_rows(links - i < 8 ? links - i : 8, end - begin, length, a + i * length + begin, z + i, y + begin, columns);
 }
 
 /* A product that the threads of the pool share. */
@@ -163,18 +184,25 @@ struct product {
   size_t columns;
 };
 
-/* Numbers of y in a task, a multiple of every vector's width. */
-enum { TASK = 64 };
+/* Numbers of y in a task: a multiple of every vector's width, and enough that the columns of a task are not read in
+ * short pieces. It does not change a sum. */
+static size_t task_size(const pa__layout *l) {
+  enum { LEAST = 64, EACH = 2 };
+  size_t threads = pa_pool_threads(l->pool), even = (l->length + EACH * threads - 1) / (EACH * threads);
+  return (even + LEAST - 1) / LEAST * LEAST;
+}
 
 static size_t task_end(const pa__layout *l, size_t task) {
-  return (task + 1) * TASK < l->length ? (task + 1) * TASK : l->length;
+  size_t end = (task + 1) * task_size(l);
+  return end < l->length ? end : l->length;
 }
 
 static void dots_task(void *user, size_t worker, size_t task) {
   const struct product *p = user;
   pa__flush saved = pa__flush_begin();
   (void)worker;
-  dots(p->layout->links, p->layout->length, task * TASK, task_end(p->layout, task), p->a->rows, p->y, p->z, p->columns);
+  dots(p->layout->links, p->layout->length, task * task_size(p->layout), task_end(p->layout, task), p->a->rows, p->y,
+       p->z, p->columns);
   pa__flush_end(saved);
 }
 
@@ -182,13 +210,13 @@ static void sums_task(void *user, size_t worker, size_t task) {
   const struct product *p = user;
   pa__flush saved = pa__flush_begin();
   (void)worker;
-  sums_of_rows(p->layout->links, p->layout->length, task * TASK, task_end(p->layout, task), p->a->rows, p->y, p->z,
-               p->columns);
+  sums_of_rows(p->layout->links, p->layout->length, task * task_size(p->layout), task_end(p->layout, task), p->a->rows,
+               p->y, p->z, p->columns);
   pa__flush_end(saved);
 }
 
 static void share(const pa__layout *l, pa_task_fn task, void *user) {
-  pa__pool_run(l->pool, (l->length + TASK - 1) / TASK, task, user);
+  pa__pool_run(l->pool, (l->length + task_size(l) - 1) / task_size(l), task, user);
 }
 
 static void rows_times(const pa__layout *l, real *y, const pa__matrix *a, const real *z, size_t columns) {
@@ -206,7 +234,9 @@ static void columns_times(const pa__layout *l, real *y, const pa__matrix *a, con
 }
 
 static void shift(const pa__layout *l, real *y, const pa__matrix *a, const real *z, size_t columns) {
-  if (l->width > 1)
+  if (l->pattern)
+    pa__sparse_shift(l, y, a, z, columns);
+  else if (l->width > 1)
     sweep(l->links, l->links, a->rows, l->links * WIDTH, WIDTH, false, y, z, columns, l->length);
   else if (a->transposed)
     sweep(l->length / WIDTH, l->links, a->transposed, WIDTH, l->length, true, y, z, columns, l->length);
@@ -215,7 +245,9 @@ static void shift(const pa__layout *l, real *y, const pa__matrix *a, const real 
 }
 
 static void shift_transposed(const pa__layout *l, real *y, const pa__matrix *a, const real *z, size_t columns) {
-  if (l->width > 1)
+  if (l->pattern)
+    pa__sparse_shift_transposed(l, y, a, z, columns);
+  else if (l->width > 1)
     sweep(l->links, l->links, a->rows, WIDTH, l->links * WIDTH, false, y, z, columns, l->length);
   else
     (a->flipped ? rows_times : columns_times)(l, y, a, z, columns);
@@ -223,7 +255,11 @@ static void shift_transposed(const pa__layout *l, real *y, const pa__matrix *a, 
 
 static void round_of(const pa__layout *l, real *y, real *x, const pa__matrix *a, const real *z, const real *p,
                      pa__update_fn *update, void *user) {
-  if (l->width > 1 || a->transposed || a->flipped || l->links < PA__TALL || l->pool) {
+  if (l->pattern && !l->pool) {
+    pa__sparse_round(l, y, x, a, z, p, update, user);
+    return;
+  }
+  if (l->width > 1 || l->pattern || a->transposed || a->flipped || l->links < PA__TALL || l->pool) {
     shift(l, y, a, z, 1);
     update(user, 0, l->length);
     shift_transposed(l, x, a, p, 1);
@@ -236,8 +272,8 @@ static void round_of(const pa__layout *l, real *y, real *x, const pa__matrix *a,
     for (size_t k = 0; k < count; k += ROWS) dot_one(l->links, l->length, a->rows, z, at + k, y);
     update(user, at, count);
     if (at < l->links)
-      add_rows(l->links - at < count ? l->links - at : count, l->length, l->length, a->rows + at * l->length, p + at,
-               x);
+      add_rows(l->links - at < count ? l->links - at : count, l->length, l->length, a->rows + at * l->length, p + at, x,
+               1);
   }
 }
 
@@ -259,22 +295,55 @@ static void map_sigmoid(size_t n, real *y, const real *x) {
 
 INLINE vec packed(pa__packing packing, vec h, vec parameter) {
   vec scaled = h * parameter;
-  return packing == PA__PACK_GAIN ? scaled * scaled : packing == PA__PACK_BOUNDED ? h / (h + parameter) : scaled;
+  switch (packing) {
+  case PA__PACK_GAIN:
+    return scaled * scaled;
+  case PA__PACK_SHARE:
+    return scaled * scaled / (1 + scaled * scaled);
+  case PA__PACK_BOUNDED:
+    return h / (h + parameter);
+  default:
+    return scaled;
+  }
+}
+
+/* Lanes of x that are not in [0, bound], NaN among them. */
+INLINE ivec outside(vec x, vec bound) { return ~((x >= splat(0)) & (x <= bound)); }
+
+INLINE bool any(ivec lanes) {
+  whole all = 0;
+  for (int k = 0; k < WIDTH; k++) all |= lanes[k];
+  return all != 0;
+}
+
+static bool within(size_t n, const real *h, real bound) {
+  vec most = splat(bound);
+  ivec bad = {0};
+  size_t k = 0;
+  for (; k + WIDTH <= n; k += WIDTH) bad |= outside(load(h + k), most);
+  for (; k < n; k++)
+    if (!(h[k] >= 0 && h[k] <= bound)) return false;
+  return !any(bad);
 }
 
 /* Elements (i, j), ..., (i, j + WIDTH - 1) of WIDTH samples, a vector each. */
-INLINE void gather(const real *const *h, size_t n, size_t i, size_t j, vec v[WIDTH]) {
-  for (int s = 0; s < WIDTH; s++) v[s] = j + WIDTH <= n ? load(h[s] + i * n + j) : load_part(h[s] + i * n + j, n - j);
+INLINE void gather(const real *const *h, size_t n, size_t i, size_t j, vec bound, vec v[WIDTH], ivec *bad) {
+  for (int s = 0; s < WIDTH; s++) {
+    v[s] = j + WIDTH <= n ? load(h[s] + i * n + j) : load_part(h[s] + i * n + j, n - j);
+    *bad |= outside(v[s], bound);
+  }
   transpose(v);
 }
 
-INLINE void pack_interleaved(pa__packing packing, size_t n, const real *const *h, const real *r, const real *c,
-                             bool keep_diagonal, real *rows, real *diagonal) {
+INLINE bool pack_interleaved(pa__packing packing, size_t n, const real *const *h, const real *r, const real *c,
+                             real most, bool keep_diagonal, real *rows, real *diagonal) {
+  vec bound = splat(most);
+  ivec bad = {0};
   for (size_t i = 0; i < n; i++) {
     for (size_t j = 0; j < n; j += WIDTH) {
       if (j + WIDTH > n && n > WIDTH) j = n - WIDTH; /* once more rather than in part */
       vec v[WIDTH];
-      gather(h, n, i, j, v);
+      gather(h, n, i, j, bound, v, &bad);
       for (size_t e = 0; e < WIDTH && j + e < n; e++)
         store(rows + (i * n + j + e) * WIDTH,
               packed(packing, v[e], packing == PA__PACK_BOUNDED ? load(c) : splat(r[i] * c[j + e])));
@@ -283,6 +352,7 @@ INLINE void pack_interleaved(pa__packing packing, size_t n, const real *const *h
     store(diagonal + i * WIDTH, load(own));
     if (!keep_diagonal) store(own, splat(0));
   }
+  return !any(bad);
 }
 
 static void transpose_matrix(const pa__layout *l, const pa__matrix *m) {
@@ -297,38 +367,55 @@ static void transpose_matrix(const pa__layout *l, const pa__matrix *m) {
 }
 
 /* Rows [begin, end) of the source. */
-INLINE void pack_rows(pa__packing packing, const pa__layout *l, size_t begin, size_t end, const real *h, const real *r,
-                      const real *c, const pa__matrix *m) {
+INLINE bool pack_rows(pa__packing packing, const pa__layout *l, size_t begin, size_t end, const real *h, const real *r,
+                      const real *c, real most, const pa__matrix *m) {
   size_t n = l->links;
+  vec bound = splat(most);
+  ivec bad = {0};
   for (size_t i = begin; i < end && i < n; i++) {
     const real *source = h + i * n;
     real *row = m->rows + i * l->length;
     vec factor = splat(packing == PA__PACK_BOUNDED ? c[0] : r[i]);
     for (size_t j = 0; j < l->length; j += WIDTH) {
       vec x = j + WIDTH <= n ? load(source + j) : load_part(source + j, n - j);
+      bad |= outside(x, bound);
       store(row + j, packed(packing, x, packing == PA__PACK_BOUNDED ? factor : factor * load(c + j)));
     }
   }
+  return !any(bad);
 }
 
-INLINE void pack_columns(pa__packing packing, const pa__layout *l, size_t begin, size_t end, const real *h,
-                         const real *r, const real *c, const pa__matrix *m) {
+/* WIDTH x WIDTH elements from (i, j) on, transposed; `height` rows and `width` columns of them are in the matrix. */
+INLINE void pack_tile(pa__packing packing, const pa__layout *l, size_t i, size_t j, size_t height, size_t width,
+                      const real *h, const real *r, const real *c, vec bound, const pa__matrix *m, ivec *bad) {
+  vec v[WIDTH], column = packing == PA__PACK_BOUNDED ? splat(c[0]) : load(c + j);
+  const real *source = h + i * l->links + j;
+  for (size_t k = 0; k < WIDTH; k++) {
+    vec x = k >= height      ? splat(0)
+            : width == WIDTH ? load(source + k * l->links)
+                             : load_part(source + k * l->links, width);
+    *bad |= outside(x, bound);
+    v[k] = packed(packing, x, packing == PA__PACK_BOUNDED ? column : splat(r[i + k]) * column);
+  }
+  transpose(v);
+  for (size_t k = 0; k < WIDTH; k++)
+    if (k < width) store(m->rows + (j + k) * l->length + i, v[k]);
+}
+
+/* Rows [begin, end) of the source, which become columns. */
+INLINE bool pack_columns(pa__packing packing, const pa__layout *l, size_t begin, size_t end, const real *h,
+                         const real *r, const real *c, real most, const pa__matrix *m) {
   size_t n = l->links;
-  for (size_t i = begin; i < end; i += WIDTH)
-    for (size_t j = 0; j < n; j += WIDTH) {
-      vec v[WIDTH] = {{0}}, column = packing == PA__PACK_BOUNDED ? splat(c[0]) : load(c + j);
-      size_t height = i + WIDTH <= n ? WIDTH : n - i, width = j + WIDTH <= n ? WIDTH : n - j;
-      const real *source = h + i * n + j;
-      if (height == WIDTH && width == WIDTH)
-        for (size_t k = 0; k < WIDTH; k++) v[k] = load(source + k * n);
-      else
-        for (size_t k = 0; k < height; k++)
-          v[k] = width == WIDTH ? load(source + k * n) : load_part(source + k * n, width);
-      for (size_t k = 0; k < WIDTH; k++)
-        v[k] = packed(packing, v[k], packing == PA__PACK_BOUNDED ? column : splat(r[i + k]) * column);
-      transpose(v);
-      for (size_t k = 0; k < width; k++) store(m->rows + (j + k) * l->length + i, v[k]);
-    }
+  vec bound = splat(most);
+  ivec bad = {0};
+  for (size_t i = begin; i < end; i += WIDTH) {
+    size_t height = i + WIDTH <= n ? WIDTH : n - i, j = 0;
+    if (height == WIDTH)
+      for (; j + WIDTH <= n; j += WIDTH) pack_tile(packing, l, i, j, WIDTH, WIDTH, h, r, c, bound, m, &bad);
+    for (; j < n; j += WIDTH)
+      pack_tile(packing, l, i, j, height, j + WIDTH <= n ? WIDTH : n - j, h, r, c, bound, m, &bad);
+  }
+  return !any(bad);
 }
 
 /* A matrix that is packed from one sample. */
@@ -336,24 +423,26 @@ struct packing {
   pa__packing packing;
   const pa__layout *layout;
   const real *h, *r, *c;
+  real bound;
   bool keep_diagonal;
   const pa__matrix *m;
   real *diagonal;
+  atomic_bool bad;
 };
 
-#define PACK_SINGLE(PACKING)                                        \
-  case PACKING:                                                     \
-    if (p->m->flipped)                                              \
-      pack_columns(PACKING, l, begin, end, p->h, p->r, p->c, p->m); \
-    else                                                            \
-      pack_rows(PACKING, l, begin, end, p->h, p->r, p->c, p->m);    \
+#define PACK_SINGLE(PACKING)                                                                      \
+  case PACKING:                                                                                   \
+    good = p->m->flipped ? pack_columns(PACKING, l, begin, end, p->h, p->r, p->c, p->bound, p->m) \
+                         : pack_rows(PACKING, l, begin, end, p->h, p->r, p->c, p->bound, p->m);   \
     break
 
-static void pack_single(const struct packing *p, size_t begin, size_t end) {
+static bool pack_single(const struct packing *p, size_t begin, size_t end) {
   const pa__layout *l = p->layout;
+  bool good = true;
   switch (p->packing) {
     PACK_SINGLE(PA__PACK_AMPLITUDE);
     PACK_SINGLE(PA__PACK_GAIN);
+    PACK_SINGLE(PA__PACK_SHARE);
     PACK_SINGLE(PA__PACK_BOUNDED);
   }
   for (size_t k = begin; k < end; k++) {
@@ -361,36 +450,43 @@ static void pack_single(const struct packing *p, size_t begin, size_t end) {
     p->diagonal[k] = own ? *own : 0;
     if (own && !p->keep_diagonal) *own = 0;
   }
+  return good;
 }
 
 static void pack_task(void *user, size_t worker, size_t task) {
-  const struct packing *p = user;
+  struct packing *p = user;
   pa__flush saved = pa__flush_begin();
   (void)worker;
-  pack_single(p, task * TASK, task_end(p->layout, task));
+  if (!pack_single(p, task * task_size(p->layout), task_end(p->layout, task))) p->bad = true;
   pa__flush_end(saved);
 }
 
-#define PACK_BLOCK(PACKING)                                                         \
-  case PACKING:                                                                     \
-    pack_interleaved(PACKING, l->links, h, r, c, keep_diagonal, m->rows, diagonal); \
-    break
+#define PACK_BLOCK(PACKING) \
+  case PACKING:             \
+    return pack_interleaved(PACKING, l->links, h, r, c, bound, keep_diagonal, m->rows, diagonal)
 
-static void pack(pa__packing packing, const pa__layout *l, const real *const *h, const real *r, const real *c,
-                 bool keep_diagonal, const pa__matrix *m, real *diagonal) {
-  struct packing one = {packing, l, h[0], r, c, keep_diagonal, m, diagonal};
+static bool pack(pa__packing packing, const pa__layout *l, const real *const *h, const real *r, const real *c,
+                 real bound, bool keep_diagonal, const pa__matrix *m, real *diagonal) {
+  if (l->pattern) {
+    pa__sparse_pack(packing, l, h[0], r, c, keep_diagonal, m, diagonal);
+    return within(l->pattern->edges, h[0], bound);
+  }
   if (l->width > 1) {
     switch (packing) {
       PACK_BLOCK(PA__PACK_AMPLITUDE);
       PACK_BLOCK(PA__PACK_GAIN);
+      PACK_BLOCK(PA__PACK_SHARE);
       PACK_BLOCK(PA__PACK_BOUNDED);
     }
-  } else if (l->pool) {
-    share(l, pack_task, &one);
-  } else {
-    pack_single(&one, 0, l->length);
-    if (m->transposed) transpose_matrix(l, m);
   }
+  struct packing one = {packing, l, h[0], r, c, bound, keep_diagonal, m, diagonal, false};
+  if (l->pool) {
+    share(l, pack_task, &one);
+    return !one.bad;
+  }
+  bool good = pack_single(&one, 0, l->length);
+  if (m->transposed) transpose_matrix(l, m);
+  return good;
 }
 
 static void square_all(size_t n, real *y, const real *x) {
@@ -405,7 +501,7 @@ struct squares {
 
 static void square_task(void *user, size_t worker, size_t task) {
   const struct squares *s = user;
-  size_t begin = task * TASK, end = task_end(s->layout, task);
+  size_t begin = task * task_size(s->layout), end = task_end(s->layout, task);
   pa__flush saved = pa__flush_begin();
   (void)worker;
   end = end < s->layout->links ? end : s->layout->links;
@@ -415,12 +511,46 @@ static void square_task(void *user, size_t worker, size_t task) {
 }
 
 static void square(const pa__layout *l, const pa__matrix *y, const pa__matrix *x) {
+  if (l->pattern) {
+    pa__sparse_square(l, y, x);
+    return;
+  }
   if (l->width == 1 && l->pool) {
     share(l, square_task, &(struct squares){l, y->rows, x->rows});
     return;
   }
   square_all(l->links * l->length, y->rows, x->rows);
   if (l->width == 1 && x->transposed) square_all(l->links * l->length, y->transposed, x->transposed);
+}
+
+static real *element(const pa__layout *l, real *matrix, size_t i, size_t j) {
+  return matrix + (l->width > 1 ? (i * l->links + j) * l->width : i * l->length + j);
+}
+
+/* Row i of a single matrix times f[i], or column j of any times f[j]. */
+static void scale_rows(const pa__layout *l, real *matrix, const real *f) {
+  for (size_t i = 0; i < l->links; i++) {
+    real *restrict row = matrix + i * l->length, by = f[i];
+    NODEWISE
+    for (size_t k = 0; k < l->length; k++) row[k] *= by;
+  }
+}
+
+static void scale_columns(const pa__layout *l, real *matrix, const real *restrict f) {
+  for (size_t i = 0; i < l->links; i++) {
+    real *restrict row = element(l, matrix, i, 0);
+    NODEWISE
+    for (size_t k = 0; k < l->length; k++) row[k] *= f[k];
+  }
+}
+
+static void scale(const pa__layout *l, const pa__matrix *x, const real *f) {
+  if (l->pattern) {
+    pa__sparse_scale(l, x, f);
+    return;
+  }
+  (x->flipped ? scale_rows : scale_columns)(l, x->rows, f);
+  if (x->transposed) scale_rows(l, x->transposed, f);
 }
 
 /* ---- small dense layers ---- */
@@ -579,22 +709,6 @@ static void perceptrons_backward(const pa__layout *l, size_t inputs, size_t unit
     perceptrons_back(l, MOST_INPUTS, units, width, x, hidden, second, d_y, d_first, d_bias, d_second);
 }
 
-static bool within(size_t n, const real *h, real bound) {
-  vec worst = {0};
-  size_t k = 0;
-  /* NaN and what is out of range are caught as not (0 <= h <= bound). */
-  ivec bad = {0};
-  for (; k + WIDTH <= n; k += WIDTH) {
-    vec x = load(h + k);
-    bad |= ~((x >= worst) & (x <= bound));
-  }
-  for (int lane = 0; lane < WIDTH; lane++)
-    if (bad[lane]) return false;
-  for (; k < n; k++)
-    if (!(h[k] >= 0 && h[k] <= bound)) return false;
-  return true;
-}
-
 /* ---- random numbers ---- */
 
 /* BLOCKS at a time hide the latency of one. */
@@ -685,6 +799,7 @@ const pa__la KERNEL(la) = {.name = TEXT(PA_KERNEL_SET),
                            .sigmoid = map_sigmoid,
                            .pack = pack,
                            .square = square,
+                           .scale = scale,
                            .dense = dense,
                            .outer = outer,
                            .perceptrons = perceptrons,

@@ -7,6 +7,8 @@
  *                [links][links][width]
  *   single       one sample: node vector [padded], matrix [links][padded] row-major; padded = links rounded up to
  *                width, the padding is 0. Small matrices have their transpose beside them.
+ *   sparse       one sample whose matrix has a pattern: node vectors as above, in the order of the pattern; elements
+ *                are made from the caller's channels [edges] as they are used
  *
  * Elementwise code sees a node vector as `length` numbers and need not know the layout. Where a block could be of
  * either layout, every sum over links runs in the order of the links, so that both give the same bits. */
@@ -16,6 +18,7 @@
 #include "../base/pool.h"
 #include "cpu.h"
 #include "kernel_set.h"
+#include "pattern.h"
 
 #ifdef PA_SINGLE
 #define pa__la_best pa__la_best_f32
@@ -25,6 +28,7 @@
 #define pa__layout_choose pa__layout_choose_f32
 #define pa__layout_interleaved pa__layout_interleaved_f32
 #define pa__layout_single pa__layout_single_f32
+#define pa__layout_sparse pa__layout_sparse_f32
 #define pa__matrix_take pa__matrix_take_f32
 #endif
 
@@ -33,23 +37,50 @@ enum { PA__WIDEST = 64 / sizeof(real) };
 
 typedef struct pa__layout {
   size_t links;
-  size_t width;  /* samples in the block: the vector width (interleaved) or 1 (single) */
-  size_t length; /* numbers in a node vector: links * width, or padded */
-  pa_pool *pool; /* single, large: threads that share the rows of matrices; NULL for none */
+  size_t width;               /* samples in the block: the vector width (interleaved) or 1 (single) */
+  size_t length;              /* numbers in a node vector: links * width, or padded */
+  pa_pool *pool;              /* single, large: threads that share the rows of matrices; NULL for none */
+  const pa__pattern *pattern; /* sparse; NULL for the others */
 } pa__layout;
 
-typedef struct pa__matrix {
-  real *rows;       /* interleaved [links][links][width], single [links][padded] */
-  real *transposed; /* single, up to PA__SMALL links: [links][padded], element (j, i) is rows' (i, j); else NULL */
-  bool flipped;     /* single, without that: rows hold the transpose */
-} pa__matrix;
+/* The caller's link of a node. */
+static inline size_t pa__layout_link(const pa__layout *layout, size_t node) {
+  return layout->pattern && layout->pattern->link ? (size_t)layout->pattern->link[node] : node;
+}
+
+/* The direct channel of a node in a sample's channels. */
+static inline real pa__layout_direct(const pa__layout *layout, const real *h, size_t node) {
+  const pa__pattern *p = layout->pattern;
+  if (!p) return h[node * (layout->links + 1)];
+  size_t own = pa__pattern_own(p, node);
+  return own < (size_t)p->offset[node + 1] ? h[own] : 0;
+}
 
 /* Elements of a packed matrix, from amplitudes h and node vectors r and c of factors: */
 typedef enum pa__packing {
   PA__PACK_AMPLITUDE, /* h_ij r_i c_j */
   PA__PACK_GAIN,      /* (h_ij r_i c_j)^2 */
+  PA__PACK_SHARE,     /* g / (1 + g), g = (h_ij r_i c_j)^2 */
   PA__PACK_BOUNDED    /* h_ij / (h_ij + c[sample]), c > 0 */
 } pa__packing;
+
+/* What the elements of a sparse matrix are made from, beside its row and column. */
+typedef struct pa__view {
+  pa__packing packing;
+  bool keep_diagonal;
+  const real *h;      /* [edges] */
+  real bound, factor; /* c of PA__PACK_BOUNDED; of all elements */
+} pa__view;
+
+typedef struct pa__matrix {
+  real *rows;       /* interleaved [links][links][width], single [links][padded] */
+  real *transposed; /* single, up to PA__SMALL links: [links][padded], element (j, i) is rows' (i, j); else NULL */
+  bool flipped;     /* single, without that: rows hold the transpose */
+  /* sparse, in place of these: */
+  pa__view *view;
+  real *row, *column; /* [length]: r and c of the packing */
+  real *scratch;      /* [length][PA__COLUMNS] for products with several columns; NULL if there are none */
+} pa__matrix;
 
 /* May read y and sets p, of the same round, at numbers [at, at + count) of their node vectors. */
 typedef void pa__update_fn(void *user, size_t at, size_t count);
@@ -75,11 +106,14 @@ typedef struct pa__la {
 
   /* Packs `width` (interleaved) or 1 (single) samples h[s], each [links][links]; the diagonal goes to its own node
    * vector, and only with keep_diagonal also into the matrix. r and c are
-   * [links], padded with zeros to length when single; for PA__PACK_BOUNDED c is [samples] and r is not used. */
-  void (*pack)(pa__packing packing, const pa__layout *layout, const real *const *h, const real *r, const real *c,
-               bool keep_diagonal, const pa__matrix *m, real *diagonal);
-  /* y_ij = x_ij^2; y may be x. */
+   * [links], padded with zeros to length when single; for PA__PACK_BOUNDED c is [samples] and r is not used. Returns
+   * true if all channels are in [0, bound]. */
+  bool (*pack)(pa__packing packing, const pa__layout *layout, const real *const *h, const real *r, const real *c,
+               real bound, bool keep_diagonal, const pa__matrix *m, real *diagonal);
+  /* y_ij = x_ij^2, x packed as PA__PACK_AMPLITUDE; y may be x. */
   void (*square)(const pa__layout *layout, const pa__matrix *y, const pa__matrix *x);
+  /* x_ij = x_ij f_j, f_j >= 0; the same factor for all j but for PA__PACK_AMPLITUDE and PA__PACK_GAIN. */
+  void (*scale)(const pa__layout *layout, const pa__matrix *x, const real *f);
 
   /* Small dense layer on each node: y[o] = bias_o + sum_i weight[i][o] x[i] (a NULL bias is 0), negative values made 0
    * with relu. x [inputs][n], weight [inputs][outputs], y [outputs][n]; y is not x. */
@@ -130,10 +164,14 @@ enum { PA__SHARED = 192 };
 pa__layout pa__layout_choose(const pa__la *la, size_t links, size_t samples);
 pa__layout pa__layout_interleaved(const pa__la *la, size_t links);
 pa__layout pa__layout_single(const pa__la *la, size_t links);
+pa__layout pa__layout_sparse(const pa__la *la, const pa__pattern *pattern);
 
-/* Memory of a matrix in a workspace: flipped, if that makes a difference, where products with it are more or wider than
- * those with its transpose. */
-pa__matrix pa__matrix_take(pa__arena *arena, const pa__layout *layout, bool flipped);
+/* Memory of a matrix in a workspace, for products with so many columns at most: flipped, if that makes a difference,
+ * where products with it are more or wider than those with its transpose. */
+pa__matrix pa__matrix_take(pa__arena *arena, const pa__layout *layout, size_t columns, bool flipped);
+
+/* Columns that products with a sparse matrix take at a time. */
+enum { PA__COLUMNS = 8 };
 
 /* From this size on a single matrix is read row by row, and once a round: it does not fit into the first-level cache.
  */

@@ -33,14 +33,14 @@ static void product(const pa__layout *l, real *y, const pa__matrix *a, const rea
 }
 
 static void shift(const pa__layout *l, real *y, const pa__matrix *a, const real *z, size_t columns) {
-  if (l->width == 1 && columns >= BLIS_COLUMNS)
+  if (a->rows && l->width == 1 && columns >= BLIS_COLUMNS)
     product(l, y, a, z, columns, a->flipped ? BLIS_TRANSPOSE : BLIS_NO_TRANSPOSE);
   else
     pa__la_best()->shift(l, y, a, z, columns);
 }
 
 static void shift_transposed(const pa__layout *l, real *y, const pa__matrix *a, const real *z, size_t columns) {
-  if (l->width == 1 && columns >= BLIS_COLUMNS)
+  if (a->rows && l->width == 1 && columns >= BLIS_COLUMNS)
     product(l, y, a, z, columns, a->flipped ? BLIS_NO_TRANSPOSE : BLIS_TRANSPOSE);
   else
     pa__la_best()->shift_transposed(l, y, a, z, columns);

@@ -1,5 +1,5 @@
 /* The numeric port in plain C: the truth that every other table is checked against. Its layouts are those of a
- * vector of four numbers. */
+ * vector of four numbers, and dense: sparse matrices are checked against full ones. */
 #include "../base/random.h"
 #include "la.h"
 
@@ -67,8 +67,9 @@ static void map_sigmoid(size_t n, real *y, const real *x) {
   }
 }
 
-static void pack(pa__packing packing, const pa__layout *l, const real *const *h, const real *r, const real *c,
-                 bool keep_diagonal, const pa__matrix *m, real *diagonal) {
+static bool pack(pa__packing packing, const pa__layout *l, const real *const *h, const real *r, const real *c,
+                 real bound, bool keep_diagonal, const pa__matrix *m, real *diagonal) {
+  bool good = true;
   for (size_t k = 0; k < l->length; k++) diagonal[k] = 0;
   for (size_t k = 0; k < l->links * l->length; k++) m->rows[k] = 0;
   for (size_t k = 0; m->transposed && k < l->links * l->length; k++) m->transposed[k] = 0;
@@ -76,11 +77,14 @@ static void pack(pa__packing packing, const pa__layout *l, const real *const *h,
     for (size_t i = 0; i < l->links; i++)
       for (size_t j = 0; j < l->links; j++) {
         real x = h[s][i * l->links + j];
+        good &= x >= 0 && x <= bound;
         real value = packing == PA__PACK_BOUNDED ? x / (x + c[s]) : x * (r[i] * c[j]);
-        if (packing == PA__PACK_GAIN) value *= value;
+        if (packing == PA__PACK_GAIN || packing == PA__PACK_SHARE) value *= value;
+        if (packing == PA__PACK_SHARE) value /= 1 + value;
         set(l, m, i, j, s, i == j && !keep_diagonal ? 0 : value);
         if (i == j) diagonal[i * l->width + s] = value;
       }
+  return good;
 }
 
 static void square(const pa__layout *l, const pa__matrix *y, const pa__matrix *x) {
@@ -88,6 +92,12 @@ static void square(const pa__layout *l, const pa__matrix *y, const pa__matrix *x
     y->rows[k] = x->rows[k] * x->rows[k];
     if (l->width == 1 && x->transposed) y->transposed[k] = x->transposed[k] * x->transposed[k];
   }
+}
+
+static void scale(const pa__layout *l, const pa__matrix *x, const real *f) {
+  for (size_t s = 0; s < l->width; s++)
+    for (size_t i = 0; i < l->links; i++)
+      for (size_t j = 0; j < l->links; j++) set(l, x, i, j, s, element(l, x, i, j, s) * f[j * l->width + s]);
 }
 
 static void dense(size_t n, size_t inputs, size_t outputs, const real *x, const real *weight, const real *bias,
@@ -182,6 +192,7 @@ const pa__la pa__la_ref = {.name = "reference",
                            .sigmoid = map_sigmoid,
                            .pack = pack,
                            .square = square,
+                           .scale = scale,
                            .dense = dense,
                            .outer = outer,
                            .perceptrons = perceptrons,

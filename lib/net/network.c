@@ -1,77 +1,66 @@
 #include "network.h"
 
 #include "../base/random.h"
+#include "fading.h"
 #include "geometry.h"
 
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
-enum kind { ADHOC, FAMILY, MULTICELL, PATH_GAIN, POSITIONS, CALLBACK };
-enum { FIRST_KEY = PA_NETWORK_DENSITY, KEYS = 7 };
-
 static const char *const kind_names[] = {"an ad hoc network",
                                          "a family",
                                          "a multi-cell network",
                                          "a network made from path gains",
                                          "a network made from positions",
-                                         "a network drawn by a callback"};
-
-struct pa_network {
-  pa_allocator allocator;
-  enum kind kind;
-  uint64_t seed;
-  size_t links, links_min, receivers;
-  double density_min, density_max; /* family */
-  double value[KEYS];
-  double *gain;           /* [links][receivers]; NULL for a family and a callback */
-  double *transmitter_at; /* [links][2]; NULL for these and for path gains */
-  double *receiver_at;    /* [receivers][2], likewise */
-  size_t *receiver_of;    /* [links]; NULL: link j has receiver j of its own */
-  double *noise, *limit;  /* [links] */
-  pa_state_fn draw;       /* callback */
-  size_t features;
-  void *user;
-  pa_free_fn free_user;
-};
-
-#define VALUE(network, key) ((network)->value[(key)-FIRST_KEY])
+                                         "a network drawn by a callback",
+                                         "a sparse ad hoc network",
+                                         "a sparse network made from positions",
+                                         "a network made from path gains on a graph"};
 
 static bool has_key(const pa_network *n, int32_t key) {
   switch (key) {
   case PA_NETWORK_DENSITY:
-    return n->kind == ADHOC || n->kind == MULTICELL;
+    return n->kind == PA__ADHOC || n->kind == PA__SPARSE_ADHOC || n->kind == PA__MULTICELL;
   case PA_NETWORK_REFERENCE_LINKS:
   case PA_NETWORK_CONSTANT_DENSITY:
-    return n->kind == ADHOC || n->kind == FAMILY || n->kind == MULTICELL;
+    return n->kind == PA__ADHOC || n->kind == PA__SPARSE_ADHOC || n->kind == PA__FAMILY || n->kind == PA__MULTICELL;
   case PA_NETWORK_PATH_LOSS_EXPONENT:
   case PA_NETWORK_MIN_DISTANCE:
-    return n->kind != PATH_GAIN && n->kind != CALLBACK;
+    return n->kind != PA__PATH_GAIN && n->kind != PA__CALLBACK && n->kind != PA__ON_GRAPH;
   case PA_NETWORK_FADING:
-    return n->kind != CALLBACK;
+    return n->kind != PA__CALLBACK;
+  case PA_NETWORK_CUTOFF:
+    return n->kind == PA__SPARSE_ADHOC || n->kind == PA__SPARSE_POSITIONS;
   case PA_NETWORK_DRAWS_PER_TOPOLOGY:
-    return n->kind == FAMILY;
+    return n->kind == PA__FAMILY;
   default:
     return false;
   }
 }
 
 static pa__box box_of(const pa_network *n, double links, double density) {
-  return pa__box_of(links, VALUE(n, PA_NETWORK_REFERENCE_LINKS), VALUE(n, PA_NETWORK_CONSTANT_DENSITY) != 0, density);
+  return pa__box_of(links, PA__VALUE(n, PA_NETWORK_REFERENCE_LINKS), PA__VALUE(n, PA_NETWORK_CONSTANT_DENSITY) != 0,
+                    density);
 }
+
+pa__box pa__network_box(const pa_network *n) { return box_of(n, (double)n->links, PA__VALUE(n, PA_NETWORK_DENSITY)); }
+
+bool pa__network_is_sparse(enum pa__network_kind kind) { return kind >= PA__SPARSE_ADHOC; }
 
 /* Positions (unless they are the user's) and path gains from the keys. */
 static pa_status build(pa_network *n) {
-  if (n->kind == FAMILY || n->kind == PATH_GAIN || n->kind == CALLBACK) return PA_OK;
+  if (n->kind == PA__FAMILY || n->kind == PA__PATH_GAIN || n->kind == PA__CALLBACK) return PA_OK;
+  if (pa__network_is_sparse(n->kind)) return pa__network_build_sparse(n);
   uint64_t key = pa__random_key(n->seed, PA__STREAM_POSITIONS, 0);
-  pa__box box = box_of(n, (double)n->links, VALUE(n, PA_NETWORK_DENSITY));
+  pa__box box = pa__network_box(n);
   const pa__la *la = pa__la_best();
   double *work = pa__allocate(&n->allocator, n->links * n->receivers + la->width, sizeof(double));
   if (!work) return PA_ERROR_MEMORY;
-  if (n->kind == ADHOC) pa__drop_pairs(key, 0, 0, n->links, box, n->transmitter_at, n->receiver_at);
-  if (n->kind == MULTICELL) pa__drop_cells(key, n->receivers, n->links, box, n->receiver_at, n->transmitter_at);
-  pa__path_gain(la, n->links, n->transmitter_at, n->receivers, n->receiver_at, VALUE(n, PA_NETWORK_PATH_LOSS_EXPONENT),
-                VALUE(n, PA_NETWORK_MIN_DISTANCE), n->gain, work);
+  if (n->kind == PA__ADHOC) pa__drop_pairs(key, 0, 0, n->links, box, n->transmitter_at, n->receiver_at);
+  if (n->kind == PA__MULTICELL) pa__drop_cells(key, n->receivers, n->links, box, n->receiver_at, n->transmitter_at);
+  pa__path_gain(la, n->links, n->transmitter_at, n->receivers, n->receiver_at,
+                PA__VALUE(n, PA_NETWORK_PATH_LOSS_EXPONENT), PA__VALUE(n, PA_NETWORK_MIN_DISTANCE), n->gain, work);
   pa__release(&n->allocator, work);
   return PA_OK;
 }
@@ -83,10 +72,10 @@ static pa_status check_size(size_t links, size_t receivers) {
   return status == PA_OK ? pa__channel_size(1, receivers, &elements) : status;
 }
 
-/* A network with default keys, noise and limits, and room for what its kind keeps. */
-static pa_status create(pa_network **out, enum kind kind, size_t links_min, size_t links, size_t receivers,
-                        uint64_t seed, const pa_allocator *allocator) {
-  pa_status status = check_size(links, receivers);
+pa_status pa__network_create(pa_network **out, enum pa__network_kind kind, size_t links_min, size_t links,
+                             size_t receivers, uint64_t seed, const pa_allocator *allocator) {
+  bool sparse = pa__network_is_sparse(kind);
+  pa_status status = sparse ? pa__graph_check_links(links) : check_size(links, receivers);
   if (status != PA_OK) return status;
   pa_network *n = NULL;
   if ((status = pa__handle_create(out ? (void *)&n : NULL, sizeof *n, allocator)) != PA_OK) return status;
@@ -95,13 +84,14 @@ static pa_status create(pa_network **out, enum kind kind, size_t links_min, size
   n->links = links;
   n->links_min = links_min;
   n->receivers = receivers;
-  for (int32_t k = 0; k < KEYS; k++) n->value[k] = pa__key_default(FIRST_KEY + k);
+  for (int32_t k = 0; k < PA__NETWORK_KEYS; k++) n->value[k] = pa__key_default(PA__NETWORK_FIRST_KEY + k);
   bool ok = (n->noise = pa__allocate(&n->allocator, links, 2 * sizeof(double))) != NULL;
-  if (ok && kind != FAMILY && kind != CALLBACK) {
+  if (ok && kind != PA__FAMILY && kind != PA__CALLBACK && kind != PA__ON_GRAPH) {
     size_t gains;
-    ok = pa__multiply(links, receivers, &gains) &&
-         (n->gain = pa__allocate(&n->allocator, gains, sizeof(double))) != NULL;
-    if (ok && kind != PATH_GAIN)
+    if (!sparse)
+      ok = pa__multiply(links, receivers, &gains) &&
+           (n->gain = pa__allocate(&n->allocator, gains, sizeof(double))) != NULL;
+    if (ok && kind != PA__PATH_GAIN)
       ok = (n->transmitter_at = pa__allocate(&n->allocator, links, 2 * sizeof(double))) != NULL &&
            (n->receiver_at = pa__allocate(&n->allocator, receivers, 2 * sizeof(double))) != NULL;
   }
@@ -126,7 +116,7 @@ static pa_status build_or_free(pa_network **out, pa_network *n) {
 
 pa_status pa_network_create_adhoc(pa_network **out, size_t links, uint64_t seed, const pa_allocator *allocator) {
   pa_network *n = NULL;
-  pa_status status = create(out ? &n : NULL, ADHOC, links, links, links, seed, allocator);
+  pa_status status = pa__network_create(out ? &n : NULL, PA__ADHOC, links, links, links, seed, allocator);
   return status == PA_OK ? build_or_free(out, n) : status;
 }
 
@@ -141,12 +131,13 @@ pa_status pa_network_create_adhoc_family(pa_network **out, size_t links_min, siz
   if (density_min > density_max)
     return pa__fail(PA_ERROR_ARGUMENT, "density %g to %g is not a range", density_min, density_max);
   pa_network *n = NULL;
-  if ((status = create(out ? &n : NULL, FAMILY, links_min, links_max, links_max, seed, allocator)) != PA_OK)
+  if ((status = pa__network_create(out ? &n : NULL, PA__FAMILY, links_min, links_max, links_max, seed, allocator)) !=
+      PA_OK)
     return status;
   n->density_min = density_min;
   n->density_max = density_max;
-  VALUE(n, PA_NETWORK_REFERENCE_LINKS) = floor((double)links_min / 2 + (double)links_max / 2);
-  VALUE(n, PA_NETWORK_CONSTANT_DENSITY) = 0;
+  PA__VALUE(n, PA_NETWORK_REFERENCE_LINKS) = floor((double)links_min / 2 + (double)links_max / 2);
+  PA__VALUE(n, PA_NETWORK_CONSTANT_DENSITY) = 0;
   *out = n;
   return PA_OK;
 }
@@ -156,7 +147,7 @@ pa_status pa_network_create_multicell(pa_network **out, size_t cells, size_t lin
   if (cells == 0 || cells > links)
     return pa__fail(PA_ERROR_ARGUMENT, "cells is %zu, must be 1 to the number of links, %zu", cells, links);
   pa_network *n = NULL;
-  pa_status status = create(out ? &n : NULL, MULTICELL, links, links, cells, seed, allocator);
+  pa_status status = pa__network_create(out ? &n : NULL, PA__MULTICELL, links, links, cells, seed, allocator);
   if (status != PA_OK) return status;
   n->receiver_of = pa__allocate(&n->allocator, links, sizeof(size_t));
   if (!n->receiver_of) {
@@ -171,7 +162,7 @@ pa_status pa_network_create_path_gain(pa_network **out, size_t links, const doub
                                       const pa_allocator *allocator) {
   if (!path_gain) return pa__fail(PA_ERROR_ARGUMENT, "path_gain is NULL");
   pa_network *n = NULL;
-  pa_status status = create(out ? &n : NULL, PATH_GAIN, links, links, links, seed, allocator);
+  pa_status status = pa__network_create(out ? &n : NULL, PA__PATH_GAIN, links, links, links, seed, allocator);
   if (status != PA_OK) return status;
   for (size_t k = 0; k < links * links; k++)
     if (!(path_gain[k] >= 0 && path_gain[k] <= DBL_MAX)) {
@@ -184,10 +175,15 @@ pa_status pa_network_create_path_gain(pa_network **out, size_t links, const doub
   return PA_OK;
 }
 
-static pa_status check_positions(const char *name, const double *at, size_t count) {
+/* Squares of distances stay finite. */
+#define FURTHEST 1e150
+
+pa_status pa__positions_check(const char *name, const double *at, size_t count) {
   if (!at) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", name);
   for (size_t k = 0; k < 2 * count; k++)
-    if (!isfinite(at[k])) return pa__fail(PA_ERROR_ARGUMENT, "%s[%zu][%zu] is not finite", name, k / 2, k % 2);
+    if (!(fabs(at[k]) <= FURTHEST))
+      return pa__fail(PA_ERROR_ARGUMENT, "%s[%zu][%zu] is %g, must be finite and within %g", name, k / 2, k % 2, at[k],
+                      FURTHEST);
   return PA_OK;
 }
 
@@ -203,8 +199,8 @@ static pa_status check_receiver_of(const int64_t *receiver_of, size_t links, siz
 }
 
 static pa_status check_coincidence(const pa_network *n) {
-  if (!n->transmitter_at) return PA_OK;
-  double nearest = VALUE(n, PA_NETWORK_MIN_DISTANCE) * VALUE(n, PA_NETWORK_MIN_DISTANCE);
+  if (!n->transmitter_at || n->graph) return PA_OK;
+  double nearest = PA__VALUE(n, PA_NETWORK_MIN_DISTANCE) * PA__VALUE(n, PA_NETWORK_MIN_DISTANCE);
   for (size_t i = 0; i < n->links; i++)
     for (size_t j = 0; j < n->receivers; j++)
       if (!(fmax(nearest, pa__squared_distance(n->transmitter_at + 2 * i, n->receiver_at + 2 * j)) >= DBL_MIN) ||
@@ -222,9 +218,10 @@ pa_status pa_network_create_positions(pa_network **out, size_t links, const doub
   if (status == PA_OK) status = check_receiver_of(receiver_of, links, receivers);
   if (status != PA_OK) return status;
   pa_network *n = NULL;
-  if ((status = create(out ? &n : NULL, POSITIONS, links, links, receivers, seed, allocator)) != PA_OK) return status;
-  if ((status = check_positions("transmitters", transmitters, links)) != PA_OK ||
-      (status = check_positions("receiver_at", receiver_at, receivers)) != PA_OK)
+  if ((status = pa__network_create(out ? &n : NULL, PA__POSITIONS, links, links, receivers, seed, allocator)) != PA_OK)
+    return status;
+  if ((status = pa__positions_check("transmitters", transmitters, links)) != PA_OK ||
+      (status = pa__positions_check("receiver_at", receiver_at, receivers)) != PA_OK)
     goto fail;
   memcpy(n->transmitter_at, transmitters, links * 2 * sizeof(double));
   memcpy(n->receiver_at, receiver_at, receivers * 2 * sizeof(double));
@@ -236,7 +233,7 @@ pa_status pa_network_create_positions(pa_network **out, size_t links, const doub
     }
     for (size_t i = 0; i < links; i++) n->receiver_of[i] = (size_t)receiver_of[i];
   }
-  VALUE(n, PA_NETWORK_MIN_DISTANCE) = min_distance;
+  PA__VALUE(n, PA_NETWORK_MIN_DISTANCE) = min_distance;
   if ((status = build(n)) != PA_OK || (status = check_coincidence(n)) != PA_OK) goto fail;
   *out = n;
   return PA_OK;
@@ -252,7 +249,7 @@ pa_status pa_network_create_callback(pa_network **out, size_t links, size_t feat
   if (!pa__multiply(links, features, &bytes) || !pa__multiply(bytes, sizeof(double), &bytes))
     return pa__fail(PA_ERROR_MEMORY, "%zu features of %zu links overflow the address space", features, links);
   pa_network *n = NULL;
-  pa_status status = create(out ? &n : NULL, CALLBACK, links, links, links, 0, allocator);
+  pa_status status = pa__network_create(out ? &n : NULL, PA__CALLBACK, links, links, links, 0, allocator);
   if (status != PA_OK) return status;
   n->draw = draw;
   n->features = features;
@@ -266,6 +263,7 @@ void pa_network_free(pa_network *network) {
   if (!network) return;
   if (network->free_user) network->free_user(network->user);
   pa_allocator allocator = network->allocator;
+  pa__graph_release(network->graph);
   pa__release(&allocator, network->gain);
   pa__release(&allocator, network->transmitter_at);
   pa__release(&allocator, network->receiver_at);
@@ -285,11 +283,11 @@ pa_status pa_network_set(pa_network *network, int32_t key, double value) {
   pa_status status = check_key(network, key);
   if (status == PA_OK) status = pa__key_check(key, value);
   if (status != PA_OK) return status;
-  double old = VALUE(network, key);
-  VALUE(network, key) = value;
+  double old = PA__VALUE(network, key);
+  PA__VALUE(network, key) = value;
   if ((status = build(network)) == PA_OK) status = check_coincidence(network);
   if (status != PA_OK) {
-    VALUE(network, key) = old;
+    PA__VALUE(network, key) = old;
     build(network);
   }
   return status;
@@ -299,12 +297,12 @@ pa_status pa_network_get(const pa_network *network, int32_t key, double *value) 
   pa_status status = check_key(network, key);
   if (status != PA_OK) return status;
   if (!value) return pa__fail(PA_ERROR_ARGUMENT, "value is NULL");
-  *value = VALUE(network, key);
+  *value = PA__VALUE(network, key);
   return PA_OK;
 }
 
 static pa_status set_per_link(pa_network *network, const char *name, const double *watts, size_t n, double *to) {
-  if (network->kind == FAMILY && n != 1)
+  if (network->kind == PA__FAMILY && n != 1)
     return pa__fail(PA_ERROR_ARGUMENT, "%s has %zu values, a family takes 1", name, n);
   return pa__positive_per_link(name, watts, n, network->links, to);
 }
@@ -326,23 +324,33 @@ pa_status pa_network_physics(const pa_network *network, double *noise, double *l
   return PA_OK;
 }
 
+static size_t channels_of(const pa_network *n) { return n->graph ? pa_graph_edges(n->graph) : n->links * n->links; }
+
 size_t pa_network_links(const pa_network *network) { return network ? network->links : 0; }
+
+const pa_graph *pa_network_graph(const pa_network *network) { return network ? network->graph : NULL; }
 
 size_t pa_network_features(const pa_network *network) { return network ? network->features : 0; }
 
 size_t pa_network_links_min(const pa_network *network) { return network ? network->links_min : 0; }
 
-/* Channel [links][links] of what is given per receiver. */
-static void spread(const pa_network *n, const double *per_receiver, double *h) {
-  for (size_t i = 0; i < n->links; i++)
-    for (size_t j = 0; j < n->links; j++)
-      h[i * n->links + j] = per_receiver[i * n->receivers + (n->receiver_of ? n->receiver_of[j] : j)];
+/* How channels come from path gains: the network's own, but for a family. */
+static pa__fading fading_of(const pa_network *n) {
+  return (pa__fading){.links = n->links,
+                      .receivers = n->receivers,
+                      .gains = n->graph ? channels_of(n) : n->links * n->receivers,
+                      .channels = channels_of(n),
+                      .gain = n->gain,
+                      .receiver_of = n->receiver_of,
+                      .rayleigh = PA__VALUE(n, PA_NETWORK_FADING) != 0};
 }
 
 pa_status pa_network_path_gain(const pa_network *network, double *gain) {
   if (!network || !gain) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", network ? "gain" : "network");
   if (!network->gain) return pa__fail(PA_ERROR_ARGUMENT, "%s has no path gains of its own", kind_names[network->kind]);
-  spread(network, network->gain, gain);
+  pa__fading without = fading_of(network);
+  without.rayleigh = false;
+  pa__fade(&without, 0, 0, 1, gain, NULL);
   return PA_OK;
 }
 
@@ -361,13 +369,14 @@ pa_status pa_network_positions(const pa_network *network, double *transmitters, 
 }
 
 size_t pa__network_group(const pa_network *n) {
-  return n->kind == FAMILY ? (size_t)VALUE(n, PA_NETWORK_DRAWS_PER_TOPOLOGY) : SIZE_MAX;
+  return n->kind == PA__FAMILY ? (size_t)PA__VALUE(n, PA_NETWORK_DRAWS_PER_TOPOLOGY) : SIZE_MAX;
 }
 
-size_t pa__network_scratch(const pa_network *n) {
-  size_t per_receiver = n->links * n->receivers; /* or a family's gains, the work of computing them and positions */
-  size_t family = n->kind == FAMILY ? 2 * n->links * n->links + 4 * n->links + pa__la_best()->width : 0;
-  return per_receiver > family ? per_receiver : family;
+size_t pa__network_scratch(const pa_network *n, int precision) {
+  size_t drawn = precision == PA__SINGLE || n->receiver_of ? fading_of(n).gains : 0;
+  /* Or a family's gains, the work of computing them and positions. */
+  size_t family = n->kind == PA__FAMILY ? 2 * n->links * n->links + 4 * n->links + pa__la_best()->width : 0;
+  return drawn > family ? drawn : family;
 }
 
 const double *pa__network_noise(const pa_network *n) { return n->noise; }
@@ -381,36 +390,30 @@ static size_t family_topology(const pa_network *n, uint64_t stream, uint64_t gro
   double density = n->density_min + (n->density_max - n->density_min) * pa__random_uniform(key, group, 1);
   double *transmitters = work, *receivers = work + 2 * links;
   pa__drop_pairs(key, group, 2, links, box_of(n, (double)links, density), transmitters, receivers);
-  pa__path_gain(pa__la_best(), links, transmitters, links, receivers, VALUE(n, PA_NETWORK_PATH_LOSS_EXPONENT),
-                VALUE(n, PA_NETWORK_MIN_DISTANCE), gain, receivers + 2 * links);
+  pa__path_gain(pa__la_best(), links, transmitters, links, receivers, PA__VALUE(n, PA_NETWORK_PATH_LOSS_EXPONENT),
+                PA__VALUE(n, PA_NETWORK_MIN_DISTANCE), gain, receivers + 2 * links);
   return links;
 }
 
-size_t pa__network_sample(const pa_network *n, uint64_t stream, uint64_t first, size_t count, double *h,
+size_t pa__network_sample(const pa_network *n, int precision, uint64_t stream, uint64_t first, size_t count, void *h,
                           double *scratch) {
-  const pa__la *la = pa__la_best();
   uint64_t key = pa__random_key(n->seed, PA__STREAM_FADING, stream);
-  size_t links = n->links, receivers = n->receivers;
-  const double *gain = n->gain;
-  if (n->kind == FAMILY) {
-    links = receivers =
-        family_topology(n, stream, first / pa__network_group(n), scratch, scratch + n->links * n->links);
-    gain = scratch;
+  pa__fading fading = fading_of(n);
+  double *work = scratch;
+  if (n->kind == PA__FAMILY) {
+    work = scratch + n->links * n->links;
+    fading.links = fading.receivers = family_topology(n, stream, first / pa__network_group(n), scratch, work);
+    fading.channels = fading.gains = fading.links * fading.links;
+    fading.gain = scratch;
   }
-  for (size_t b = 0; b < count; b++) {
-    double *sample = h + b * links * links, *amplitude = n->receiver_of ? scratch : sample;
-    if (VALUE(n, PA_NETWORK_FADING) != 0) {
-      la->rayleigh(key, first + b, links * receivers, amplitude);
-      for (size_t k = 0; k < links * receivers; k++) amplitude[k] *= gain[k];
-    } else {
-      memcpy(amplitude, gain, links * receivers * sizeof(double));
-    }
-    if (n->receiver_of) spread(n, amplitude, sample);
-  }
-  return links;
+  if (precision == PA__SINGLE)
+    pa__fade_f32(&fading, key, first, count, h, work);
+  else
+    pa__fade(&fading, key, first, count, h, work);
+  return fading.links;
 }
 
-bool pa__network_asks(const pa_network *n) { return n->kind == CALLBACK; }
+bool pa__network_asks(const pa_network *n) { return n->kind == PA__CALLBACK; }
 
 static pa_status check_drawn(const char *name, const double *values, size_t count, size_t per_sample, double lowest) {
   for (size_t k = 0; k < count; k++)
@@ -443,7 +446,11 @@ static pa_status check_draw(const pa_network *network, size_t batch, const void 
     return pa__fail(PA_ERROR_ARGUMENT, "a family of %zu to %zu links has no fixed shape to draw into",
                     network->links_min, network->links);
   size_t elements;
-  return pa__channel_size(batch, network->links, &elements);
+  if (!network->graph) return pa__channel_size(batch, network->links, &elements);
+  if (pa__multiply(batch, pa_graph_edges(network->graph), &elements) && elements <= PTRDIFF_MAX / sizeof(double))
+    return PA_OK;
+  return pa__fail(PA_ERROR_MEMORY, "%zu samples of %zu channels overflow the address space", batch,
+                  pa_graph_edges(network->graph));
 }
 
 /* Asks into memory of its own, so that h is untouched if the callback fails. */
@@ -461,17 +468,17 @@ static pa_status ask_for_channels(const pa_network *n, uint64_t stream, uint64_t
 pa_status pa_network_draw(const pa_network *network, uint64_t stream, uint64_t first, size_t batch, double *h) {
   pa_status status = check_draw(network, batch, h, "h");
   if (status != PA_OK) return status;
-  if (network->kind == CALLBACK) return ask_for_channels(network, stream, first, batch, h);
+  if (network->kind == PA__CALLBACK) return ask_for_channels(network, stream, first, batch, h);
   double *scratch = NULL;
-  if (network->kind == FAMILY || network->receiver_of) {
-    scratch = pa__allocate(&network->allocator, pa__network_scratch(network), sizeof(double));
+  if (network->kind == PA__FAMILY || network->receiver_of) {
+    scratch = pa__allocate(&network->allocator, pa__network_scratch(network, PA__DOUBLE), sizeof(double));
     if (!scratch) return PA_ERROR_MEMORY;
   }
-  size_t group = pa__network_group(network), elements = network->links * network->links;
+  size_t group = pa__network_group(network), elements = channels_of(network);
   for (size_t done = 0, count; done < batch; done += count) {
     uint64_t left = group - (first + done) % group;
     count = left < batch - done ? (size_t)left : batch - done;
-    pa__network_sample(network, stream, first + done, count, h + done * elements, scratch);
+    pa__network_sample(network, PA__DOUBLE, stream, first + done, count, h + done * elements, scratch);
   }
   pa__release(&network->allocator, scratch);
   return PA_OK;
@@ -483,10 +490,12 @@ pa_status pa_network_draw_states(const pa_network *network, uint64_t stream, uin
   if (status != PA_OK) return status;
   pa_allocator memory;
   if ((status = pa__allocator_copy(&memory, allocator)) != PA_OK) return status;
-  double *h = pa__allocate(&memory, batch * network->links * network->links, sizeof(double));
+  double *h = pa__allocate(&memory, batch * channels_of(network), sizeof(double));
   if (!h) return PA_ERROR_MEMORY;
   pa_states *s;
-  if ((status = pa_states_create(&s, batch, network->links, h, 1, 1, allocator)) != PA_OK) {
+  status = network->graph ? pa_states_create_sparse(&s, batch, network->graph, h, 1, 1, allocator)
+                          : pa_states_create(&s, batch, network->links, h, 1, 1, allocator);
+  if (status != PA_OK) {
     pa__release(&memory, h);
     return status;
   }
@@ -501,8 +510,8 @@ pa_status pa_network_draw_states(const pa_network *network, uint64_t stream, uin
     s->node_state = s->owned_state;
     s->node_features = network->features;
   }
-  status = network->kind == CALLBACK ? pa__network_ask(network, stream, first, batch, h, s->owned_state)
-                                     : pa_network_draw(network, stream, first, batch, h);
+  status = network->kind == PA__CALLBACK ? pa__network_ask(network, stream, first, batch, h, s->owned_state)
+                                         : pa_network_draw(network, stream, first, batch, h);
   if (status != PA_OK || (status = pa_states_set_noise(s, network->noise, network->links)) != PA_OK ||
       (status = pa_states_set_power_limit(s, network->limit, network->links)) != PA_OK) {
     pa_states_free(s);

@@ -1,19 +1,66 @@
 #ifndef POWALLOC_LIB_NETWORK_H
 #define POWALLOC_LIB_NETWORK_H
 
+#include "geometry.h"
 #include "states.h"
 
 #include <powalloc/network.h>
+
+enum pa__network_kind {
+  PA__ADHOC,
+  PA__FAMILY,
+  PA__MULTICELL,
+  PA__PATH_GAIN,
+  PA__POSITIONS,
+  PA__CALLBACK,
+  PA__SPARSE_ADHOC,
+  PA__SPARSE_POSITIONS,
+  PA__ON_GRAPH
+};
+
+enum { PA__NETWORK_FIRST_KEY = PA_NETWORK_DENSITY, PA__NETWORK_KEYS = 8 };
+
+struct pa_network {
+  pa_allocator allocator;
+  enum pa__network_kind kind;
+  uint64_t seed;
+  size_t links, links_min, receivers;
+  const pa_graph *graph;           /* of a sparse network, held; NULL: dense */
+  double density_min, density_max; /* family */
+  double value[PA__NETWORK_KEYS];
+  double *gain;           /* [links][receivers] or [edges]; NULL for a family and a callback */
+  double *transmitter_at; /* [links][2]; NULL for these and for path gains */
+  double *receiver_at;    /* [receivers][2], likewise */
+  size_t *receiver_of;    /* [links]; NULL: link j has receiver j of its own */
+  double *noise, *limit;  /* [links] */
+  pa_state_fn draw;       /* callback */
+  size_t features;
+  void *user;
+  pa_free_fn free_user;
+};
+
+#define PA__VALUE(network, key) ((network)->value[(key)-PA__NETWORK_FIRST_KEY])
+
+/* A network with default keys, noise and limits, and room for what its kind keeps; sparse ones have no graph yet. */
+pa_status pa__network_create(pa_network **out, enum pa__network_kind kind, size_t links_min, size_t links,
+                             size_t receivers, uint64_t seed, const pa_allocator *allocator);
+bool pa__network_is_sparse(enum pa__network_kind kind);
+pa__box pa__network_box(const pa_network *network);
+pa_status pa__positions_check(const char *name, const double *at, size_t count);
+
+/* network_sparse.c: graph, and path gains on it, from positions and keys. */
+pa_status pa__network_build_sparse(pa_network *network);
 
 /* Draws that share a topology come in groups; a draw's group is first / pa__network_group(). */
 size_t pa__network_group(const pa_network *network);
 
 /* Doubles of scratch that pa__network_sample() needs. */
-size_t pa__network_scratch(const pa_network *network);
+size_t pa__network_scratch(const pa_network *network, int precision);
 
-/* Draws first .. first + count - 1 of a stream, all in one group: channels h [count][links][links]; returns links. */
-size_t pa__network_sample(const pa_network *network, uint64_t stream, uint64_t first, size_t count, double *h,
-                          double *scratch);
+/* Draws first .. first + count - 1 of a stream, all in one group: channels h [count][links][links] in a precision, each
+ * of which has draws of its own; returns links. */
+size_t pa__network_sample(const pa_network *network, int precision, uint64_t stream, uint64_t first, size_t count,
+                          void *h, double *scratch);
 
 /* The network's noise and power limits [links of the network]. */
 const double *pa__network_noise(const pa_network *network);

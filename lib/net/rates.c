@@ -2,6 +2,8 @@
 
 #include "../la/la.h"
 
+#include <math.h>
+
 #ifdef PA_SINGLE
 #define pa_sinr pa_sinr_f32
 #define pa_rates pa_rates_f32
@@ -12,23 +14,64 @@
 
 enum { COLUMNS = 64 };
 
-/* SINR of links first .. first + count - 1: interference is summed over rows in order, the own row left out. */
-static void sinr_of_columns(const pa_states *s, const real *h, const real *power, size_t first, size_t count,
-                            real *sinr) {
+/* Powers [links] of a sample: reals, or doubles if wide. */
+static inline real power_of(const void *power, bool wide, size_t link) {
+  return wide ? (real)((const double *)power)[link] : ((const real *)power)[link];
+}
+
+/* SINR [count] of links first .. first + count - 1: interference is summed over rows in order, the own row left out. */
+static inline void sinr_of_columns(const pa_states *s, const real *h, const void *power, bool wide, size_t first,
+                                   size_t count, real *sinr) {
   real interference[COLUMNS];
   size_t n = s->links;
   for (size_t k = 0; k < count; k++) interference[k] = (real)s->noise[first + k];
   for (size_t i = 0; i < n; i++) {
-    if (power[i] == 0) continue;
+    real sent = power_of(power, wide, i);
+    if (sent == 0) continue;
     const real *row = h + i * n + first;
     size_t own = i >= first && i < first + count ? i - first : count;
-    for (size_t k = 0; k < own; k++) interference[k] += row[k] * row[k] * power[i];
-    for (size_t k = own + 1; k < count; k++) interference[k] += row[k] * row[k] * power[i];
+    for (size_t k = 0; k < own; k++) interference[k] += row[k] * row[k] * sent;
+    for (size_t k = own + 1; k < count; k++) interference[k] += row[k] * row[k] * sent;
   }
   for (size_t k = 0; k < count; k++) {
     real direct = h[(first + k) * n + first + k];
-    sinr[first + k] = direct * direct * power[first + k] / interference[k];
+    sinr[k] = direct * direct * power_of(power, wide, first + k) / interference[k];
   }
+}
+
+/* x_k of each row goes to the caller's link of the row, along the cycles of the order: what has moved is negative until
+ * all have, so x must not be. */
+static void to_links(const pa__pattern *p, real *x) {
+  if (!p->link) return;
+  for (size_t k = 0; k < p->links; k++) {
+    real carried = x[k];
+    for (size_t to = k; !signbit(x[k]);) {
+      to = (size_t)p->link[to];
+      real next = x[to];
+      x[to] = -carried;
+      carried = next;
+    }
+  }
+  for (size_t k = 0; k < p->links; k++) x[k] = -x[k];
+}
+
+/* The same on a sparse sample: interference is summed over its rows in order. */
+static void sinr_of_graph(const pa_states *s, const real *h, const real *power, real *sinr) {
+  const pa__pattern *p = &s->graph->pattern;
+  for (size_t k = 0; k < p->links; k++) sinr[k] = (real)s->noise[pa__graph_link(s->graph, k)];
+  for (size_t k = 0; k < p->links; k++) {
+    real own_power = power[pa__graph_link(s->graph, k)];
+    size_t begin = (size_t)p->offset[k], end = (size_t)p->offset[k + 1], own = pa__pattern_own(p, k);
+    if (own_power == 0) continue;
+    for (size_t e = begin; e < own; e++) sinr[p->receiver[e]] += h[e] * h[e] * own_power;
+    for (size_t e = own + 1; e < end; e++) sinr[p->receiver[e]] += h[e] * h[e] * own_power;
+  }
+  for (size_t k = 0; k < p->links; k++) {
+    size_t own = pa__pattern_own(p, k);
+    real direct = own < (size_t)p->offset[k + 1] ? h[own] : 0;
+    sinr[k] = direct * direct * power[pa__graph_link(s->graph, k)] / sinr[k];
+  }
+  to_links(p, sinr);
 }
 
 static pa_status check(const pa_states *states, const real *power, const real *out) {
@@ -38,12 +81,16 @@ static pa_status check(const pa_states *states, const real *power, const real *o
   return pa__states_check_power(states, power);
 }
 
+static size_t part_of(size_t n, size_t first) { return n - first < COLUMNS ? n - first : COLUMNS; }
+
 static void sinr_of_batch(const pa_states *s, const real *power, real *sinr) {
   size_t n = s->links;
-  for (size_t b = 0; b < s->batch; b++)
+  for (size_t b = 0; s->graph && b < s->batch; b++)
+    sinr_of_graph(s, pa__states_channel(s) + b * s->graph->pattern.edges, power + b * n, sinr + b * n);
+  for (size_t b = 0; !s->graph && b < s->batch; b++)
     for (size_t first = 0; first < n; first += COLUMNS)
-      sinr_of_columns(s, pa__states_channel(s) + b * n * n, power + b * n, first,
-                      n - first < COLUMNS ? n - first : COLUMNS, sinr + b * n);
+      sinr_of_columns(s, pa__states_channel(s) + b * n * n, power + b * n, false, first, part_of(n, first),
+                      sinr + b * n + first);
 }
 
 /* log2(1 + x), to full accuracy where x is small: the rounding of u = 1 + x is undone by x / (u - 1). */
@@ -65,6 +112,30 @@ void pa__rates(const pa_states *states, const real *power, real *rate) {
   sinr_of_batch(states, power, rate);
   log2_of_1_plus(pa__la_best(), states->batch * states->links, rate);
 }
+
+#ifdef PA_SINGLE
+
+static void widen(size_t n, const real *x, double *to) {
+  for (size_t k = 0; k < n; k++) to[k] = (double)x[k];
+}
+
+void pa__rates_widened(const pa_states *s, const double *power, double *rate) {
+  size_t n = s->links, all = s->batch * n;
+  real part[COLUMNS];
+  for (size_t b = 0; b < s->batch; b++)
+    for (size_t first = 0; first < n; first += COLUMNS) {
+      sinr_of_columns(s, s->h_f32 + b * n * n, power + b * n, true, first, part_of(n, first), part);
+      widen(part_of(n, first), part, rate + b * n + first);
+    }
+  for (size_t first = 0; first < all; first += COLUMNS) {
+    size_t count = part_of(all, first);
+    for (size_t k = 0; k < count; k++) part[k] = (real)rate[first + k];
+    log2_of_1_plus(pa__la_best(), count, part);
+    widen(count, part, rate + first);
+  }
+}
+
+#endif
 
 pa_status pa_sinr(const pa_states *states, const real *power, real *sinr) {
   pa_status status = check(states, power, sinr);

@@ -1,7 +1,5 @@
 #include "states.h"
 
-#include "../la/kernel_set.h"
-
 #include <float.h>
 #include <math.h>
 
@@ -23,19 +21,29 @@ pa_status pa__positive_per_link(const char *name, const double *values, size_t n
   return PA_OK;
 }
 
-/* States without channels yet. */
-static pa_status create(pa_states **out, size_t batch, size_t links, const void *h, double noise, double pmax,
-                        const pa_allocator *allocator) {
+static pa_status check_size(size_t batch, size_t links, const pa_graph *graph) {
   size_t elements;
+  if (!graph) return pa__channel_size(batch, links, &elements);
+  if (pa__multiply(batch, graph->pattern.edges, &elements) && elements <= PTRDIFF_MAX / sizeof(double) &&
+      pa__multiply(batch, links, &elements) && elements <= PTRDIFF_MAX / sizeof(double))
+    return PA_OK;
+  return pa__fail(PA_ERROR_MEMORY, "%zu samples of %zu channels overflow the address space", batch,
+                  graph->pattern.edges);
+}
+
+/* States without channels yet. */
+static pa_status create(pa_states **out, size_t batch, size_t links, const pa_graph *graph, const void *h, double noise,
+                        double pmax, const pa_allocator *allocator) {
   if (batch == 0 || links == 0)
     return pa__fail(PA_ERROR_ARGUMENT, "batch is %zu and links is %zu, both must be at least 1", batch, links);
   if (!h) return pa__fail(PA_ERROR_ARGUMENT, "h is NULL");
-  pa_status status = pa__channel_size(batch, links, &elements);
+  pa_status status = check_size(batch, links, graph);
   if (status != PA_OK) return status;
   pa_states *s = NULL;
   if ((status = pa__handle_create(out ? (void *)&s : NULL, sizeof *s, allocator)) != PA_OK) return status;
   s->batch = batch;
   s->links = links;
+  s->graph = pa__graph_hold(graph);
   s->noise = pa__allocate(&s->allocator, links, 3 * sizeof(double));
   if (!s->noise) {
     status = PA_ERROR_MEMORY;
@@ -57,23 +65,43 @@ fail:
 
 pa_status pa_states_create(pa_states **out, size_t batch, size_t links, const double *h, double noise, double pmax,
                            const pa_allocator *allocator) {
-  pa_status status = create(out, batch, links, h, noise, pmax, allocator);
+  pa_status status = create(out, batch, links, NULL, h, noise, pmax, allocator);
   if (status == PA_OK) (*out)->h = h;
   return status;
 }
 
+pa_status pa_states_create_sparse(pa_states **out, size_t batch, const pa_graph *graph, const double *h, double noise,
+                                  double pmax, const pa_allocator *allocator) {
+  if (!graph) return pa__fail(PA_ERROR_ARGUMENT, "graph is NULL");
+  pa_status status = create(out, batch, graph->pattern.links, graph, h, noise, pmax, allocator);
+  if (status == PA_OK) (*out)->h = h;
+  return status;
+}
+
+static void set_single(pa_states *states, const float *h) {
+  states->precision = PA__SINGLE;
+  states->h_f32 = h;
+}
+
 pa_status pa_states_create_f32(pa_states **out, size_t batch, size_t links, const float *h, double noise, double pmax,
                                const pa_allocator *allocator) {
-  pa_status status = create(out, batch, links, h, noise, pmax, allocator);
-  if (status != PA_OK) return status;
-  (*out)->precision = PA__SINGLE;
-  (*out)->h_f32 = h;
-  return PA_OK;
+  pa_status status = create(out, batch, links, NULL, h, noise, pmax, allocator);
+  if (status == PA_OK) set_single(*out, h);
+  return status;
+}
+
+pa_status pa_states_create_sparse_f32(pa_states **out, size_t batch, const pa_graph *graph, const float *h,
+                                      double noise, double pmax, const pa_allocator *allocator) {
+  if (!graph) return pa__fail(PA_ERROR_ARGUMENT, "graph is NULL");
+  pa_status status = create(out, batch, graph->pattern.links, graph, h, noise, pmax, allocator);
+  if (status == PA_OK) set_single(*out, h);
+  return status;
 }
 
 void pa_states_free(pa_states *states) {
   if (!states) return;
   pa_allocator allocator = states->allocator;
+  pa__graph_release(states->graph);
   pa__release(&allocator, states->owned);
   pa__release(&allocator, states->owned_state);
   pa__release(&allocator, states->noise);
@@ -81,7 +109,6 @@ void pa_states_free(pa_states *states) {
 }
 
 static pa_status bind(pa_states *states, size_t batch, const void *h, int precision) {
-  size_t elements;
   if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
   if (!h) return pa__fail(PA_ERROR_ARGUMENT, "h is NULL");
   if (batch == 0) return pa__fail(PA_ERROR_ARGUMENT, "batch is 0, must be at least 1");
@@ -89,8 +116,9 @@ static pa_status bind(pa_states *states, size_t batch, const void *h, int precis
   if (states->precision != precision)
     return pa__fail(PA_ERROR_STATE, "these states are in %s precision, the channels are not",
                     precision == PA__SINGLE ? "double" : "single");
-  pa_status status = pa__channel_size(batch, states->links, &elements);
+  pa_status status = check_size(batch, states->links, states->graph);
   if (status != PA_OK) return status;
+  if (states->batch != batch) states->start = NULL;
   states->batch = batch;
   states->node_state = NULL;
   states->node_features = 0;
@@ -143,6 +171,14 @@ pa_status pa_states_set_weights(pa_states *states, const double *weights, size_t
   return pa__positive_per_link("weights", weights, n, states->links, states->weights);
 }
 
+pa_status pa_states_set_start(pa_states *states, const double *watts) {
+  if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
+  states->start = watts;
+  return PA_OK;
+}
+
+const double *pa_states_start(const pa_states *states) { return states ? states->start : NULL; }
+
 pa_status pa_states_set_first(pa_states *states, uint64_t first) {
   if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
   states->first = first;
@@ -150,6 +186,8 @@ pa_status pa_states_set_first(pa_states *states, uint64_t first) {
 }
 
 size_t pa_states_batch(const pa_states *states) { return states ? states->batch : 0; }
+
+const pa_graph *pa_states_graph(const pa_states *states) { return states ? states->graph : NULL; }
 
 size_t pa_states_links(const pa_states *states) { return states ? states->links : 0; }
 
@@ -169,13 +207,24 @@ pa_status pa__states_check_any(const pa_states *states) {
   return states && states->precision == PA__SINGLE ? pa__states_check_f32(states) : pa__states_check(states);
 }
 
+pa__extent pa__extent_of(const pa_states *states) { return pa__extent_of_many(states, states->batch); }
+
+pa__extent pa__extent_of_many(const pa_states *states, size_t batch) {
+  return (pa__extent){.batch = batch,
+                      .links = states->links,
+                      .precision = states->precision,
+                      .sparse = states->graph != NULL,
+                      .channels = pa__states_channels(states)};
+}
+
 struct pa_states pa__states_part(const pa_states *states, size_t first, size_t count) {
   struct pa_states part = *states;
   size_t left = states->batch - first, n = states->links;
   part.batch = left < count ? left : count;
-  if (states->h) part.h = states->h + first * n * n;
-  if (states->h_f32) part.h_f32 = states->h_f32 + first * n * n;
+  if (states->h) part.h = states->h + first * pa__states_channels(states);
+  if (states->h_f32) part.h_f32 = states->h_f32 + first * pa__states_channels(states);
   part.first = states->first + first;
+  if (states->start) part.start = states->start + first * n;
   if (states->node_state) part.node_state = states->node_state + first * n * states->node_features;
   return part;
 }

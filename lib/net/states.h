@@ -2,30 +2,63 @@
 #define POWALLOC_LIB_STATES_H
 
 #include "../base/pool.h"
-#include "../la/real.h"
+#include "../la/kernel_set.h"
+#include "graph.h"
 
 #include <powalloc/states.h>
+
+/* Shape of a batch. */
+typedef struct pa__extent {
+  size_t batch, links;
+  int precision;
+  bool sparse;
+  size_t channels; /* of a sample */
+} pa__extent;
 
 struct pa_states {
   pa_allocator allocator;
   size_t batch, links;
+  const pa_graph *graph;           /* of sparse channels, the caller's; NULL: dense */
   int precision;                   /* PA__DOUBLE or PA__SINGLE, of the channels: */
-  const double *h;                 /* [batch][links][links]; NULL if single */
+  const double *h;                 /* [batch][links][links], sparse [batch][edges]; NULL if single */
   const float *h_f32;              /* the same, NULL if double */
   double *noise, *limit, *weights; /* [links] */
   uint64_t first;
   const double *node_state; /* [batch][links][node_features], the caller's; NULL if there is none */
   size_t node_features;
-  bool trusted;  /* whoever made these states has checked them, and they cannot change before they are gone */
-  pa_pool *pool; /* threads that share the rows of a large sample; NULL: there are none */
+  const double *start; /* [batch][links] powers to start from, the caller's; NULL if there are none */
+  bool trusted;        /* whoever made these states has checked them, and they cannot change before they are gone */
+  pa_pool *pool;       /* threads that share the rows of a large sample; NULL: there are none */
   double *owned, *owned_state; /* h and node_state, if the states own them */
 };
+
+/* Of full matrices. */
+static inline pa__extent pa__extent_dense(size_t batch, size_t links, int precision) {
+  size_t channels;
+  if (!pa__multiply(links, links, &channels)) channels = SIZE_MAX;
+  return (pa__extent){.batch = batch, .links = links, .precision = precision, .channels = channels};
+}
+
+pa__extent pa__extent_of(const pa_states *states);
+/* The same with another number of samples. */
+pa__extent pa__extent_of_many(const pa_states *states, size_t batch);
+
+/* Channels of a sample. */
+static inline size_t pa__states_channels(const pa_states *states) {
+  return states->graph ? states->graph->pattern.edges : states->links * states->links;
+}
 
 /* Fails unless states is one in double precision, all its channels are finite, >= 0, and no link's gain over the noise
  * leaves the range that policies compute in; the same in single precision; and in whichever it is. */
 pa_status pa__states_check(const pa_states *states);
 pa_status pa__states_check_f32(const pa_states *states);
 pa_status pa__states_check_any(const pa_states *states);
+
+/* The same but for the channels, and what these must not exceed. */
+pa_status pa__states_check_rest(const pa_states *states);
+pa_status pa__states_check_rest_f32(const pa_states *states);
+double pa__states_bound(const pa_states *states);
+float pa__states_bound_f32(const pa_states *states);
 
 /* Fails unless each power [batch][links] is finite, >= 0 and so small that states which passed the check above give
  * finite rates with it. */
@@ -39,6 +72,29 @@ static inline const real *pa__states_channel(const pa_states *states) {
 #else
   return states->h;
 #endif
+}
+
+/* Bytes of a number in a precision. */
+static inline size_t pa__number_size(int precision) { return precision == PA__SINGLE ? sizeof(float) : sizeof(double); }
+
+/* Puts channels in the states' precision in their place. */
+static inline void pa__states_place(pa_states *states, const void *h) {
+  states->h = states->precision == PA__SINGLE ? NULL : h;
+  states->h_f32 = states->precision == PA__SINGLE ? h : NULL;
+}
+
+/* Number `at` of the channels, in whichever precision. */
+static inline double pa__states_amplitude(const pa_states *states, size_t at) {
+  return states->h ? states->h[at] : (double)states->h_f32[at];
+}
+
+/* The direct channel of a row: of a link, or of the graph's row. */
+static inline double pa__states_direct(const pa_states *states, size_t sample, size_t row) {
+  size_t at = sample * pa__states_channels(states);
+  if (!states->graph) return pa__states_amplitude(states, at + row * (states->links + 1));
+  const pa__pattern *p = &states->graph->pattern;
+  size_t own = pa__pattern_own(p, row);
+  return own < (size_t)p->offset[row + 1] ? pa__states_amplitude(states, at + own) : 0;
 }
 
 /* View of at most `count` samples from number first on. */

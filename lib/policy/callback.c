@@ -11,27 +11,25 @@ struct callback {
   pa_free_fn free_user;
 };
 
-/* The user's powers go here first, so that the caller's array is untouched if they are wrong. */
-static void workspace(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena) {
-  size_t count;
+static void workspace(const pa_policy *policy, const pa__extent *e, pa__arena *arena) {
   (void)policy;
-  pa__arena_take(arena, pa__multiply(batch, links, &count) ? count : SIZE_MAX, sizeof(double));
+  (void)e;
+  (void)arena;
 }
 
 static pa_status allocate(const pa_policy *policy, const pa_states *s, double *power, void *work) {
   const struct callback *c = (const struct callback *)policy;
-  double *theirs = work;
+  (void)work;
   size_t n = s->batch * s->links;
-  for (size_t k = 0; k < n; k++) theirs[k] = NAN;
-  int32_t code = c->allocate(c->user, s, theirs);
+  for (size_t k = 0; k < n; k++) power[k] = NAN;
+  int32_t code = c->allocate(c->user, s, power);
   if (code == PA_CALLBACK_ABORT) return pa__fail(PA_ERROR_CALLBACK, "the allocation callback aborted");
   if (code != PA_CALLBACK_OK)
     return pa__fail(PA_ERROR_CALLBACK, "the allocation callback returned %d, which is no code of it", (int)code);
   for (size_t k = 0; k < n; k++)
-    if (!(theirs[k] >= 0 && theirs[k] <= s->limit[k % s->links]))
+    if (!(power[k] >= 0 && power[k] <= s->limit[k % s->links]))
       return pa__fail(PA_ERROR_CALLBACK, "the allocation callback left power[%zu][%zu] at %g, must be 0 to %g",
-                      k / s->links, k % s->links, theirs[k], s->limit[k % s->links]);
-  memcpy(power, theirs, n * sizeof(double));
+                      k / s->links, k % s->links, power[k], s->limit[k % s->links]);
   return PA_OK;
 }
 

@@ -4,10 +4,9 @@
 #include <float.h>
 #include <math.h>
 
-static void no_workspace(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena) {
+static void no_workspace(const pa_policy *policy, const pa__extent *e, pa__arena *arena) {
   (void)policy;
-  (void)batch;
-  (void)links;
+  (void)e;
   (void)arena;
 }
 
@@ -26,10 +25,9 @@ static pa_status equal(const pa_policy *policy, const pa_states *s, double *powe
 }
 
 /* Links in random order (Fisher and Yates), as many as the share or the cap lets transmit. */
-static void random_workspace(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena) {
+static void random_workspace(const pa_policy *policy, const pa__extent *e, pa__arena *arena) {
   (void)policy;
-  (void)batch;
-  pa__arena_take(arena, links, sizeof(size_t));
+  pa__arena_take(arena, e->links, sizeof(size_t));
 }
 
 static pa_status random_selection(const pa_policy *policy, const pa_states *s, double *power, void *work) {
@@ -56,8 +54,9 @@ static pa_status threshold(const pa_policy *policy, const pa_states *s, double *
   size_t n = s->links;
   (void)work;
   for (size_t b = 0; b < s->batch; b++)
-    for (size_t i = 0; i < n; i++) {
-      double h = s->h[(b * n + i) * n + i];
+    for (size_t k = 0; k < n; k++) {
+      size_t i = s->graph ? pa__graph_link(s->graph, k) : k;
+      double h = pa__states_direct(s, b, k);
       power[b * n + i] = h * h * s->limit[i] / s->noise[i] >= least ? s->limit[i] : 0;
     }
   return PA_OK;
@@ -68,15 +67,16 @@ static const int32_t equal_keys[] = {PA_POLICY_SUM_POWER, 0};
 static const int32_t random_keys[] = {PA_POLICY_SUM_POWER, PA_POLICY_ACTIVE_SHARE, PA_POLICY_SEED, 0};
 
 static const pa__policy_class full_power_class = {
-    .name = "full-power", .workspace = no_workspace, .allocate = full_power};
+    .name = "full-power", .sparse = true, .workspace = no_workspace, .allocate = full_power};
 static const pa__policy_class equal_class = {
-    .name = "equal", .keys = equal_keys, .workspace = no_workspace, .allocate = equal};
+    .name = "equal", .keys = equal_keys, .sparse = true, .workspace = no_workspace, .allocate = equal};
 static const pa__policy_class random_class = {
-    .name = "random", .keys = random_keys, .workspace = random_workspace, .allocate = random_selection};
+    .name = "random", .keys = random_keys, .sparse = true, .workspace = random_workspace, .allocate = random_selection};
 
 static const pa__policy_class threshold_class = {.name = "threshold",
                                                  .keys = threshold_keys,
                                                  .budget_key = PA_POLICY_THRESHOLD,
+                                                 .sparse = true,
                                                  .workspace = no_workspace,
                                                  .allocate = threshold};
 

@@ -90,10 +90,10 @@ static pa__igcnet_tape take_tape(pa__arena *arena, const pa__igcnet_shape *s, co
   return t;
 }
 
-static void workspace(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena) {
-  pa__layout layout = pa__layout_single(pa__la_best(), links);
+static void workspace(const pa_policy *policy, const pa__extent *e, pa__arena *arena) {
+  pa__layout layout = pa__layout_single(pa__la_best(), e->links);
   take_tape(arena, &model_of(policy)->shape, &layout, false);
-  pa__arena_take(arena, batch * links, sizeof(double));
+  pa__arena_take(arena, e->batch * e->links, sizeof(double));
 }
 
 static pa_status allocate(const pa_policy *policy, const pa_states *states, double *power, void *work) {
@@ -144,11 +144,10 @@ static pa__recipe recipe(const pa_policy *policy, bool family) {
 static pa__output *output(pa_policy *policy) { return &((pa_igcnet *)policy)->output; }
 
 /* One tape a sample. */
-static void tape_workspace(const pa_policy *policy, int precision, size_t samples, size_t links, pa__arena *arena) {
-  (void)precision;
-  pa__layout layout = pa__layout_single(pa__la_best(), links);
+static void tape_workspace(const pa_policy *policy, const pa__extent *e, pa__arena *arena) {
+  pa__layout layout = pa__layout_single(pa__la_best(), e->links);
   pa__arena_take(arena, layout.length, sizeof(double));
-  for (size_t b = 0; b < samples; b++) take_tape(arena, &model_of(policy)->shape, &layout, true);
+  for (size_t b = 0; b < e->batch; b++) take_tape(arena, &model_of(policy)->shape, &layout, true);
 }
 
 static void forward(const pa_policy *policy, const pa_states *states, double *y, void *work) {

@@ -101,9 +101,8 @@ static struct inference inference_take(const pa_mlp *m, size_t batch, pa__arena 
   return w;
 }
 
-static void workspace(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena) {
-  (void)links;
-  inference_take(model_of(policy), batch, arena);
+static void workspace(const pa_policy *policy, const pa__extent *e, pa__arena *arena) {
+  inference_take(model_of(policy), e->batch, arena);
 }
 
 static pa_status allocate(const pa_policy *policy, const pa_states *states, double *power, void *work) {
@@ -230,10 +229,8 @@ static struct tape tape_take(const pa_mlp *m, size_t samples, pa__arena *arena) 
   return t;
 }
 
-static void tape_workspace(const pa_policy *policy, int precision, size_t samples, size_t links, pa__arena *arena) {
-  (void)precision;
-  (void)links;
-  tape_take(model_of(policy), samples, arena);
+static void tape_workspace(const pa_policy *policy, const pa__extent *e, pa__arena *arena) {
+  tape_take(model_of(policy), e->batch, arena);
 }
 
 static void forward(const pa_policy *policy, const pa_states *states, double *out, void *work) {

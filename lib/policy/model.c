@@ -124,7 +124,7 @@ pa_status pa_policy_probabilities(const pa_policy *policy, const pa_states *stat
   if (status == PA_OK && learner->check) status = learner->check(policy, states);
   if (status != PA_OK) return status;
   size_t count = pa__output_of(policy)->count, n = states->links;
-  size_t bytes = pa__learner_measure(learner->tape_workspace, policy, PA__DOUBLE, AT_ONCE, n);
+  size_t bytes = pa__measure(learner->tape_workspace, policy, pa__extent_of_many(states, AT_ONCE));
   double *y = pa__allocate(&policy->allocator, AT_ONCE * n, count * sizeof(double));
   void *work = y ? pa__allocate(&policy->allocator, bytes, 1) : NULL;
   for (size_t first = 0; work && first < states->batch; first += AT_ONCE) {

@@ -272,14 +272,12 @@ static struct work take(const pa_policy *policy, size_t links, pa__arena *arena)
   (void)policy;
   w.start = pa__arena_take(arena, links, sizeof(double));
   w.starts = pa__arena_take(arena, 0, 1);
-  pa__wmmse_best_class.workspace(NULL, 1, links, arena);
+  pa__extent one = pa__extent_dense(1, links, PA__DOUBLE);
+  pa__wmmse_best_class.workspace(NULL, &one, arena);
   return w;
 }
 
-static void workspace(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena) {
-  (void)batch;
-  take(policy, links, arena);
-}
+static void workspace(const pa_policy *policy, const pa__extent *e, pa__arena *arena) { take(policy, e->links, arena); }
 
 static void fill(search *s, const pa_states *states, size_t sample) {
   size_t n = states->links;
@@ -346,7 +344,7 @@ pa_status pa_policy_certify(const pa_policy *policy, const pa_states *states, do
   pa_status status = pa__states_check(states);
   if (status == PA_OK) status = check(states);
   if (status != PA_OK) return status;
-  size_t bytes = pa__policy_measure(workspace, policy, 1, states->links);
+  size_t bytes = pa__measure(workspace, policy, pa__extent_of_many(states, 1));
   void *memory = pa__allocate(&policy->allocator, bytes, 1);
   if (!memory) return PA_ERROR_MEMORY;
   pa__arena arena = {memory, 0};

@@ -2,6 +2,8 @@
 #include "../la/la.h"
 #include "policy.h"
 
+#include <string.h>
+
 /* Samples of a part. It does not depend on the threads, so that a part is computed alike whoever takes it; a power of
  * two as great as the widest block. */
 static size_t part_samples(size_t links) { return links <= PA__SMALL ? 16 : 1; }
@@ -11,35 +13,33 @@ static size_t part_count(const pa_policy *policy, size_t batch, size_t links, co
   return policy->class->whole || !pool ? 1 : (batch + samples - 1) / samples;
 }
 
-/* Bytes of one worker. */
-static pa_status worker_bytes(const pa_policy *policy, int precision, size_t batch, size_t links, const pa_pool *pool,
-                              size_t *bytes) {
-  size_t samples = part_count(policy, batch, links, pool) > 1 ? part_samples(links) : batch;
-  return precision == PA__SINGLE ? pa_policy_workspace_f32(policy, samples, links, bytes)
-                                 : pa_policy_workspace(policy, samples, links, bytes);
-}
-
-static pa_status workspace(const pa_policy *policy, int precision, size_t batch, size_t links, const pa_pool *pool,
-                           size_t *bytes) {
-  size_t alone;
+static pa_status workspace(const pa_policy *policy, pa__extent e, const pa_pool *pool, size_t *bytes) {
+  size_t alone, staging = pa__policy_staging(&e);
   if (!policy || !bytes) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "bytes" : "policy");
-  pa_status status = worker_bytes(policy, precision, batch, links, pool, &alone);
+  if (part_count(policy, e.batch, e.links, pool) > 1) e.batch = part_samples(e.links);
+  pa_status status = pa__policy_workspace(policy, e, &alone);
   if (status != PA_OK) return status;
   alone = (alone + PA__ALIGNMENT - 1) / PA__ALIGNMENT * PA__ALIGNMENT;
-  if (!pa__multiply(alone, pa_pool_threads(pool), &alone) || alone > PTRDIFF_MAX)
+  if (!pa__multiply(alone, pa_pool_threads(pool), &alone) || alone > PTRDIFF_MAX || staging > PTRDIFF_MAX)
     return pa__fail(PA_ERROR_MEMORY, "the workspaces of %zu threads overflow the address space", pa_pool_threads(pool));
-  *bytes = alone;
+  *bytes = staging + alone;
   return PA_OK;
 }
 
 pa_status pa_policy_workspace_parallel(const pa_policy *policy, size_t batch, size_t links, const pa_pool *pool,
                                        size_t *bytes) {
-  return workspace(policy, PA__DOUBLE, batch, links, pool, bytes);
+  return workspace(policy, pa__extent_dense(batch, links, PA__DOUBLE), pool, bytes);
 }
 
 pa_status pa_policy_workspace_parallel_f32(const pa_policy *policy, size_t batch, size_t links, const pa_pool *pool,
                                            size_t *bytes) {
-  return workspace(policy, PA__SINGLE, batch, links, pool, bytes);
+  return workspace(policy, pa__extent_dense(batch, links, PA__SINGLE), pool, bytes);
+}
+
+pa_status pa_policy_workspace_states(const pa_policy *policy, const pa_states *states, const pa_pool *pool,
+                                     size_t *bytes) {
+  if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
+  return workspace(policy, pa__extent_of(states), pool, bytes);
 }
 
 struct job {
@@ -60,55 +60,56 @@ static pa_status allocate_part(struct job *job, size_t worker, size_t part) {
 
 static void part_task(void *user, size_t worker, size_t part) {
   struct job *job = user;
-  if (allocate_part(job, worker, part) != PA_OK) job->failed = part;
+  if (job->failed == SIZE_MAX && allocate_part(job, worker, part) != PA_OK) job->failed = part;
 }
 
-/* The first part goes alone: what is wrong with all of them is found before any power is written. */
+/* What failed is told from this thread: a channel by its number in the batch, anything else by its part. */
 static pa_status allocate_parts(struct job *job, pa_pool *pool, size_t parts) {
-  pa_status status = allocate_part(job, 0, 0);
-  if (status != PA_OK) return status;
-  status = pa__pool_run(pool, parts, part_task, job);
-  return status == PA_OK && job->failed != SIZE_MAX ? allocate_part(job, 0, job->failed) : status;
+  pa_status status = pa__pool_run(pool, parts, part_task, job);
+  if (status != PA_OK || job->failed == SIZE_MAX) return status;
+  status = pa__states_check_any(job->states);
+  return status == PA_OK ? allocate_part(job, 0, job->failed) : status;
 }
 
 /* With states that were checked. */
 static pa_status allocate(const pa_policy *policy, const pa_states *states, void *power, size_t number, pa_pool *pool,
                           void *work, size_t bytes) {
-  size_t needed = 0, parts = part_count(policy, states->batch, states->links, pool);
-  pa_status status = workspace(policy, states->precision, states->batch, states->links, pool, &needed);
+  pa__extent extent = pa__extent_of(states);
+  size_t needed = 0, staging = pa__policy_staging(&extent),
+         parts = part_count(policy, states->batch, states->links, pool);
+  pa_status status = workspace(policy, extent, pool, &needed);
   if (status == PA_OK) status = pa__work_check(work, bytes, needed);
   if (status != PA_OK) return status;
-  void *own = work ? NULL : pa__allocate(&policy->allocator, needed, 1);
-  if (!work && !own) return PA_ERROR_MEMORY;
+  char *own = work ? NULL : pa__allocate(&policy->allocator, needed, 1), *staged = work ? work : own;
+  if (!staged) return PA_ERROR_MEMORY;
   struct pa_states seen = *states;
   struct job job = {.policy = policy,
                     .states = &seen,
-                    .power = power,
-                    .work = work ? work : own,
+                    .power = staged,
+                    .work = staged + staging,
                     .number = number,
-                    .bytes = needed / pa_pool_threads(pool),
+                    .bytes = (needed - staging) / pa_pool_threads(pool),
                     .failed = SIZE_MAX};
   if (parts > 1) {
     status = allocate_parts(&job, pool, parts);
   } else {
     seen.pool = pool;
-    status = pa__policy_run(policy, &seen, power, job.work);
+    status = pa__policy_run(policy, &seen, staged, job.work);
   }
   if (pool && status == PA_OK) status = pa__pool_fault(pool);
+  if (status == PA_OK) memcpy(power, staged, states->batch * states->links * number);
   pa__release(&policy->allocator, own);
   return status;
 }
 
 pa_status pa_policy_allocate_parallel(const pa_policy *policy, const pa_states *states, double *power, pa_pool *pool,
                                       void *work, size_t bytes) {
-  if (!policy || !power) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "power" : "policy");
-  pa_status status = pa__states_check(states);
+  pa_status status = pa__policy_call_check(policy, states, PA__DOUBLE, power);
   return status == PA_OK ? allocate(policy, states, power, sizeof *power, pool, work, bytes) : status;
 }
 
 pa_status pa_policy_allocate_parallel_f32(const pa_policy *policy, const pa_states *states, float *power, pa_pool *pool,
                                           void *work, size_t bytes) {
-  if (!policy || !power) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "power" : "policy");
-  pa_status status = pa__states_check_f32(states);
+  pa_status status = pa__policy_call_check(policy, states, PA__SINGLE, power);
   return status == PA_OK ? allocate(policy, states, power, sizeof *power, pool, work, bytes) : status;
 }

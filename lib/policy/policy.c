@@ -86,54 +86,27 @@ pa_status pa_policy_get(const pa_policy *policy, int32_t key, double *value) {
   return PA_OK;
 }
 
-/* Blocks of a small graph are interleaved, and may take more than those of one that is a little larger. Returns how
- * many shapes there are to look at. */
-static int shapes_within(size_t batch, size_t links, size_t shapes[4][2]) {
-  const size_t batches[] = {batch, 1}, sizes[] = {links, PA__SMALL};
-  int count = 0;
-  for (int k = 0; k < (batch > 1 ? 2 : 1); k++)
-    for (int j = 0; j < (links > PA__SMALL ? 2 : 1); j++, count++) {
-      shapes[count][0] = batches[k];
-      shapes[count][1] = sizes[j];
-    }
-  return count;
-}
-
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
-size_t pa__policy_measure(void (*workspace)(const pa_policy *, size_t, size_t, pa__arena *), const pa_policy *policy,
-                          size_t batch, size_t links) {
-  size_t shapes[4][2], bytes = 0;
-  int count = shapes_within(batch, links, shapes);
-  for (int k = 0; k < count; k++) {
-    pa__arena arena = {NULL, 0};
-    workspace(policy, shapes[k][0], shapes[k][1], &arena);
-    bytes = larger(bytes, arena.used);
-  }
-  return bytes;
+static size_t measure_one(pa__workspace_fn *workspace, const pa_policy *policy, const pa__extent *e) {
+  pa__arena arena = {NULL, 0};
+  workspace(policy, e, &arena);
+  return arena.used;
 }
 
-size_t pa__learner_measure(void (*workspace)(const pa_policy *, int, size_t, size_t, pa__arena *),
-                           const pa_policy *policy, int precision, size_t batch, size_t links) {
-  size_t shapes[4][2], bytes = 0;
-  int count = shapes_within(batch, links, shapes);
-  for (int k = 0; k < count; k++) {
-    pa__arena arena = {NULL, 0};
-    workspace(policy, precision, shapes[k][0], shapes[k][1], &arena);
-    bytes = larger(bytes, arena.used);
+/* Blocks of a small graph are interleaved, and may take more than those of one that is a little larger. */
+size_t pa__measure(pa__workspace_fn *workspace, const pa_policy *policy, pa__extent e) {
+  size_t bytes = 0;
+  for (size_t batch = e.batch;; batch = 1) {
+    e.batch = batch;
+    bytes = larger(bytes, measure_one(workspace, policy, &e));
+    if (e.links > PA__SMALL && !e.sparse) {
+      pa__extent small = e;
+      small.links = PA__SMALL;
+      bytes = larger(bytes, measure_one(workspace, policy, &small));
+    }
+    if (batch == 1) return bytes;
   }
-  return bytes;
-}
-
-static pa_status workspace_of(const pa_policy *policy, size_t batch, size_t links, size_t *bytes,
-                              void (*measured)(const pa_policy *, size_t, size_t, pa__arena *)) {
-  if (batch == 0 || links == 0)
-    return pa__fail(PA_ERROR_ARGUMENT, "batch is %zu and links is %zu, both must be at least 1", batch, links);
-  size_t needed = pa__policy_measure(measured, policy, batch, links);
-  if (needed == SIZE_MAX)
-    return pa__fail(PA_ERROR_MEMORY, "the workspace of %zu links overflows the address space", links);
-  *bytes = needed ? needed : PA__ALIGNMENT;
-  return PA_OK;
 }
 
 /* States in double precision from ones in single, for policies that compute in double only. */
@@ -142,27 +115,30 @@ struct widened {
   void *work;
 };
 
-static struct widened take_widened(size_t batch, size_t links, pa__arena *arena) {
+static struct widened take_widened(const pa__extent *e, pa__arena *arena) {
   size_t elements;
   struct widened w;
-  if (pa__channel_size(batch, links, &elements) != PA_OK) elements = SIZE_MAX;
+  if (!pa__multiply(e->batch, e->channels, &elements)) elements = SIZE_MAX;
   w.h = pa__arena_take(arena, elements, sizeof(double));
-  w.power = pa__arena_take(arena, batch * links, sizeof(double));
+  w.power = pa__arena_take(arena, e->batch * e->links, sizeof(double));
   w.work = pa__arena_take(arena, 0, 1);
   return w;
 }
 
-static void widened_workspace(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena) {
-  take_widened(batch, links, arena);
-  if (arena->used != SIZE_MAX) policy->class->workspace(policy, batch, links, arena);
+static void widened_workspace(const pa_policy *policy, const pa__extent *e, pa__arena *arena) {
+  pa__extent wide = *e;
+  wide.precision = PA__DOUBLE;
+  take_widened(e, arena);
+  if (arena->used != SIZE_MAX) policy->class->workspace(policy, &wide, arena);
 }
 
 static pa_status allocate_widened(const pa_policy *policy, const pa_states *states, float *power, void *work) {
   pa__arena arena = {work, 0};
-  struct widened w = take_widened(states->batch, states->links, &arena);
+  pa__extent extent = pa__extent_of(states);
+  struct widened w = take_widened(&extent, &arena);
   struct pa_states wide = *states;
   size_t powers = states->batch * states->links;
-  for (size_t k = 0; k < powers * states->links; k++) w.h[k] = (double)states->h_f32[k];
+  for (size_t k = 0; k < states->batch * extent.channels; k++) w.h[k] = (double)states->h_f32[k];
   wide.precision = PA__DOUBLE;
   wide.h = w.h;
   wide.h_f32 = NULL;
@@ -171,15 +147,51 @@ static pa_status allocate_widened(const pa_policy *policy, const pa_states *stat
   return status;
 }
 
-pa_status pa_policy_workspace(const pa_policy *policy, size_t batch, size_t links, size_t *bytes) {
+pa_status pa__policy_takes(const pa_policy *policy, const pa__extent *e) {
+  if (!e->sparse || policy->class->sparse) return PA_OK;
+  return pa__fail(PA_ERROR_ARGUMENT, "policy %s takes full channel matrices, the states are sparse",
+                  policy->class->name);
+}
+
+pa_status pa__policy_workspace(const pa_policy *policy, pa__extent e, size_t *bytes) {
   if (!policy || !bytes) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "bytes" : "policy");
-  return workspace_of(policy, batch, links, bytes, policy->class->workspace);
+  if (e.batch == 0 || e.links == 0)
+    return pa__fail(PA_ERROR_ARGUMENT, "batch is %zu and links is %zu, both must be at least 1", e.batch, e.links);
+  pa_status status = pa__policy_takes(policy, &e);
+  if (status != PA_OK) return status;
+  bool widened = e.precision == PA__SINGLE && !policy->class->allocate_f32;
+  size_t needed = pa__measure(widened ? widened_workspace : policy->class->workspace, policy, e);
+  if (needed == SIZE_MAX)
+    return pa__fail(PA_ERROR_MEMORY, "the workspace of %zu links overflows the address space", e.links);
+  *bytes = needed ? needed : PA__ALIGNMENT;
+  return PA_OK;
+}
+
+size_t pa__policy_staging(const pa__extent *e) {
+  pa__arena arena = {NULL, 0};
+  size_t powers;
+  pa__arena_take(&arena, pa__multiply(e->batch, e->links, &powers) ? powers : SIZE_MAX,
+                 e->precision == PA__SINGLE ? sizeof(float) : sizeof(double));
+  return arena.used;
+}
+
+/* Of a call by one thread. */
+static pa_status workspace_of(const pa_policy *policy, pa__extent e, size_t *bytes) {
+  size_t run = 0, staging = pa__policy_staging(&e);
+  pa_status status = pa__policy_workspace(policy, e, bytes ? &run : NULL);
+  if (status != PA_OK) return status;
+  if (staging > PTRDIFF_MAX || run > PTRDIFF_MAX)
+    return pa__fail(PA_ERROR_MEMORY, "the workspace of %zu links overflows the address space", e.links);
+  *bytes = staging + run;
+  return PA_OK;
+}
+
+pa_status pa_policy_workspace(const pa_policy *policy, size_t batch, size_t links, size_t *bytes) {
+  return workspace_of(policy, pa__extent_dense(batch, links, PA__DOUBLE), bytes);
 }
 
 pa_status pa_policy_workspace_f32(const pa_policy *policy, size_t batch, size_t links, size_t *bytes) {
-  if (!policy || !bytes) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "bytes" : "policy");
-  return workspace_of(policy, batch, links, bytes,
-                      policy->class->workspace_f32 ? policy->class->workspace_f32 : widened_workspace);
+  return workspace_of(policy, pa__extent_dense(batch, links, PA__SINGLE), bytes);
 }
 
 pa_status pa__policy_run(const pa_policy *policy, const pa_states *states, void *power, void *work) {
@@ -200,34 +212,45 @@ pa_status pa__work_check(const void *work, size_t bytes, size_t needed) {
   return PA_OK;
 }
 
-/* With states that were checked. */
-static pa_status allocate(const pa_policy *policy, const pa_states *states, void *power, void *work, size_t bytes) {
-  size_t needed;
-  pa_status status = states->precision == PA__DOUBLE
-                         ? pa_policy_workspace(policy, states->batch, states->links, &needed)
-                         : pa_policy_workspace_f32(policy, states->batch, states->links, &needed);
+pa_status pa__policy_check(const pa_policy *policy, const pa_states *states) {
+  bool single = states->precision == PA__SINGLE;
+  if (!policy->class->looks || (single && !policy->class->allocate_f32)) return pa__states_check_any(states);
+  return single ? pa__states_check_rest_f32(states) : pa__states_check_rest(states);
+}
+
+/* With states that were checked; `number` is the bytes of a power. */
+static pa_status allocate(const pa_policy *policy, const pa_states *states, void *power, size_t number, void *work,
+                          size_t bytes) {
+  size_t needed = 0;
+  pa__extent extent = pa__extent_of(states);
+  pa_status status = workspace_of(policy, extent, &needed);
   if (status != PA_OK) return status;
   if ((status = pa__work_check(work, bytes, needed)) != PA_OK) return status;
-  if (work) return pa__policy_run(policy, states, power, work);
-  void *own = pa__allocate(&policy->allocator, needed, 1);
-  if (!own) return PA_ERROR_MEMORY;
-  status = pa__policy_run(policy, states, power, own);
+  char *own = work ? NULL : pa__allocate(&policy->allocator, needed, 1), *staged = work ? work : own;
+  if (!staged) return PA_ERROR_MEMORY;
+  status = pa__policy_run(policy, states, staged, staged + pa__policy_staging(&extent));
+  if (status == PA_OK) memcpy(power, staged, states->batch * states->links * number);
   pa__release(&policy->allocator, own);
   return status;
 }
 
+pa_status pa__policy_call_check(const pa_policy *policy, const pa_states *states, int precision, const void *power) {
+  if (!policy || !power) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "power" : "policy");
+  if (!states || states->precision != precision)
+    return precision == PA__SINGLE ? pa__states_check_f32(states) : pa__states_check(states);
+  return pa__policy_check(policy, states);
+}
+
 pa_status pa_policy_allocate(const pa_policy *policy, const pa_states *states, double *power, void *work,
                              size_t bytes) {
-  if (!policy || !power) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "power" : "policy");
-  pa_status status = pa__states_check(states);
-  return status == PA_OK ? allocate(policy, states, power, work, bytes) : status;
+  pa_status status = pa__policy_call_check(policy, states, PA__DOUBLE, power);
+  return status == PA_OK ? allocate(policy, states, power, sizeof *power, work, bytes) : status;
 }
 
 pa_status pa_policy_allocate_f32(const pa_policy *policy, const pa_states *states, float *power, void *work,
                                  size_t bytes) {
-  if (!policy || !power) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "power" : "policy");
-  pa_status status = pa__states_check_f32(states);
-  return status == PA_OK ? allocate(policy, states, power, work, bytes) : status;
+  pa_status status = pa__policy_call_check(policy, states, PA__SINGLE, power);
+  return status == PA_OK ? allocate(policy, states, power, sizeof *power, work, bytes) : status;
 }
 
 /* ---- an average budget: a price, or an offset that acts like a negative one ---- */

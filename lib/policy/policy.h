@@ -19,6 +19,9 @@ typedef struct pa__recipe {
 
 enum { PA__DESCRIPTION = 160 };
 
+/* Takes from an arena what a function needs for states of a shape, in the order in which it does. */
+typedef void pa__workspace_fn(const pa_policy *policy, const pa__extent *extent, pa__arena *arena);
+
 /* What a policy adds if it learns: its weights, and one or both of two ways to a gradient. */
 typedef struct pa__learner_class {
   size_t (*weight_count)(const pa_policy *policy);
@@ -39,6 +42,7 @@ typedef struct pa__learner_class {
   void (*set_constants)(pa_policy *policy, const double *constants);
   /* Whether constants from a file, all finite, are such as a policy can have. */
   bool (*allows)(const pa_policy *policy, const double *constants);
+  bool single; /* the ways to a gradient take states in single precision as well */
   /* Architecture and sizes as one line: equal lines have weights of the same meaning. */
   void (*describe)(const pa_policy *policy, char text[PA__DESCRIPTION]);
 
@@ -46,7 +50,7 @@ typedef struct pa__learner_class {
 
   pa__recipe (*recipe)(const pa_policy *policy, bool family);
   /* Workspace of both calls below, for `samples` samples of `links` links. */
-  void (*gradient_workspace)(const pa_policy *policy, int precision, size_t samples, size_t links, pa__arena *arena);
+  pa__workspace_fn *gradient_workspace;
   /* Sum of the samples' gradients, each cut to norm sample_clip (0: not), into gradient [weights]; the samples'
    * weighted sum-rates into rate [batch]. Samples whose gradient is not finite are left out; returns how many. */
   size_t (*gradient)(const pa_policy *policy, const pa_states *states, double sample_clip, double *gradient,
@@ -60,7 +64,7 @@ typedef struct pa__learner_class {
   /* Fails if the policy cannot run on such states; NULL: it runs on any. */
   pa_status (*check)(const pa_policy *policy, const pa_states *states);
   /* Memory of both calls below, for `samples` samples of `links` links. */
-  void (*tape_workspace)(const pa_policy *policy, int precision, size_t samples, size_t links, pa__arena *arena);
+  pa__workspace_fn *tape_workspace;
   /* Outputs y [batch][links][count]; leaves in work what backward needs. */
   void (*forward)(const pa_policy *policy, const pa_states *states, double *y, void *work);
   /* Adds to gradient [weights] that of sum y dy. */
@@ -75,12 +79,13 @@ typedef struct pa__policy_class {
   void (*key_changed)(pa_policy *policy, int32_t key, double value); /* may be NULL */
   void (*free)(pa_policy *policy);                                   /* what it holds, not itself; may be NULL */
   /* Takes from an arena what allocate needs, in the same order. */
-  void (*workspace)(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena);
+  pa__workspace_fn *workspace;
   /* Fills power; states were checked, work is large enough. */
   pa_status (*allocate)(const pa_policy *policy, const pa_states *states, double *power, void *work);
   /* The same for states in single precision. NULL: the policy sees a copy of them in double. */
-  void (*workspace_f32)(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena);
   pa_status (*allocate_f32)(const pa_policy *policy, const pa_states *states, float *power, void *work);
+  bool sparse;                      /* it takes sparse channels */
+  bool looks;                       /* allocate itself fails if channels are out of bounds */
   bool whole;                       /* a batch comes in one piece, whatever the threads */
   const pa__learner_class *learner; /* NULL: nothing to learn */
   pa_status (*save)(const pa_policy *policy, const char *path, const char *note);
@@ -108,15 +113,22 @@ void pa__policy_init(pa_policy *policy, const pa__policy_class *class);
 /* Frees a policy, borrowed or not, and what it holds. */
 void pa__policy_destroy(pa_policy *policy);
 double pa__policy_value(const pa_policy *policy, int32_t key);
-/* Bytes of the workspace that a function above takes for at most so many samples and links; SIZE_MAX if they overflow.
- */
-size_t pa__policy_measure(void (*workspace)(const pa_policy *, size_t, size_t, pa__arena *), const pa_policy *policy,
-                          size_t batch, size_t links);
-/* The same of a learner's functions, for states in a precision. */
-size_t pa__learner_measure(void (*workspace)(const pa_policy *, int, size_t, size_t, pa__arena *),
-                           const pa_policy *policy, int precision, size_t batch, size_t links);
+/* Bytes that a function above takes for a shape or one within it; SIZE_MAX if they overflow. */
+size_t pa__measure(pa__workspace_fn *workspace, const pa_policy *policy, pa__extent extent);
+/* Fails if the policy cannot take states of a shape. */
+pa_status pa__policy_takes(const pa_policy *policy, const pa__extent *extent);
+/* Fails unless the policy can run on the states; one that looks at channels as it reads them finds faults in these
+ * only then. */
+pa_status pa__policy_check(const pa_policy *policy, const pa_states *states);
+/* The same of the arguments of a call for states of a precision. */
+pa_status pa__policy_call_check(const pa_policy *policy, const pa_states *states, int precision, const void *power);
+/* Bytes of the powers of a batch, in which a call makes them before any is given out. */
+size_t pa__policy_staging(const pa__extent *extent);
+/* Bytes that pa__policy_run() takes for states of a shape. */
+pa_status pa__policy_workspace(const pa_policy *policy, pa__extent extent, size_t *bytes);
 
-/* Powers of states that were checked, in their precision, with work that is large enough. */
+/* Powers of states that passed the check above, in their precision, with work that is large enough; after a failure
+ * they are unspecified. */
 pa_status pa__policy_run(const pa_policy *policy, const pa_states *states, void *power, void *work);
 /* Fails unless work is NULL or an aligned workspace of the bytes needed. */
 pa_status pa__work_check(const void *work, size_t bytes, size_t needed);

@@ -85,9 +85,9 @@ static struct pa_states seen(const pa_regnn *m, const pa_states *states, pa__are
   return view;
 }
 
-static void workspace_of(const pa_policy *policy, int precision, size_t batch, size_t links, pa__arena *arena) {
-  pa__arena_take(arena, links, sizeof(double));
-  pass_of(precision)->workspace(&model_of(policy)->model.shape, batch, links, arena);
+static void workspace(const pa_policy *policy, const pa__extent *e, pa__arena *arena) {
+  pa__arena_take(arena, e->links, sizeof(double));
+  pass_of(e->precision)->workspace(&model_of(policy)->model.shape, e, arena);
 }
 
 static pa_status allocate_any(const pa_policy *policy, const pa_states *states, void *power, void *work) {
@@ -98,21 +98,13 @@ static pa_status allocate_any(const pa_policy *policy, const pa_states *states, 
   struct pa_states view = seen(m, states, &arena);
   bool draws = pa__policy_value(policy, PA_POLICY_SAMPLE) != 0;
   uint64_t key = pa__random_key((uint64_t)pa__policy_value(policy, PA_POLICY_SEED), PA__STREAM_ACTIONS, 0);
-  pass_of(states->precision)
-      ->allocate(&m->model, &view, &m->output, draws ? &key : NULL, power, pa__arena_take(&arena, 0, 1));
-  return PA_OK;
-}
-
-static void workspace(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena) {
-  workspace_of(policy, PA__DOUBLE, batch, links, arena);
+  bool good = pass_of(states->precision)
+                  ->allocate(&m->model, &view, &m->output, draws ? &key : NULL, power, pa__arena_take(&arena, 0, 1));
+  return good ? PA_OK : pa__states_check_any(states);
 }
 
 static pa_status allocate(const pa_policy *policy, const pa_states *states, double *power, void *work) {
   return allocate_any(policy, states, power, work);
-}
-
-static void workspace_f32(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena) {
-  workspace_of(policy, PA__SINGLE, batch, links, arena);
 }
 
 static pa_status allocate_f32(const pa_policy *policy, const pa_states *states, float *power, void *work) {
@@ -142,9 +134,9 @@ static pa_status check(const pa_policy *policy, const pa_states *states) {
   return check_states(model_of(policy), states);
 }
 
-static void tape_workspace(const pa_policy *policy, int precision, size_t samples, size_t links, pa__arena *arena) {
-  pa__arena_take(arena, links, sizeof(double));
-  pass_of(precision)->tape_workspace(&model_of(policy)->model.shape, samples, links, arena);
+static void tape_workspace(const pa_policy *policy, const pa__extent *e, pa__arena *arena) {
+  pa__arena_take(arena, e->links, sizeof(double));
+  pass_of(e->precision)->tape_workspace(&model_of(policy)->model.shape, e, arena);
 }
 
 static void forward(const pa_policy *policy, const pa_states *states, double *y, void *work) {
@@ -168,7 +160,8 @@ static pa_status prepare(pa_policy *policy, const pa_states *states, double shar
   double square = 0;
   for (size_t b = 0; b < states->batch; b++)
     for (size_t i = 0; i < n; i++) {
-      double h = states->h[(b * n + i) * n + i], s = log1p(h * h * states->limit[i] / states->noise[i]);
+      double h = pa__states_amplitude(states, (b * n + i) * n + i),
+             s = log1p(h * h * states->limit[i] / states->noise[i]);
       square += s * s / (double)(states->batch * n);
     }
   m->prepared = 1;
@@ -207,7 +200,8 @@ static void describe(const pa_policy *policy, char text[PA__DESCRIPTION]) {
     end += (size_t)snprintf(text + end, PA__DESCRIPTION - end, "%s%.6g", k ? " " : "", model_of(policy)->option[k]);
 }
 
-static const pa__learner_class learner = {.weight_count = learner_weight_count,
+static const pa__learner_class learner = {.single = true,
+                                          .weight_count = learner_weight_count,
                                           .get_weights = learner_get,
                                           .set_weights = learner_set,
                                           .describe = describe,
@@ -580,9 +574,10 @@ const pa__policy_class pa__regnn_class = {.name = "regnn",
                                           .budget_key = PA_POLICY_OFFSET,
                                           .key_changed = key_changed,
                                           .free = release,
+                                          .sparse = true,
+                                          .looks = true,
                                           .workspace = workspace,
                                           .allocate = allocate,
-                                          .workspace_f32 = workspace_f32,
                                           .allocate_f32 = allocate_f32,
                                           .learner = &learner,
                                           .save = save,

@@ -17,6 +17,8 @@ enum { WEIGHTS_OF_PRECISION = sizeof(real) == sizeof(float) ? PA__SINGLE : PA__D
 struct tape {
   pa__gains gains;
   pa__matrix shift;
+  bool in_place; /* the shift's rows are the caller's channels, to be multiplied by */
+  real *factor;
   real *ones;                       /* 1, 0 in the padding */
   real *scratch;                    /* [4] */
   real *power[PA__REGNN_LAYERS];    /* [K][F_in]: S^k z of the layer's input z; without a way back, two in turn */
@@ -25,16 +27,33 @@ struct tape {
   real *d_output, *d_power, *d_sum; /* backward only: [F_out], [K][F_in], [F_in] of the widest layer */
 };
 
+/* Columns of the products with the shift. */
+static size_t widest_shift(const pa__regnn_shape *s) {
+  return s->layers > 1 && s->features > s->inputs ? s->features : s->inputs;
+}
+
+/* True if the caller's rows are whole vectors and no factor of the shift differs between links. Several columns at once
+ * are faster with a copy. */
+static bool fits(const pa__regnn_shape *s, const pa__layout *l) {
+  bool uniform = s->shift == PA_REGNN_SHIFT_SCALE || s->shift == PA_REGNN_SHIFT_SPECTRAL;
+  return uniform && widest_shift(s) == 1 && l->width == 1 && !l->pattern && l->links > PA__SMALL &&
+         l->length == l->links;
+}
+
 static struct tape take(pa__arena *arena, const pa__regnn_shape *s, const pa__layout *layout, bool backward) {
   size_t vector = layout->length * sizeof(real), widest = s->features > s->outputs ? s->features : s->outputs;
-  struct tape t = {.gains = pa__gains_take(arena, layout), .shift = pa__matrix_take(arena, layout, !s->transposed)};
+  struct tape t;
+  t.gains = pa__gains_take(arena, layout);
+  t.in_place = fits(s, layout);
+  t.shift = t.in_place ? (pa__matrix){0} : pa__matrix_take(arena, layout, widest_shift(s), !s->transposed);
+  t.factor = pa__arena_take(arena, 1, sizeof(real));
   t.ones = pa__arena_take(arena, 1, vector);
   t.scratch = pa__arena_take(arena, 4, vector);
   for (size_t layer = 0; layer < s->layers; layer++) {
     t.power[layer] = layer < 3 || backward ? pa__arena_take(arena, s->taps * pa__regnn_width_in(s, layer), vector)
                                            : t.power[layer - 2];
-    if (layer + 1 < s->layers && s->activation == PA_REGNN_ACTIVATION_ABSOLUTE)
-      t.linear[layer] = pa__arena_take(arena, s->features, vector);
+    bool keeps = layer + 1 < s->layers && s->activation == PA_REGNN_ACTIVATION_ABSOLUTE;
+    t.linear[layer] = keeps ? pa__arena_take(arena, s->features, vector) : NULL;
   }
   t.output = pa__arena_take(arena, s->outputs, vector);
   if (backward) {
@@ -47,37 +66,13 @@ static struct tape take(pa__arena *arena, const pa__regnn_shape *s, const pa__la
 
 static real *node(real *vectors, const pa__layout *l, size_t index) { return vectors + index * l->length; }
 
-static real *element(const pa__layout *l, real *matrix, size_t i, size_t j) {
-  return matrix + (l->width > 1 ? (i * l->links + j) * l->width : i * l->length + j);
-}
-
-/* Row i of a matrix times factor[i], or column j times factor[j]. */
-static void scale_rows(const pa__layout *l, real *matrix, const real *factor) {
-  size_t n = l->links;
-  for (size_t i = 0; i < n; i++)
-    for (size_t j = 0; j < n; j++)
-      for (size_t s = 0; s < l->width; s++) element(l, matrix, i, j)[s] *= factor[i * l->width + s];
-}
-
-static void scale_columns(const pa__layout *l, real *matrix, const real *restrict factor) {
-  for (size_t i = 0; i < l->links; i++) {
-    real *restrict row = element(l, matrix, i, 0);
-    NODEWISE
-    for (size_t k = 0; k < l->length; k++) row[k] *= factor[k];
-  }
-}
-
-/* Column j of S times factor[j]. */
-static void scale(const pa__layout *l, const pa__matrix *m, const real *factor) {
-  (m->flipped ? scale_rows : scale_columns)(l, m->rows, factor);
-  if (m->transposed) scale_rows(l, m->transposed, factor);
-}
-
-/* g / (1 + g) on every element. */
-static void bound(const pa__layout *l, const pa__matrix *m) {
-  real *matrices[2] = {m->rows, m->transposed};
-  for (int which = 0; which < 2 && matrices[which]; which++) NODEWISE
-  for (size_t k = 0; k < l->links * l->length; k++) matrices[which][k] /= 1 + matrices[which][k];
+/* y = S z, or with its transpose. */
+static void product(const pa__la *la, const pa__layout *l, const struct tape *t, bool transposed, real *restrict y,
+                    const real *z, size_t columns) {
+  (transposed ? la->shift_transposed : la->shift)(l, y, &t->shift, z, columns);
+  if (!t->in_place || *t->factor == 1) return;
+  NODEWISE
+  for (size_t k = 0; k < l->length; k++) y[k] *= *t->factor;
 }
 
 static void sum_of_squares(const pa__layout *l, const real *x, real sum[PA__WIDEST]) {
@@ -99,40 +94,49 @@ static void normalise(const pa__la *la, const pa__layout *l, const struct tape *
     sum_of_squares(l, x, sum);
     for (size_t s = 0; s < l->width; s++) norm[s] = (real)sqrt(sum[s]);
     divide(l, x, norm);
-    la->shift(l, y, &t->shift, x, 1);
+    product(la, l, t, false, y, x, 1);
     sum_of_squares(l, y, sum);
     for (size_t s = 0; s < l->width; s++) norm[s] = (real)sqrt(sum[s]);
-    la->shift_transposed(l, x, &t->shift, y, 1);
+    product(la, l, t, true, x, y, 1);
   }
   NODEWISE
   for (size_t k = 0; k < l->length; k++) y[k] = norm[k % l->width] > 0 ? 1 / norm[k % l->width] : 1;
-  scale(l, &t->shift, y);
+  if (t->in_place)
+    *t->factor *= y[0];
+  else
+    la->scale(l, &t->shift, y);
 }
 
-/* t->shift; uses scratch. */
-static void build_shift(const pa__la *la, const pa__regnn_model *m, const pa__block *block, const struct tape *t) {
+/* t->shift; uses scratch. False if a channel is out of bounds. */
+static bool build_shift(const pa__la *la, const pa__regnn_model *m, const pa__block *block, const struct tape *t) {
   const pa__layout *l = &block->layout;
   const pa__gains *g = &t->gains;
   real *diagonal = t->scratch, *sums = node(t->scratch, l, 1), *factor = node(t->scratch, l, 2);
+  bool good;
   switch (m->shape.shift) {
   case PA_REGNN_SHIFT_SHARE:
-    la->pack(PA__PACK_GAIN, l, block->h, g->transmit, g->receive, true, &t->shift, diagonal);
+    good = la->pack(PA__PACK_GAIN, l, block->h, g->transmit, g->receive, g->bound, true, &t->shift, diagonal);
     la->shift_transposed(l, sums, &t->shift, t->ones, 1);
     NODEWISE
     for (size_t k = 0; k < l->length; k++) sums[k] = 1 / (1 + sums[k]);
-    scale(l, &t->shift, sums);
+    la->scale(l, &t->shift, sums);
     break;
   case PA_REGNN_SHIFT_BOUNDED:
-    la->pack(PA__PACK_GAIN, l, block->h, g->transmit, g->receive, true, &t->shift, diagonal);
-    bound(l, &t->shift);
+    good = la->pack(PA__PACK_SHARE, l, block->h, g->transmit, g->receive, g->bound, true, &t->shift, diagonal);
     normalise(la, l, t);
     break;
   default:
-    NODEWISE
-    for (size_t k = 0; k < l->length; k++) factor[k] = t->ones[k] * (real)m->scale;
-    la->pack(PA__PACK_AMPLITUDE, l, block->h, factor, t->ones, true, &t->shift, diagonal);
+    if (t->in_place) {
+      *t->factor = (real)m->scale;
+      good = la->within(l->links * l->links, block->h[0], g->bound);
+    } else {
+      NODEWISE
+      for (size_t k = 0; k < l->length; k++) factor[k] = t->ones[k] * (real)m->scale;
+      good = la->pack(PA__PACK_AMPLITUDE, l, block->h, factor, t->ones, g->bound, true, &t->shift, diagonal);
+    }
     if (m->shape.shift == PA_REGNN_SHIFT_SPECTRAL) normalise(la, l, t);
   }
+  return good;
 }
 
 /* The inputs in the order of their bits, the caller's node state last; a lone input of ones gives way to it. */
@@ -170,7 +174,7 @@ static void node_inputs(const pa__la *la, const pa__regnn_model *m, const pa_sta
     for (size_t s = 0; s < l->width; s++) {
       size_t sample = block->first + (s < block->count ? s : block->count - 1);
       for (size_t i = 0; i < l->links; i++)
-        to[i * l->width + s] = (real)states->node_state[(sample * l->links + i) * from_state + f];
+        to[i * l->width + s] = (real)states->node_state[(sample * l->links + pa__layout_link(l, i)) * from_state + f];
     }
   }
 }
@@ -211,27 +215,31 @@ static size_t layer_size(const pa__regnn_shape *s, size_t layer) {
 }
 
 /* What does not depend on the channels of a block. */
-static void begin(const pa_states *states, const pa__layout *l, const struct tape *t) {
+static void begin(const pa_states *states, const pa__layout *l, struct tape *t) {
   pa__gains_begin(states, l, &t->gains);
   NODEWISE
   for (size_t k = 0; k < l->length; k++) t->ones[k] = k / l->width < l->links;
 }
 
-/* t->output of the block. */
-static void block_forward(const pa__la *la, const pa__regnn_model *m, const pa_states *states, const pa__block *block,
+/* Where the shift is in place. */
+static void place(struct tape *t, const pa__block *block) {
+  if (t->in_place) t->shift.rows = (real *)block->h[0];
+}
+
+/* t->output of the block; false if a channel is out of bounds. */
+static bool block_forward(const pa__la *la, const pa__regnn_model *m, const pa_states *states, const pa__block *block,
                           const struct tape *t) {
   const pa__layout *l = &block->layout;
   const pa__regnn_shape *shape = &m->shape;
   const real *weights = m->weights[WEIGHTS_OF_PRECISION];
   size_t n = l->length, taps = shape->taps;
-  build_shift(la, m, block, t);
+  if (!build_shift(la, m, block, t)) return false;
   node_inputs(la, m, states, block, t);
   for (size_t layer = 0; layer < shape->layers; layer++) {
     size_t in = pa__regnn_width_in(shape, layer), out = pa__regnn_width_out(shape, layer);
     real *power = t->power[layer];
     for (size_t k = 1; k < taps; k++)
-      (shape->transposed ? la->shift_transposed : la->shift)(l, node(power, l, k * in), &t->shift,
-                                                             node(power, l, (k - 1) * in), in);
+      product(la, l, t, shape->transposed, node(power, l, k * in), node(power, l, (k - 1) * in), in);
     bool last = layer + 1 == shape->layers, relu = !last && shape->activation == PA_REGNN_ACTIVATION_RELU;
     real *z = last ? t->output : t->power[layer + 1], *y = t->linear[layer] ? t->linear[layer] : z;
     la->dense(n, taps * in, out, power, weights, shape->bias ? weights + taps * in * out : NULL, relu, y);
@@ -243,6 +251,7 @@ static void block_forward(const pa__la *la, const pa__regnn_model *m, const pa_s
     NODEWISE
     for (size_t k = 0; k < n; k++) t->output[o * n + k] += (real)(part * m->offset);
   }
+  return true;
 }
 
 /* From t->d_output, which is overwritten, to the gradient of each sample: as the weights, [block width] numbers each.
@@ -267,8 +276,7 @@ static void block_backward(const pa__la *la, const pa__regnn_model *m, const pa_
               t->d_power);
     /* d z = d_0 + S' (d_1 + S' (d_2 + ...)), S' the shift's transpose. */
     for (size_t k = taps - 1; k-- > 0;) {
-      (shape->transposed ? la->shift : la->shift_transposed)(l, t->d_sum, &t->shift, node(t->d_power, l, (k + 1) * in),
-                                                             in);
+      product(la, l, t, !shape->transposed, t->d_sum, node(t->d_power, l, (k + 1) * in), in);
       real *restrict sum = node(t->d_power, l, k * in);
       NODEWISE
       for (size_t e = 0; e < in * n; e++) sum[e] += t->d_sum[e];
@@ -280,8 +288,8 @@ static void block_backward(const pa__la *la, const pa__regnn_model *m, const pa_
 
 /* ---- batches ---- */
 
-static void workspace(const pa__regnn_shape *shape, size_t batch, size_t links, pa__arena *arena) {
-  pa__layout layout = pa__layout_choose(pa__la_best(), links, batch);
+static void workspace(const pa__regnn_shape *shape, const pa__extent *e, pa__arena *arena) {
+  pa__layout layout = pa__extent_layout(pa__la_best(), e);
   take(arena, shape, &layout, false);
 }
 
@@ -298,7 +306,7 @@ static void parts_of(const pa__la *la, int kind, size_t n, real *y) {
   }
 }
 
-static void allocate(const pa__regnn_model *m, const pa_states *states, const pa__output *output, const uint64_t *key,
+static bool allocate(const pa__regnn_model *m, const pa_states *states, const pa__output *output, const uint64_t *key,
                      void *power, void *work) {
   const pa__la *la = pa__la_best();
   pa__layout l = pa__block_layout(la, states);
@@ -308,26 +316,29 @@ static void allocate(const pa__regnn_model *m, const pa_states *states, const pa
   begin(states, &l, &tape);
   for (size_t first = 0; first < states->batch; first += l.width) {
     pa__block block = pa__block_at(states, l, first);
-    block_forward(la, m, states, &block, &tape);
+    place(&tape, &block);
+    if (!block_forward(la, m, states, &block, &tape)) return false;
     if (plain) parts_of(la, output->kind, l.length, tape.output);
     for (size_t s = 0; s < block.count; s++)
       for (size_t i = 0; i < l.links; i++) {
+        size_t link = pa__layout_link(&l, i);
         real part = tape.output[i * l.width + s];
         if (!plain) {
           double y[PA__OUTPUT_MOST];
           for (size_t o = 0; o < output->count; o++) y[o] = (double)tape.output[o * l.length + i * l.width + s];
-          part = (real)(key ? pa__output_draw(output, y, *key, states->first + first + s, 2 * i, NULL)
+          part = (real)(key ? pa__output_draw(output, y, *key, states->first + first + s, 2 * link, NULL)
                             : pa__output_power(output, y, 0));
         }
-        ((real *)power)[(first + s) * l.links + i] = (real)states->limit[i] * part;
+        ((real *)power)[(first + s) * l.links + link] = (real)states->limit[link] * part;
       }
   }
+  return true;
 }
 
 /* One tape a block, and the gradient of a block's samples. */
-static void tape_workspace(const pa__regnn_shape *shape, size_t samples, size_t links, pa__arena *arena) {
-  pa__layout layout = pa__layout_choose(pa__la_best(), links, samples);
-  for (size_t first = 0; first < samples; first += layout.width) take(arena, shape, &layout, true);
+static void tape_workspace(const pa__regnn_shape *shape, const pa__extent *e, pa__arena *arena) {
+  pa__layout layout = pa__extent_layout(pa__la_best(), e);
+  for (size_t first = 0; first < e->batch; first += layout.width) take(arena, shape, &layout, true);
   pa__arena_take(arena, pa__regnn_weight_count(shape), layout.width * sizeof(real));
 }
 
@@ -340,11 +351,13 @@ static void forward(const pa__regnn_model *m, const pa_states *states, double *y
     struct tape tape = take(&arena, &m->shape, &l, true);
     pa__block block = pa__block_at(states, l, first);
     begin(states, &l, &tape);
+    place(&tape, &block);
     block_forward(la, m, states, &block, &tape);
     for (size_t s = 0; s < block.count; s++)
       for (size_t i = 0; i < l.links; i++)
         for (size_t o = 0; o < count; o++)
-          y[((first + s) * l.links + i) * count + o] = (double)tape.output[o * l.length + i * l.width + s];
+          y[((first + s) * l.links + pa__layout_link(&l, i)) * count + o] =
+              (double)tape.output[o * l.length + i * l.width + s];
   }
 }
 
@@ -352,18 +365,21 @@ static void backward(const pa__regnn_model *m, const pa_states *states, const do
                      void *work) {
   const pa__la table = pa__la_training(states->links), *la = &table;
   size_t count = m->shape.outputs, n = states->links, weights = pa__regnn_weight_count(&m->shape);
-  pa__layout l = pa__layout_choose(la, n, states->batch);
+  pa__layout l = pa__block_layout(la, states);
   pa__arena arena = {work, 0}, behind = {work, 0};
   for (size_t first = 0; first < states->batch; first += l.width) take(&behind, &m->shape, &l, true);
   real *per_sample = pa__arena_take(&behind, weights, l.width * sizeof(real));
   for (size_t first = 0; first < states->batch; first += l.width) {
     struct tape tape = take(&arena, &m->shape, &l, true);
-    size_t samples = states->batch - first < l.width ? states->batch - first : l.width;
+    pa__block block = pa__block_at(states, l, first);
+    size_t samples = block.count;
+    place(&tape, &block);
     memset(tape.d_output, 0, count * l.length * sizeof(real));
     for (size_t s = 0; s < samples; s++)
       for (size_t i = 0; i < n; i++)
         for (size_t o = 0; o < count; o++)
-          tape.d_output[o * l.length + i * l.width + s] = (real)dy[((first + s) * n + i) * count + o];
+          tape.d_output[o * l.length + i * l.width + s] =
+              (real)dy[((first + s) * n + pa__layout_link(&l, i)) * count + o];
     block_backward(la, m, &l, &tape, per_sample);
     for (size_t k = 0; k < weights; k++)
       for (size_t s = 0; s < samples; s++) gradient[k] += (double)per_sample[k * l.width + s];

@@ -40,13 +40,14 @@ typedef struct pa__regnn_model {
 } pa__regnn_model;
 
 typedef struct pa__regnn_pass {
-  void (*workspace)(const pa__regnn_shape *shape, size_t batch, size_t links, pa__arena *arena);
-  /* Powers, in the precision of the pass, of the outputs; drawn if there is a key. */
-  void (*allocate)(const pa__regnn_model *model, const pa_states *states, const pa__output *output, const uint64_t *key,
+  void (*workspace)(const pa__regnn_shape *shape, const pa__extent *extent, pa__arena *arena);
+  /* Powers, in the precision of the pass, of the outputs; drawn if there is a key. False: a channel is out of bounds.
+   */
+  bool (*allocate)(const pa__regnn_model *model, const pa_states *states, const pa__output *output, const uint64_t *key,
                    void *power, void *work);
 
   /* Memory of the next two. */
-  void (*tape_workspace)(const pa__regnn_shape *shape, size_t samples, size_t links, pa__arena *arena);
+  void (*tape_workspace)(const pa__regnn_shape *shape, const pa__extent *extent, pa__arena *arena);
   /* Outputs y [batch][links][outputs]; leaves in work what backward needs. */
   void (*forward)(const pa__regnn_model *model, const pa_states *states, double *y, void *work);
   /* Adds to gradient that of sum y dy. */

@@ -12,32 +12,30 @@ struct work {
   void *tape;
 };
 
-static struct work take(const pa_policy *policy, size_t samples, size_t links, pa__arena *arena) {
+static struct work take(const pa_policy *policy, const pa__extent *e, pa__arena *arena) {
   struct work w;
   double **const vectors[] = {&w.y, &w.slope, &w.power, &w.rates, &w.d_power};
   for (size_t k = 0; k < sizeof vectors / sizeof vectors[0]; k++)
-    *vectors[k] = pa__arena_take(arena, samples * links, sizeof(double));
+    *vectors[k] = pa__arena_take(arena, e->batch * e->links, sizeof(double));
   w.single = pa__arena_take(arena, policy->class->learner->weight_count(policy), sizeof(double));
   w.tape = pa__arena_take(arena, 0, 1);
-  policy->class->learner->tape_workspace(policy, PA__DOUBLE, samples, links, arena);
+  policy->class->learner->tape_workspace(policy, e, arena);
   return w;
 }
 
-void pa__sum_rate_workspace(const pa_policy *policy, int precision, size_t samples, size_t links, pa__arena *arena) {
-  (void)precision;
-  take(policy, samples, links, arena);
-}
+void pa__sum_rate_workspace(const pa_policy *policy, const pa__extent *e, pa__arena *arena) { take(policy, e, arena); }
 
 /* Outputs, mean powers and weighted sum-rates of a batch. */
 static struct work evaluate(const pa_policy *policy, const pa_states *s, double *rate, void *memory) {
   const pa__learner_class *learner = policy->class->learner;
   const pa__output *output = pa__output_of(policy);
   pa__arena arena = {memory, 0};
-  struct work w = take(policy, s->batch, s->links, &arena);
+  pa__extent extent = pa__extent_of(s);
+  struct work w = take(policy, &extent, &arena);
   learner->forward(policy, s, w.y, w.tape);
   for (size_t k = 0; k < s->batch * s->links; k++)
     w.power[k] = s->limit[k % s->links] * pa__output_mean(output, w.y + k, w.slope + k);
-  pa__rates(s, w.power, w.rates);
+  pa__rates_any(s, w.power, w.rates);
   for (size_t b = 0; b < s->batch; b++) {
     rate[b] = 0;
     for (size_t i = 0; i < s->links; i++) rate[b] += s->weights[i] * w.rates[b * s->links + i];

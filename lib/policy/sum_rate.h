@@ -5,7 +5,7 @@
 
 #include "policy.h"
 
-void pa__sum_rate_workspace(const pa_policy *policy, int precision, size_t samples, size_t links, pa__arena *arena);
+void pa__sum_rate_workspace(const pa_policy *policy, const pa__extent *extent, pa__arena *arena);
 size_t pa__sum_rate_gradient(const pa_policy *policy, const pa_states *states, double sample_clip, double *gradient,
                              double *rate, void *work);
 void pa__sum_rates(const pa_policy *policy, const pa_states *states, double *rate, void *work);

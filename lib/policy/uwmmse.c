@@ -100,22 +100,18 @@ static void unpack(const pa_uwmmse *m, const double *packed, double *gradient) {
 
 static const pa_uwmmse *model_of(const pa_policy *policy) { return (const pa_uwmmse *)policy; }
 
-static void workspace(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena) {
-  pass_of(PA__DOUBLE)->workspace(&model_of(policy)->model.shape, batch, links, arena);
+static void workspace(const pa_policy *policy, const pa__extent *e, pa__arena *arena) {
+  pass_of(e->precision)->workspace(&model_of(policy)->model.shape, e, arena);
 }
 
 static pa_status allocate(const pa_policy *policy, const pa_states *states, double *power, void *work) {
-  pass_of(PA__DOUBLE)->allocate(&model_of(policy)->model, states, power, work);
-  return PA_OK;
-}
-
-static void workspace_f32(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena) {
-  pass_of(PA__SINGLE)->workspace(&model_of(policy)->model.shape, batch, links, arena);
+  return pass_of(PA__DOUBLE)->allocate(&model_of(policy)->model, states, power, work) ? PA_OK
+                                                                                      : pa__states_check(states);
 }
 
 static pa_status allocate_f32(const pa_policy *policy, const pa_states *states, float *power, void *work) {
-  pass_of(PA__SINGLE)->allocate(&model_of(policy)->model, states, power, work);
-  return PA_OK;
+  return pass_of(PA__SINGLE)->allocate(&model_of(policy)->model, states, power, work) ? PA_OK
+                                                                                      : pa__states_check_f32(states);
 }
 
 /* The sum of packed gradients stands in front of a pass's own memory. */
@@ -123,9 +119,9 @@ static double *take_packed(const pa_uwmmse *m, pa__arena *arena) {
   return pa__arena_take(arena, pa__uwmmse_packed_size(&m->model.shape), sizeof(double));
 }
 
-static void gradient_workspace(const pa_policy *policy, int precision, size_t samples, size_t links, pa__arena *arena) {
+static void gradient_workspace(const pa_policy *policy, const pa__extent *e, pa__arena *arena) {
   take_packed(model_of(policy), arena);
-  pass_of(precision)->gradient_workspace(&model_of(policy)->model.shape, samples, links, arena);
+  pass_of(e->precision)->gradient_workspace(&model_of(policy)->model.shape, e, arena);
 }
 
 static size_t gradient(const pa_policy *policy, const pa_states *states, double sample_clip, double *out, double *rate,
@@ -191,12 +187,12 @@ static double *take_slopes(size_t samples, size_t links, pa__arena *arena) {
 }
 
 /* v, its slopes, and the sum of packed gradients stand in front of a pass's own memory. */
-static void tape_workspace(const pa_policy *policy, int precision, size_t samples, size_t links, pa__arena *arena) {
+static void tape_workspace(const pa_policy *policy, const pa__extent *e, pa__arena *arena) {
   const pa_uwmmse *m = model_of(policy);
-  take_slopes(samples, links, arena);
-  take_slopes(samples, links, arena);
+  take_slopes(e->batch, e->links, arena);
+  take_slopes(e->batch, e->links, arena);
   take_packed(m, arena);
-  pass_of(precision)->tape_workspace(&m->model.shape, samples, links, arena);
+  pass_of(e->precision)->tape_workspace(&m->model.shape, e, arena);
 }
 
 struct tape {
@@ -236,7 +232,8 @@ static void learner_backward(const pa_policy *policy, const pa_states *states, c
   unpack(m, t.packed, gradient);
 }
 
-static const pa__learner_class learner = {.weight_count = learner_weight_count,
+static const pa__learner_class learner = {.single = true,
+                                          .weight_count = learner_weight_count,
                                           .get_weights = learner_get,
                                           .set_weights = learner_set,
                                           .project = project,
@@ -478,9 +475,7 @@ pa_status pa_uwmmse_gradient(const pa_uwmmse *model, const pa_states *states, do
   if (status == PA_OK) status = pa__states_check_any(states);
   if (status != PA_OK) return status;
   const pa_allocator *allocator = &model->policy.allocator;
-  size_t bytes =
-             pa__learner_measure(gradient_workspace, &model->policy, states->precision, states->batch, states->links),
-         dropped = 0;
+  size_t bytes = pa__measure(gradient_workspace, &model->policy, pa__extent_of(states)), dropped = 0;
   double *sum = pa__allocate(allocator, n + states->batch, sizeof(double)), *rate = sum + n, total = 0;
   void *work = sum ? pa__allocate(allocator, bytes, 1) : NULL;
   if (work) {
@@ -501,9 +496,10 @@ pa_status pa_uwmmse_gradient(const pa_uwmmse *model, const pa_states *states, do
 
 const pa__policy_class pa__uwmmse_class = {.name = "uwmmse",
                                            .free = release,
+                                           .sparse = true,
+                                           .looks = true,
                                            .workspace = workspace,
                                            .allocate = allocate,
-                                           .workspace_f32 = workspace_f32,
                                            .allocate_f32 = allocate_f32,
                                            .learner = &learner,
                                            .save = save,

@@ -15,7 +15,7 @@ static void geometric_mean(const pa__la *la, const pa__block *block, real *c, re
   NODEWISE
   for (size_t k = 0; k < l->length; k++) channel[k] = 1;
   for (size_t i = 0; i < l->links; i++)
-    for (size_t s = 0; s < l->width; s++) channel[i * l->width + s] = block->h[s][i * (l->links + 1)];
+    for (size_t s = 0; s < l->width; s++) channel[i * l->width + s] = pa__layout_direct(l, block->h[s], i);
   la->log(l->length, logarithm, channel);
   for (size_t s = 0; s < l->width; s++) {
     double sum = 0, count = 0;
@@ -65,10 +65,10 @@ static void far_transposed(const pa__la *la, const pa__layout *l, const pa__uwmm
   finish(columns, l->length, y, x, t->own, t->enter);
 }
 
-/* F, the gains, and X: all ones; extended, also the column sums of F, the log SNR and the log SINR at full power, both
- * by 10. Returns X. */
-static real *features(const pa__la *la, const pa__uwmmse_shape *shape, const pa__block *block,
-                      const pa__uwmmse_tape *t) {
+/* False if a channel is out of bounds. Else F, the gains, and X, in the scratch: all ones; extended, also the column
+ * sums of F, the log SNR and the log SINR at full power, both by 10. */
+static bool features(const pa__la *la, const pa__uwmmse_shape *shape, const pa__block *block,
+                     const pa__uwmmse_tape *t) {
   const pa__layout *l = &block->layout;
   const pa__gains *g = &t->gains;
   size_t n = l->length;
@@ -76,9 +76,10 @@ static real *features(const pa__la *la, const pa__uwmmse_shape *shape, const pa_
   if (shape->extended) {
     real c[PA__WIDEST], *colsum = pa__node(x, l, 1), *snr = pa__node(x, l, 2), *sinr = pa__node(x, l, 3),
                         *work = pa__node(x, l, 3);
-    la->pack(PA__PACK_GAIN, l, block->h, g->transmit, g->receive, false, &g->cross, g->direct);
+    if (!la->pack(PA__PACK_GAIN, l, block->h, g->transmit, g->receive, g->bound, false, &g->cross, g->direct))
+      return false;
     geometric_mean(la, block, c, work);
-    la->pack(PA__PACK_BOUNDED, l, block->h, NULL, c, false, &t->shift, t->own);
+    la->pack(PA__PACK_BOUNDED, l, block->h, NULL, c, g->bound, false, &t->shift, t->own);
     memcpy(x, t->ones, n * sizeof(real));
     far_transposed(la, l, t, colsum, x, 1);
     real *none = pa__node(x, l, 4);
@@ -88,19 +89,21 @@ static real *features(const pa__la *la, const pa__uwmmse_shape *shape, const pa_
     la->shift_transposed(l, none, &g->cross, x, 1);
     log_strength(la, n, sinr, g->direct, none);
   } else {
-    la->pack(PA__PACK_AMPLITUDE, l, block->h, g->transmit, g->receive, false, &t->shift, t->own);
+    if (!la->pack(PA__PACK_AMPLITUDE, l, block->h, g->transmit, g->receive, g->bound, false, &t->shift, t->own))
+      return false;
     NODEWISE
     for (size_t k = 0; k < n; k++) g->direct[k] = t->own[k] * t->own[k];
     memcpy(x, t->ones, n * sizeof(real));
   }
-  return x;
+  return true;
 }
 
-void pa__gates_forward(const pa__la *la, const pa__uwmmse_shape *shape, const pa__uwmmse_weights *w,
+bool pa__gates_forward(const pa__la *la, const pa__uwmmse_shape *shape, const pa__uwmmse_weights *w,
                        const pa__block *block, const pa__uwmmse_tape *t) {
   const pa__layout *l = &block->layout;
   size_t n = l->length, gcns = shape->gcns, count = shape->features;
-  real *x = features(la, shape, block, t), *restrict diagonal = t->inputs;
+  real *x = t->scratch, *restrict diagonal = t->inputs;
+  if (!features(la, shape, block, t)) return false;
   NODEWISE
   for (size_t k = 0; k < n; k++) diagonal[k] = t->leave[k] * t->own[k] * t->enter[k];
   for (size_t f = 1; f < count; f++) NODEWISE
@@ -115,6 +118,7 @@ void pa__gates_forward(const pa__la *la, const pa__uwmmse_shape *shape, const pa
     for (size_t k = 0; k < n; k++) y[k] += diagonal[k] * near[k] + bias;
   }
   la->sigmoid(gcns * n, t->gate, t->gate);
+  return true;
 }
 
 void pa__gates_backward(const pa__la *la, const pa__uwmmse_shape *shape, const pa__uwmmse_weights *w,

@@ -28,8 +28,10 @@ static pa__uwmmse_tape take(pa__arena *arena, const pa__uwmmse_shape *s, const p
   size_t layers = s->layers, gcns = s->gcns;
   /* The gates take more products with F than with its transpose; rounds of large matrices want it as it is. */
   bool two = s->extended || backward, flipped = layout->links < PA__TALL;
-  pa__uwmmse_tape t = {.gains = pa__gains_take(arena, layout), .shift = pa__matrix_take(arena, layout, flipped)};
-  t.gains.cross = two ? pa__matrix_take(arena, layout, flipped) : t.shift;
+  pa__uwmmse_tape t = {.gains = pa__gains_take(arena, layout),
+                       .kept = backward,
+                       .shift = pa__matrix_take(arena, layout, gcns > s->features ? gcns : s->features, flipped)};
+  t.gains.cross = two ? pa__matrix_take(arena, layout, 1, flipped) : t.shift;
   const struct {
     real **vectors;
     size_t count;
@@ -41,12 +43,16 @@ static pa__uwmmse_tape take(pa__arena *arena, const pa__uwmmse_shape *s, const p
                {&t.price, 1},
                {&t.head, 2 * gcns},
                {&t.gate, gcns},
-               {&t.v, layers + 1},
+               {&t.v, backward ? layers + 1 : 2},
                {&t.power, 1},
-               {&t.interference, layers + 1},
-               {&t.denominator, layers},
-               {&t.log_ratio, s->extended ? layers : 0},
-               {&t.growth, s->extended ? layers : 0},
+               {&t.interference, backward ? layers + 1 : 1},
+               {&t.denominator, backward ? layers : 1},
+               {&t.log_ratio, !s->extended ? 0
+                              : backward   ? layers
+                                           : 1},
+               {&t.growth, !s->extended ? 0
+                           : backward   ? layers
+                                        : 1},
                {&t.w, 1},
                {&t.q, 1},
                {&t.per_v, 1},
@@ -65,12 +71,12 @@ static pa__uwmmse_tape take(pa__arena *arena, const pa__uwmmse_shape *s, const p
 }
 
 /* What does not depend on the channels of a block. */
-static void begin(const pa__uwmmse_model *m, const pa_states *states, const pa__layout *l, const pa__uwmmse_tape *t) {
+static void begin(const pa__uwmmse_model *m, const pa_states *states, const pa__layout *l, pa__uwmmse_tape *t) {
   bool extended = m->shape.extended;
   pa__gains_begin(states, l, &t->gains);
   for (size_t k = 0; k < l->length; k++) {
-    size_t i = k / l->width;
-    bool link = i < l->links;
+    bool link = k / l->width < l->links;
+    size_t i = link ? pa__layout_link(l, k / l->width) : 0;
     t->ones[k] = link;
     t->price[k] = extended ? t->ones[k] : t->gains.limit[k];
     t->enter[k] = (real)(!link ? 0 : extended ? 1 : sqrt(states->noise[i]));
@@ -170,13 +176,19 @@ static void add_noise(size_t n, real *interference) {
   for (size_t k = 0; k < n; k++) interference[k] += 1;
 }
 
-/* Amplitudes t->v[layers] of the block. With all, also the interference that they make. */
-static void block_forward(const pa__la *la, const pa__uwmmse_model *m, const pa__uwmmse_weights *weights,
+/* Amplitudes v of the last layer of the block; false if a channel is out of bounds. With all, also the interference
+ * that they make. */
+/* The node vector of a layer, of which there is but one without a way back. */
+static real *layer_of(const pa__uwmmse_tape *t, real *vectors, const pa__layout *l, size_t layer) {
+  return node(vectors, l, t->kept ? layer : 0);
+}
+
+static bool block_forward(const pa__la *la, const pa__uwmmse_model *m, const pa__uwmmse_weights *weights,
                           const pa__block *block, const pa__uwmmse_tape *t, bool all) {
   const pa__layout *l = &block->layout;
   const pa__uwmmse_shape *shape = &m->shape;
   size_t n = l->length, layers = shape->layers;
-  pa__gates_forward(la, shape, weights, block, t);
+  if (!pa__gates_forward(la, shape, weights, block, t)) return false;
   if (!shape->extended) la->square(l, &t->gains.cross, &t->shift);
   NODEWISE
   for (size_t k = 0; k < n; k++) {
@@ -185,37 +197,40 @@ static void block_forward(const pa__la *la, const pa__uwmmse_model *m, const pa_
   }
   la->shift_transposed(l, t->interference, &t->gains.cross, t->power, 1);
   for (size_t layer = 0; layer < layers; layer++) {
-    real *interference = node(t->interference, l, layer), *denominator = node(t->denominator, l, layer);
+    real *interference = layer_of(t, t->interference, l, layer), *denominator = layer_of(t, t->denominator, l, layer);
     struct transmission x = {.la = la,
                              .tape = t,
-                             .v = node(t->v, l, layer),
+                             .v = pa__uwmmse_v(t, l, layer),
                              .denominator = denominator,
-                             .next = node(t->v, l, layer + 1),
+                             .next = pa__uwmmse_v(t, l, layer + 1),
                              .mu = weights->mu[layer]};
     pa__update_fn *update = transmit;
     if (shape->extended) {
-      x.log_ratio = node(t->log_ratio, l, layer);
-      x.growth = node(t->growth, l, layer);
+      x.log_ratio = layer_of(t, t->log_ratio, l, layer);
+      x.growth = layer_of(t, t->growth, l, layer);
       x.exponent = 1 + weights->tau[layer];
       update = transmit_relaxed;
     }
     add_noise(n, interference);
     receive(n, t, node(t->gate, l, 2 * layer), node(t->gate, l, 2 * layer + 1), x.v, interference);
     if (all || layer + 1 < layers) {
-      la->round(l, denominator, node(t->interference, l, layer + 1), &t->gains.cross, t->q, t->power, update, &x);
+      la->round(l, denominator, layer_of(t, t->interference, l, layer + 1), &t->gains.cross, t->q, t->power, update,
+                &x);
     } else {
       la->shift(l, denominator, &t->gains.cross, t->q, 1);
       update(&x, 0, n);
     }
   }
-  if (all) add_noise(n, node(t->interference, l, layers));
+  if (all) add_noise(n, layer_of(t, t->interference, l, layers));
+  return true;
 }
 
 /* Rates of the block's samples. */
 static void block_rate(const pa__la *la, const pa__uwmmse_shape *shape, const pa__layout *l, const pa__uwmmse_tape *t,
                        double *rate) {
   size_t n = l->length;
-  const real *restrict interference = node(t->interference, l, shape->layers), *restrict direct = t->gains.direct;
+  const real *restrict interference = layer_of(t, t->interference, l, shape->layers), *restrict direct =
+                                                                                          t->gains.direct;
   real *restrict nats = t->scratch;
   NODEWISE
   for (size_t k = 0; k < n; k++) nats[k] = 1 + direct[k] * t->power[k] / interference[k];
@@ -348,12 +363,12 @@ static pa__uwmmse_weights weights_of(const pa__uwmmse_model *m) {
   return pa__uwmmse_view(&m->shape, (real *)m->packed[sizeof(real) == sizeof(float)], 1);
 }
 
-static void workspace(const pa__uwmmse_shape *shape, size_t batch, size_t links, pa__arena *arena) {
-  pa__layout layout = pa__layout_choose(pa__la_best(), links, batch);
+static void workspace(const pa__uwmmse_shape *shape, const pa__extent *e, pa__arena *arena) {
+  pa__layout layout = pa__extent_layout(pa__la_best(), e);
   take(arena, shape, &layout, false);
 }
 
-static void allocate(const pa__uwmmse_model *m, const pa_states *states, void *power, void *work) {
+static bool allocate(const pa__uwmmse_model *m, const pa_states *states, void *power, void *work) {
   const pa__la *la = pa__la_best();
   pa__layout layout = pa__block_layout(la, states);
   pa__arena arena = {work, 0};
@@ -362,9 +377,10 @@ static void allocate(const pa__uwmmse_model *m, const pa_states *states, void *p
   begin(m, states, &layout, &tape);
   for (size_t first = 0; first < states->batch; first += layout.width) {
     pa__block block = pa__block_at(states, layout, first);
-    block_forward(la, m, &weights, &block, &tape, false);
-    pa__block_power(states, &block, node(tape.v, &layout, m->shape.layers), power);
+    if (!block_forward(la, m, &weights, &block, &tape, false)) return false;
+    pa__block_power(states, &block, pa__uwmmse_v(&tape, &layout, m->shape.layers), power);
   }
+  return true;
 }
 
 struct gradient_work {
@@ -378,8 +394,8 @@ static struct gradient_work gradient_take(pa__arena *arena, const pa__uwmmse_sha
   return w;
 }
 
-static void gradient_workspace(const pa__uwmmse_shape *shape, size_t samples, size_t links, pa__arena *arena) {
-  pa__layout layout = pa__layout_choose(pa__la_best(), links, samples);
+static void gradient_workspace(const pa__uwmmse_shape *shape, const pa__extent *e, pa__arena *arena) {
+  pa__layout layout = pa__extent_layout(pa__la_best(), e);
   gradient_take(arena, shape, &layout);
 }
 
@@ -445,9 +461,9 @@ static void rates(const pa__uwmmse_model *m, const pa_states *states, double *ra
 }
 
 /* One tape a block, and the gradient of a block's samples. */
-static void tape_workspace(const pa__uwmmse_shape *shape, size_t samples, size_t links, pa__arena *arena) {
-  pa__layout layout = pa__layout_choose(pa__la_best(), links, samples);
-  for (size_t first = 0; first < samples; first += layout.width) take(arena, shape, &layout, true);
+static void tape_workspace(const pa__uwmmse_shape *shape, const pa__extent *e, pa__arena *arena) {
+  pa__layout layout = pa__extent_layout(pa__la_best(), e);
+  for (size_t first = 0; first < e->batch; first += layout.width) take(arena, shape, &layout, true);
   pa__arena_take(arena, pa__uwmmse_packed_size(shape), layout.width * sizeof(real));
 }
 
@@ -461,9 +477,10 @@ static void forward(const pa__uwmmse_model *m, const pa_states *states, double *
     pa__block block = pa__block_at(states, l, first);
     begin(m, states, &l, &tape);
     block_forward(la, m, &weights, &block, &tape, false);
-    const real *last = node(tape.v, &l, m->shape.layers);
+    const real *last = pa__uwmmse_v(&tape, &l, m->shape.layers);
     for (size_t s = 0; s < block.count; s++)
-      for (size_t i = 0; i < states->links; i++) v[(first + s) * states->links + i] = (double)last[i * l.width + s];
+      for (size_t i = 0; i < states->links; i++)
+        v[(first + s) * states->links + pa__layout_link(&l, i)] = (double)last[i * l.width + s];
   }
 }
 
@@ -471,7 +488,7 @@ static void backward(const pa__uwmmse_model *m, const pa_states *states, const d
                      void *work) {
   const pa__la table = pa__la_training(states->links), *la = &table;
   size_t packed = pa__uwmmse_packed_size(&m->shape), n = states->links;
-  pa__layout l = pa__layout_choose(la, n, states->batch);
+  pa__layout l = pa__block_layout(la, states);
   pa__arena arena = {work, 0}, behind = {work, 0};
   pa__uwmmse_weights weights = weights_of(m);
   for (size_t first = 0; first < states->batch; first += l.width) take(&behind, &m->shape, &l, true);
@@ -482,7 +499,7 @@ static void backward(const pa__uwmmse_model *m, const pa_states *states, const d
     size_t count = states->batch - first < l.width ? states->batch - first : l.width;
     memset(tape.d_v, 0, l.length * sizeof(real));
     for (size_t s = 0; s < count; s++)
-      for (size_t i = 0; i < n; i++) tape.d_v[i * l.width + s] = (real)d_v[(first + s) * n + i];
+      for (size_t i = 0; i < n; i++) tape.d_v[i * l.width + s] = (real)d_v[(first + s) * n + pa__layout_link(&l, i)];
     block_backward(la, &m->shape, &weights, &l, &tape, per_sample);
     for (size_t k = 0; k < packed; k++)
       for (size_t s = 0; s < count; s++) gradient[k] += (double)per_sample[k * l.width + s];

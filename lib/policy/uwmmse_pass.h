@@ -31,12 +31,12 @@ static inline size_t pa__uwmmse_packed_size(const pa__uwmmse_shape *s) {
 
 /* Amplitudes v are parts of sqrt(pmax); rates are weighted sum-rates in bit/s/Hz. */
 typedef struct pa__uwmmse_pass {
-  void (*workspace)(const pa__uwmmse_shape *shape, size_t batch, size_t links, pa__arena *arena);
-  /* power in the precision of the pass. */
-  void (*allocate)(const pa__uwmmse_model *model, const pa_states *states, void *power, void *work);
+  void (*workspace)(const pa__uwmmse_shape *shape, const pa__extent *extent, pa__arena *arena);
+  /* power in the precision of the pass. False: a channel is out of bounds. */
+  bool (*allocate)(const pa__uwmmse_model *model, const pa_states *states, void *power, void *work);
 
   /* Memory of the next two. */
-  void (*gradient_workspace)(const pa__uwmmse_shape *shape, size_t samples, size_t links, pa__arena *arena);
+  void (*gradient_workspace)(const pa__uwmmse_shape *shape, const pa__extent *extent, pa__arena *arena);
   /* Rates, and the sum over samples of their gradients, packed, each cut to sample_clip if that is > 0. Samples that
    * are not finite are left out; returns how many. */
   size_t (*gradient)(const pa__uwmmse_model *model, const pa_states *states, double sample_clip, double *gradient,
@@ -44,7 +44,7 @@ typedef struct pa__uwmmse_pass {
   void (*rates)(const pa__uwmmse_model *model, const pa_states *states, double *rate, void *work);
 
   /* Memory of the next two. */
-  void (*tape_workspace)(const pa__uwmmse_shape *shape, size_t samples, size_t links, pa__arena *arena);
+  void (*tape_workspace)(const pa__uwmmse_shape *shape, const pa__extent *extent, pa__arena *arena);
   /* v [batch][links]; leaves in work what backward needs. */
   void (*forward)(const pa__uwmmse_model *model, const pa_states *states, double *v, void *work);
   /* Adds to gradient, packed, that of sum v d_v. */

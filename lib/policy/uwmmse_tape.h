@@ -22,6 +22,8 @@ static inline pa__uwmmse_weights pa__uwmmse_view(const pa__uwmmse_shape *s, real
 
 /* Node vectors of the block. */
 typedef struct pa__uwmmse_tape {
+  bool
+      kept; /* what a way back needs of each layer; without it, v has two vectors in turn, and [layers] below means 1 */
   pa__gains gains;
   /* F = diag(leave) (A + diag(own)) diag(enter), A with zeros on its diagonal. `paper`: F = scale H, A the amplitudes
    * in units of noise and power limits; without a backward pass they are squared in place afterwards. `extended`: F = A
@@ -48,10 +50,16 @@ typedef struct pa__uwmmse_tape {
 
 static inline real *pa__node(real *vectors, const pa__layout *l, size_t index) { return vectors + index * l->length; }
 
-/* uwmmse_gates.c: the gates from the channels of a block; and from d_gate to the gradient of the GCNs' weights. */
+/* v before layer number `layer`. */
+static inline real *pa__uwmmse_v(const pa__uwmmse_tape *t, const pa__layout *l, size_t layer) {
+  return pa__node(t->v, l, t->kept ? layer : layer % 2);
+}
+
+/* uwmmse_gates.c: the gates from the channels of a block, false if these are out of bounds; and from d_gate to the
+ * gradient of the GCNs' weights. */
 #define pa__gates_forward KERNEL(gates_forward)
 #define pa__gates_backward KERNEL(gates_backward)
-void pa__gates_forward(const pa__la *la, const pa__uwmmse_shape *shape, const pa__uwmmse_weights *weights,
+bool pa__gates_forward(const pa__la *la, const pa__uwmmse_shape *shape, const pa__uwmmse_weights *weights,
                        const pa__block *block, const pa__uwmmse_tape *tape);
 void pa__gates_backward(const pa__la *la, const pa__uwmmse_shape *shape, const pa__uwmmse_weights *weights,
                         const pa__layout *layout, const pa__uwmmse_tape *tape, const pa__uwmmse_weights *d);

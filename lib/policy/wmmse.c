@@ -27,37 +27,29 @@ static pa__wmmse_options options_of(const pa_policy *policy) {
 
 static const pa__wmmse_pass *pass_of(int precision) { return passes[precision][pa__cpu_set()]; }
 
-static void workspace(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena) {
+static void workspace(const pa_policy *policy, const pa__extent *e, pa__arena *arena) {
   pa__wmmse_options options = options_of(policy);
-  pass_of(PA__DOUBLE)->workspace(&options, batch, links, arena);
+  pass_of(e->precision)->workspace(&options, e, arena);
 }
 
 static pa_status allocate(const pa_policy *policy, const pa_states *states, double *power, void *work) {
   pa__wmmse_options options = options_of(policy);
-  pass_of(PA__DOUBLE)->allocate(&options, states, power, work);
-  return PA_OK;
-}
-
-static void workspace_f32(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena) {
-  pa__wmmse_options options = options_of(policy);
-  pass_of(PA__SINGLE)->workspace(&options, batch, links, arena);
+  return pass_of(PA__DOUBLE)->allocate(&options, states, power, work) ? PA_OK : pa__states_check(states);
 }
 
 static pa_status allocate_f32(const pa_policy *policy, const pa_states *states, float *power, void *work) {
   pa__wmmse_options options = options_of(policy);
-  pass_of(PA__SINGLE)->allocate(&options, states, power, work);
-  return PA_OK;
+  return pass_of(PA__SINGLE)->allocate(&options, states, power, work) ? PA_OK : pa__states_check_f32(states);
 }
 
-static void best_workspace(const pa_policy *policy, size_t batch, size_t links, pa__arena *arena) {
+static void best_workspace(const pa_policy *policy, const pa__extent *e, pa__arena *arena) {
   (void)policy;
-  pass_of(PA__DOUBLE)->best_workspace(batch, links, arena);
+  pass_of(PA__DOUBLE)->best_workspace(e, arena);
 }
 
 static pa_status allocate_best(const pa_policy *policy, const pa_states *states, double *power, void *work) {
   pa__wmmse_options options = options_of(policy);
-  pass_of(PA__DOUBLE)->best(&options, states, power, work);
-  return PA_OK;
+  return pass_of(PA__DOUBLE)->best(&options, states, power, work) ? PA_OK : pa__states_check(states);
 }
 
 /* ---- the table ---- */
@@ -67,8 +59,7 @@ static const int32_t wmmse_keys[] = {PA_POLICY_ITERATIONS, PA_POLICY_TOLERANCE, 
 static const int32_t priced_keys[] = {PA_POLICY_ITERATIONS, PA_POLICY_TOLERANCE, PA_POLICY_START, PA_POLICY_PRICE, 0};
 
 /* Initialisers of the functions of WMMSE. */
-#define PASSES \
-  .workspace = workspace, .allocate = allocate, .workspace_f32 = workspace_f32, .allocate_f32 = allocate_f32
+#define PASSES .sparse = true, .looks = true, .workspace = workspace, .allocate = allocate, .allocate_f32 = allocate_f32
 
 static const pa__policy_class wmmse = {.name = "wmmse", .keys = wmmse_keys, PASSES};
 static const pa__policy_class truncated = {.name = "wmmse-truncated", .keys = wmmse_keys, .iterations = 4, PASSES};
@@ -78,8 +69,13 @@ static const pa__policy_class priced = {
 
 static const int32_t best_keys[] = {PA_POLICY_ITERATIONS, PA_POLICY_START, PA_POLICY_STARTS, PA_POLICY_SEED, 0};
 
-const pa__policy_class pa__wmmse_best_class = {
-    .name = "wmmse-best", .keys = best_keys, .iterations = 300, .workspace = best_workspace, .allocate = allocate_best};
+const pa__policy_class pa__wmmse_best_class = {.name = "wmmse-best",
+                                               .keys = best_keys,
+                                               .iterations = 300,
+                                               .sparse = true,
+                                               .looks = true,
+                                               .workspace = best_workspace,
+                                               .allocate = allocate_best};
 
 const pa__policy_class *const pa__wmmse_classes[] = {
     &wmmse, &truncated, &priced, &converged, &pa__wmmse_best_class, &pa__optimal_class, NULL};

@@ -15,7 +15,7 @@ struct work {
 
 static struct work take(pa__arena *arena, const pa__layout *layout) {
   struct work w = {.gains = pa__gains_take(arena, layout)};
-  w.gains.cross = pa__matrix_take(arena, layout, false);
+  w.gains.cross = pa__matrix_take(arena, layout, 1, false);
   real **const vectors[] = {&w.price, &w.v, &w.power, &w.received, &w.numerator, &w.ratio, &w.denominator, &w.previous};
   for (size_t k = 0; k < sizeof vectors / sizeof vectors[0]; k++)
     *vectors[k] = pa__arena_take(arena, layout->length, sizeof(real));
@@ -121,23 +121,43 @@ static void iterate(const pa__la *la, const pa__layout *l, const pa__wmmse_optio
 }
 
 /* A cap and a tolerance are a sample's own affair, so such samples come one at a time. */
-static pa__layout layout_for(const pa__wmmse_options *o, const pa__la *la, size_t batch, size_t links) {
-  return pa__layout_choose(la, links, o->cap > 0 || o->tolerance > 0 ? 1 : batch);
+static pa__layout layout_for(const pa__wmmse_options *o, const pa__la *la, pa__extent e) {
+  if (o->cap > 0 || o->tolerance > 0) e.batch = 1;
+  return pa__extent_layout(la, &e);
 }
 
-static void workspace(const pa__wmmse_options *o, size_t batch, size_t links, pa__arena *arena) {
-  pa__layout layout = layout_for(o, pa__la_best(), batch, links);
+/* Where a link begins that was off, as a part of the usual start. */
+#define COMEBACK ((real).1)
+
+/* v of the block to begin with. */
+static void start(const pa__wmmse_options *o, const pa_states *states, const pa__block *block, const struct work *w) {
+  const pa__layout *l = &block->layout;
+  NODEWISE
+  for (size_t k = 0; k < l->length; k++) w->v[k] = w->gains.limit[k] > 0 ? (real)o->start : 0;
+  if (!states->start) return;
+  for (size_t k = 0; k < l->links * l->width; k++) {
+    size_t s = k % l->width, sample = block->first + (s < block->count ? s : block->count - 1),
+           link = pa__layout_link(l, k / l->width);
+    real v = (real)sqrt(states->start[sample * l->links + link] / states->limit[link]), least = COMEBACK * w->v[k];
+    w->v[k] = v < least ? least : v < 1 ? v : 1;
+  }
+}
+
+static void workspace(const pa__wmmse_options *o, const pa__extent *e, pa__arena *arena) {
+  pa__layout layout = layout_for(o, pa__la_best(), *e);
   take(arena, &layout);
 }
 
-static void pack(const pa__la *la, const pa__block *block, const pa__gains *g) {
-  la->pack(PA__PACK_GAIN, &block->layout, block->h, g->transmit, g->receive, false, &g->cross, g->direct);
+static bool pack(const pa__la *la, const pa__block *block, const pa__gains *g) {
+  return la->pack(PA__PACK_GAIN, &block->layout, block->h, g->transmit, g->receive, g->bound, false, &g->cross,
+                  g->direct);
 }
 
-static void allocate(const pa__wmmse_options *o, const pa_states *states, void *power, void *memory) {
+static bool allocate(const pa__wmmse_options *o, const pa_states *states, void *power, void *memory) {
   const pa__la *la = pa__la_best();
-  pa__layout layout = layout_for(o, la, states->batch, states->links);
-  layout.pool = pa__block_layout(la, states).pool;
+  pa__layout layout = layout_for(o, la, pa__extent_of(states)), of_block = pa__block_layout(la, states);
+  layout.pool = of_block.pool;
+  layout.pattern = of_block.pattern;
   pa__arena arena = {memory, 0};
   struct work w = take(&arena, &layout);
   pa__gains_begin(states, &layout, &w.gains);
@@ -145,12 +165,12 @@ static void allocate(const pa__wmmse_options *o, const pa_states *states, void *
   for (size_t k = 0; k < layout.length; k++) w.price[k] = (real)o->price * w.gains.limit[k];
   for (size_t first = 0; first < states->batch; first += layout.width) {
     pa__block block = pa__block_at(states, layout, first);
-    pack(la, &block, &w.gains);
-    NODEWISE
-    for (size_t k = 0; k < layout.length; k++) w.v[k] = w.gains.limit[k] > 0 ? (real)o->start : 0;
+    if (!pack(la, &block, &w.gains)) return false;
+    start(o, states, &block, &w);
     iterate(la, &layout, o, o->iterations, &w);
     pa__block_power(states, &block, w.v, power);
   }
+  return true;
 }
 
 /* ---- the best of many starts ---- */
@@ -170,8 +190,8 @@ static struct best_work take_best(pa__arena *arena, const pa__layout *layout) {
   return w;
 }
 
-static void best_workspace(size_t batch, size_t links, pa__arena *arena) {
-  pa__layout layout = pa__layout_choose(pa__la_best(), links, batch);
+static void best_workspace(const pa__extent *e, pa__arena *arena) {
+  pa__layout layout = pa__extent_layout(pa__la_best(), e);
   take_best(arena, &layout);
 }
 
@@ -200,7 +220,9 @@ static void best_of_block(const pa__wmmse_options *o, const pa__la *la, const pa
   for (size_t start = 0; start < o->starts; start++) {
     for (size_t k = 0; k < l->length; k++) {
       size_t s = k % l->width, sample = block->first + (s < block->count ? s : block->count - 1);
-      v[k] = w->one.gains.limit[k] > 0 ? (real)start_of(o, states->first + sample, start, k / l->width, l->links) : 0;
+      v[k] = w->one.gains.limit[k] > 0
+                 ? (real)start_of(o, states->first + sample, start, pa__layout_link(l, k / l->width), l->links)
+                 : 0;
     }
     iterate(la, l, o, o->iterations, &w->one);
     rates_of(la, l, w, found);
@@ -212,7 +234,7 @@ static void best_of_block(const pa__wmmse_options *o, const pa__la *la, const pa
   }
 }
 
-static void best(const pa__wmmse_options *o, const pa_states *states, void *power, void *memory) {
+static bool best(const pa__wmmse_options *o, const pa_states *states, void *power, void *memory) {
   const pa__la *la = pa__la_best();
   pa__layout layout = pa__block_layout(la, states);
   pa__arena arena = {memory, 0};
@@ -221,12 +243,13 @@ static void best(const pa__wmmse_options *o, const pa_states *states, void *powe
   memset(w.one.price, 0, layout.length * sizeof(real));
   for (size_t first = 0; first < states->batch; first += layout.width) {
     pa__block block = pa__block_at(states, layout, first);
-    pack(la, &block, &w.one.gains);
+    if (!pack(la, &block, &w.one.gains)) return false;
     best_of_block(o, la, states, &block, &w);
     memcpy(w.one.v, w.best, layout.length * sizeof(real));
     iterate(la, &layout, o, POLISH * o->iterations, &w.one);
     pa__block_power(states, &block, w.one.v, power);
   }
+  return true;
 }
 
 extern const pa__wmmse_pass KERNEL(wmmse_pass);

@@ -16,13 +16,13 @@ typedef struct pa__wmmse_options {
   uint64_t key;
 } pa__wmmse_options;
 
-/* power is in the precision of the pass. */
+/* power is in the precision of the pass. False: a channel is out of bounds. */
 typedef struct pa__wmmse_pass {
-  void (*workspace)(const pa__wmmse_options *options, size_t batch, size_t links, pa__arena *arena);
-  void (*allocate)(const pa__wmmse_options *options, const pa_states *states, void *power, void *work);
+  void (*workspace)(const pa__wmmse_options *options, const pa__extent *extent, pa__arena *arena);
+  bool (*allocate)(const pa__wmmse_options *options, const pa_states *states, void *power, void *work);
   /* From many starts, the best of which goes on for longer. */
-  void (*best_workspace)(size_t batch, size_t links, pa__arena *arena);
-  void (*best)(const pa__wmmse_options *options, const pa_states *states, void *power, void *work);
+  void (*best_workspace)(const pa__extent *extent, pa__arena *arena);
+  bool (*best)(const pa__wmmse_options *options, const pa_states *states, void *power, void *work);
 } pa__wmmse_pass;
 
 #endif

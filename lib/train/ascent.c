@@ -1,6 +1,7 @@
 /* Model-based training: fresh states in every step, the sum-rate's gradient from the policy's own backward pass. */
 #include "run.h"
 
+#include "../net/rates.h"
 #include "../policy/sum_rate.h"
 
 #include <math.h>
@@ -26,13 +27,35 @@ struct ascent {
   double sample_clip;
 };
 
+/* Memory of powers_of() for a chunk: its workspace, and in front of it the powers in single precision. */
+static pa_status powers_workspace(const pa_policy *policy, const pa__source *source, size_t *bytes) {
+  pa__arena arena = {NULL, 0};
+  pa__extent extent = pa__source_extent(source, PA__CHUNK);
+  pa_status status = pa__policy_workspace(policy, extent, bytes);
+  if (status != PA_OK) return status;
+  if (extent.precision == PA__SINGLE) pa__arena_take(&arena, PA__CHUNK * extent.links, sizeof(float));
+  pa__arena_take(&arena, *bytes, 1);
+  *bytes = arena.used;
+  return PA_OK;
+}
+
+/* Powers, computed in the states' precision. */
+static pa_status powers_of(const pa_policy *policy, const pa_states *states, double *power, void *work) {
+  if (states->precision == PA__DOUBLE) return pa__policy_run(policy, states, power, work);
+  pa__arena arena = {work, 0};
+  float *narrow = pa__arena_take(&arena, PA__CHUNK * states->links, sizeof(float));
+  pa_status status = pa__policy_run(policy, states, narrow, pa__arena_take(&arena, 0, 1));
+  for (size_t k = 0; k < states->batch * states->links && status == PA_OK; k++) power[k] = (double)narrow[k];
+  return status;
+}
+
 /* A teacher that fails has its states left out. */
 static size_t imitate(pa__run *r, size_t worker, const pa_states *states, double *gradient, double *rates) {
   struct ascent *own = r->own;
   pa_trainer *t = r->trainer;
   double *label = own->label[worker];
   size_t n = states->batch * states->links;
-  if (t->teacher->class->allocate(t->teacher, states, label, own->teacher_work[worker]) != PA_OK) return states->batch;
+  if (powers_of(t->teacher, states, label, own->teacher_work[worker]) != PA_OK) return states->batch;
   for (size_t k = 0; k < n; k++) label[k] /= states->limit[k % states->links];
   return pa__imitation_gradient(t->policy, states, label, gradient, rates, own->work[worker]);
 }
@@ -76,8 +99,8 @@ static void baseline_task(void *user, size_t worker, size_t task) {
   size_t n = s->batch * s->links;
   double *power = own->work[worker], *rate = power + n;
   void *rest = (char *)power + (2 * n * sizeof(double) + PA__ALIGNMENT - 1) / PA__ALIGNMENT * PA__ALIGNMENT;
-  own->baseline->class->allocate(own->baseline, s, power, rest);
-  pa_rates(s, power, rate);
+  powers_of(own->baseline, s, power, rest);
+  pa__rates_any(s, power, rate);
   for (size_t b = 0; b < s->batch; b++) {
     own->rates[range.first + b] = 0;
     for (size_t i = 0; i < s->links; i++) own->rates[range.first + b] += s->weights[i] * rate[b * s->links + i];
@@ -105,17 +128,17 @@ static pa_status prepare(pa__run *r) {
   struct ascent *own = r->own;
   const pa__learner_class *learner = t->policy->class->learner;
   pa__chunk *chunk = &own->chunks[0];
-  size_t amplitudes = chunk->states.links * chunk->states.links,
+  size_t sample = pa__states_channels(&chunk->states) * pa__number_size(chunk->states.precision),
          count = r->held_out < PREPARED ? r->held_out : PREPARED;
   struct pa_states all = chunk->states;
-  double *h = pa__allocate(&t->allocator, count, amplitudes * sizeof(double));
+  char *h = pa__allocate(&t->allocator, count, sample);
   if (!h) return PA_ERROR_MEMORY;
   size_t tasks = pa__run_cut(&t->source, 0, count, own->ranges);
   for (size_t k = 0; k < tasks; k++) {
     pa__source_fill(&t->source, true, own->ranges[k].first, own->ranges[k].count, chunk);
-    memcpy(h + own->ranges[k].first * amplitudes, chunk->h, own->ranges[k].count * amplitudes * sizeof(double));
+    memcpy(h + own->ranges[k].first * sample, chunk->h, own->ranges[k].count * sample);
   }
-  all.h = h;
+  pa__states_place(&all, h);
   all.batch = count;
   pa_status status = learner->prepare(t->policy, &all, 0);
   learner->get_weights(t->policy, t->weights);
@@ -124,16 +147,19 @@ static pa_status prepare(pa__run *r) {
   return status;
 }
 
-/* A teacher that cannot run on such states says so here, on the caller's thread. */
-static pa_status try_teacher(pa__run *r) {
+/* States that cannot be computed with in this precision, or by the teacher, say so here, on the caller's thread. */
+static pa_status try_state(pa__run *r) {
   struct ascent *own = r->own;
+  const pa_states *states = &own->chunks[0].states;
   pa__source_fill(&r->trainer->source, true, 0, 1, &own->chunks[0]);
-  return pa_policy_allocate(r->trainer->teacher, &own->chunks[0].states, own->label[0], NULL, 0);
+  pa_status status = pa__states_check_any(states);
+  if (status != PA_OK || !r->trainer->teacher) return status;
+  return powers_of(r->trainer->teacher, states, own->label[0], own->teacher_work[0]);
 }
 
 static pa_status start(pa__run *r) {
   pa_status status = r->trainer->policy->class->learner->prepare ? prepare(r) : PA_OK;
-  if (status == PA_OK && r->trainer->teacher) status = try_teacher(r);
+  if (status == PA_OK) status = try_state(r);
   status = pa__ranks_agree(&r->trainer->ranks, status);
   return status == PA_OK ? held_out_mean(r, baseline_task, &r->trainer->progress.baseline_rate) : status;
 }
@@ -179,9 +205,9 @@ static size_t largest(size_t a, size_t b) { return a > b ? a : b; }
 static pa_status teacher_memory(pa__run *r, size_t worker, size_t links) {
   pa_trainer *t = r->trainer;
   struct ascent *own = r->own;
-  size_t bytes = pa__policy_measure(t->teacher->class->workspace, t->teacher, PA__CHUNK, links);
-  if (bytes == SIZE_MAX)
-    return pa__fail(PA_ERROR_MEMORY, "the teacher's workspace for %zu links overflows the address space", links);
+  size_t bytes;
+  pa_status status = powers_workspace(t->teacher, &t->source, &bytes);
+  if (status != PA_OK) return status;
   own->label[worker] = pa__allocate(&t->allocator, PA__CHUNK * links, sizeof(double));
   own->teacher_work[worker] = own->label[worker] ? pa__allocate(&t->allocator, bytes, 1) : NULL;
   return own->teacher_work[worker] ? PA_OK : PA_ERROR_MEMORY;
@@ -191,13 +217,14 @@ static pa_status worker_memory(pa__run *r, size_t worker) {
   pa_trainer *t = r->trainer;
   struct ascent *own = r->own;
   size_t links = pa__source_links(&t->source), powers = 2 * PA__CHUNK * links * sizeof(double) + PA__ALIGNMENT;
+  pa__extent extent = pa__source_extent(&t->source, PA__CHUNK);
   const pa__learner_class *learner = t->policy->class->learner;
-  pa_status status = pa__chunk_create(&own->chunks[worker], &t->source, NULL, NULL, &t->allocator);
-  if (status != PA_OK) return status;
-  size_t bytes = pa__learner_measure(learner->gradient_workspace, t->policy, PA__DOUBLE, PA__CHUNK, links);
+  size_t baseline, bytes = pa__measure(learner->gradient_workspace, t->policy, extent);
   if (t->teacher) /* imitation goes through the outputs, whatever way the policy's own gradient goes */
-    bytes = largest(bytes, pa__learner_measure(pa__sum_rate_workspace, t->policy, PA__DOUBLE, PA__CHUNK, links));
-  size_t baseline = pa__policy_measure(own->baseline->class->workspace, own->baseline, PA__CHUNK, links);
+    bytes = largest(bytes, pa__measure(pa__sum_rate_workspace, t->policy, extent));
+  pa_status status = powers_workspace(own->baseline, &t->source, &baseline);
+  if (status == PA_OK) status = pa__chunk_create(&own->chunks[worker], &t->source, true, &t->allocator);
+  if (status != PA_OK) return status;
   if (bytes == SIZE_MAX || baseline > SIZE_MAX - powers)
     return pa__fail(PA_ERROR_MEMORY, "training on %zu links overflows the address space", links);
   own->work[worker] = pa__allocate(&t->allocator, largest(bytes, baseline + powers), 1);

@@ -117,6 +117,10 @@ static pa_status check_shape(const pa_trainer *t, const char *path, const struct
     if (pa__key_check(PA__TRAINER_FIRST_KEY + k, c->values[k]) != PA_OK)
       return pa__fail(PA_ERROR_FORMAT, "%s: key %s is %g, out of its bounds", path,
                       pa_key_name(PA__TRAINER_FIRST_KEY + k), c->values[k]);
+  const int32_t precision = PA_TRAINER_PRECISION - PA__TRAINER_FIRST_KEY;
+  if (c->values[precision] != t->value[precision])
+    return pa__fail(PA_ERROR_FORMAT, "%s was made with %s %g, this trainer has %g", path,
+                    pa_key_name(PA_TRAINER_PRECISION), c->values[precision], t->value[precision]);
   return PA_OK;
 }
 

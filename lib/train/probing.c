@@ -35,7 +35,8 @@ struct probing {
   struct pa_states states; /* the batch, */
   struct pa_states share;  /* what of it this rank draws and probes: */
   size_t begin, end;       /* states begin .. end - 1 of the batch */
-  double *h, *x;
+  void *h;                 /* its channels */
+  double *x;
   pa__chunk *chunks; /* [chunks of a batch] */
   void **tapes;      /* [chunks of a batch] */
   pa__range *ranges;
@@ -80,10 +81,9 @@ static void outputs_of_task(pa__run *r, size_t task, double *y) {
   pa__range range = own->ranges[task];
   size_t at = (size_t)(range.first - own->ranges[0].first), n = own->states.links;
   pa__chunk *chunk = &own->chunks[task];
-  chunk->h = own->h + at * n * n;
-  chunk->x = own->x + at * n * own->states.node_features;
-  chunk->states.h = chunk->h;
-  chunk->states.node_state = own->states.node_features > 0 ? chunk->x : NULL;
+  pa__chunk_place(chunk,
+                  (char *)own->h + at * pa__states_channels(&own->states) * pa__number_size(own->states.precision),
+                  own->x + at * n * own->states.node_features);
   memcpy(chunk->states.weights, own->states.weights, n * sizeof(double));
   pa__source_fill(&t->source, own->held_out, range.first, range.count, chunk);
   if (y) learner_of(r)->forward(t->policy, &chunk->states, y + at * n * own->outputs, own->tapes[task]);
@@ -145,7 +145,7 @@ static pa_status take_batch(pa__run *r, bool held_out, uint64_t first, size_t co
   status = held_out ? pa__pool_run(r->pool, own->tasks, task, r) : pa__run_tasks(r, own->tasks, task);
   if (status != PA_OK || share.count == 0) return status;
   own->share.trusted = false;
-  status = pa__states_check(&own->share);
+  status = pa__states_check_any(&own->share);
   own->share.trusted = status == PA_OK;
   return status;
 }
@@ -756,6 +756,7 @@ static void end(pa__run *r) {
     if (own->tapes) pa__release(allocator, own->tapes[k]);
   }
   pa__release(allocator, own->states.noise);
+  pa__release(allocator, own->h);
   pa__release(allocator, own->chunks);
   pa__release(allocator, own->tapes);
   pa__release(allocator, own->ranges);
@@ -776,7 +777,7 @@ static pa_status chunk_memory(pa__run *r) {
   struct probing *own = r->own;
   const pa_allocator *allocator = &t->allocator;
   size_t links = own->states.links, tasks = pa__source_most_chunks(&t->source, r->batch);
-  size_t bytes = pa__learner_measure(learner_of(r)->tape_workspace, t->policy, PA__DOUBLE, PA__CHUNK, links);
+  size_t bytes = pa__measure(learner_of(r)->tape_workspace, t->policy, pa__source_extent(&t->source, PA__CHUNK));
   if (bytes == SIZE_MAX) return pa__fail(PA_ERROR_MEMORY, "training on %zu links overflows the address space", links);
   if (!(own->chunks = pa__allocate(allocator, tasks, sizeof *own->chunks)) ||
       !(own->tapes = pa__allocate(allocator, tasks, sizeof *own->tapes)) ||
@@ -784,7 +785,7 @@ static pa_status chunk_memory(pa__run *r) {
       !(own->gradients = pa__allocate(allocator, tasks, t->weight_count * sizeof(double))))
     return PA_ERROR_MEMORY;
   for (size_t k = 0; k < tasks; k++) {
-    pa_status status = pa__chunk_create(&own->chunks[k], &t->source, own->h, own->x, allocator);
+    pa_status status = pa__chunk_create(&own->chunks[k], &t->source, false, allocator);
     if (status != PA_OK) return status;
     if (!(own->tapes[k] = pa__allocate(allocator, bytes, 1))) return PA_ERROR_MEMORY;
   }
@@ -821,8 +822,7 @@ static size_t numbers_of(const pa__run *r, struct probing *own) {
   const struct {
     double **array;
     size_t count;
-  } arrays[] = {{&own->h, nodes * n},
-                {&own->x, nodes * own->states.node_features},
+  } arrays[] = {{&own->x, nodes * own->states.node_features},
                 {&own->y, nodes * own->outputs},
                 {&own->dy, nodes * own->outputs},
                 {&own->slope, nodes * own->outputs},
@@ -854,6 +854,8 @@ static pa_status begin(pa__run *r) {
   if (!own) return PA_ERROR_MEMORY;
   own->problem = &t->problem;
   size_t n = own->states.links = pa__source_links(&t->source), elements;
+  own->states.graph = pa__source_graph(&t->source);
+  own->states.precision = t->source.precision;
   own->states.node_features = pa__source_features(&t->source);
   own->states.batch = 1;
   own->outputs = output_of(r)->count;
@@ -865,12 +867,13 @@ static pa_status begin(pa__run *r) {
     return pa__fail(PA_ERROR_MEMORY, "%zu rewards of %zu samples overflow the address space", own->problem->rewards,
                     r->batch * own->actions);
   if (!(own->memory = pa__allocate(allocator, numbers_of(r, own), sizeof(double))) ||
+      !(own->h = pa__allocate(allocator, r->batch * n * n, pa__number_size(own->states.precision))) ||
       !(own->states.noise = pa__allocate(allocator, n, 3 * sizeof(double))) ||
       !(own->y_held_out = pa__allocate(allocator, r->held_out * n, own->outputs * sizeof(double))))
     return PA_ERROR_MEMORY;
   numbers_of(r, own);
   if ((status = chunk_memory(r)) != PA_OK || (status = look_memory(r)) != PA_OK) return status;
-  own->states.h = own->h;
+  pa__states_place(&own->states, own->h);
   own->states.node_state = own->states.node_features > 0 ? own->x : NULL;
   own->states.limit = own->states.noise + n;
   own->states.weights = own->states.limit + n;

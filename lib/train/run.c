@@ -182,6 +182,7 @@ static void end(pa__run *r) {
 
 static pa_status begin(pa__run *r) {
   pa_trainer *t = r->trainer;
+  t->source.precision = (int)pa__trainer_value(t, PA_TRAINER_PRECISION);
   if (t->policy->class->learner->forget) t->policy->class->learner->forget(t->policy);
   r->recipe = r->method->recipe(t);
   r->batch = (size_t)pa__trainer_value_or(t, PA_TRAINER_BATCH, 0, r->recipe.batch);

@@ -18,13 +18,24 @@ pa__source pa__source_of_network(const pa_network *network, uint64_t seed) {
 
 pa__source pa__source_of_states(const pa_states *states, uint64_t seed) {
   size_t held_out = states->batch / 5 ? states->batch / 5 : 1;
-  return with_streams((pa__source){.states = states, .train_count = states->batch - held_out}, seed);
+  return with_streams(
+      (pa__source){.states = states, .precision = states->precision, .train_count = states->batch - held_out}, seed);
 }
 
 size_t pa__source_links(const pa__source *s) { return s->network ? pa_network_links(s->network) : s->states->links; }
 
 size_t pa__source_features(const pa__source *s) {
   return s->network ? pa_network_features(s->network) : s->states->node_features;
+}
+
+const pa_graph *pa__source_graph(const pa__source *s) {
+  return s->network ? pa_network_graph(s->network) : s->states->graph;
+}
+
+pa__extent pa__source_extent(const pa__source *s, size_t batch) {
+  struct pa_states shape = {
+      .batch = batch, .links = pa__source_links(s), .graph = pa__source_graph(s), .precision = s->precision};
+  return pa__extent_of(&shape);
 }
 
 const double *pa__source_noise(const pa__source *s) {
@@ -88,22 +99,32 @@ void pa__source_end(pa__source *s, const pa_allocator *allocator) {
   }
 }
 
-pa_status pa__chunk_create(pa__chunk *chunk, const pa__source *s, double *h, double *x, const pa_allocator *allocator) {
+void pa__chunk_place(pa__chunk *chunk, void *h, double *x) {
+  chunk->h = h;
+  chunk->x = x;
+  pa__states_place(&chunk->states, h);
+  chunk->states.node_state = chunk->states.node_features > 0 ? x : NULL;
+}
+
+pa_status pa__chunk_create(pa__chunk *chunk, const pa__source *s, bool owns, const pa_allocator *allocator) {
   size_t links = pa__source_links(s), features = pa__source_features(s), elements;
-  pa_status status = pa__channel_size(PA__CHUNK, links, &elements);
-  if (status != PA_OK) return status;
-  size_t scratch = s->network ? pa__network_scratch(s->network) : 0, states = PA__CHUNK * links * features;
-  *chunk = (pa__chunk){.states = {.allocator = *allocator, .links = links}, .h = h, .x = x};
+  if (!pa__multiply(PA__CHUNK, pa__source_extent(s, 1).channels, &elements))
+    return pa__fail(PA_ERROR_MEMORY, "channels of %zu links overflow the address space", links);
+  size_t scratch = s->network ? pa__network_scratch(s->network, s->precision) : 0,
+         states = PA__CHUNK * links * features;
+  size_t bytes = elements * pa__number_size(s->precision) + states * sizeof(double);
+  *chunk = (pa__chunk){.states = {.allocator = *allocator,
+                                  .links = links,
+                                  .graph = pa__source_graph(s),
+                                  .precision = s->precision,
+                                  .node_features = features}};
   if (!(chunk->states.noise = pa__allocate(allocator, links, 3 * sizeof(double))) ||
       !(chunk->scratch = pa__allocate(allocator, scratch, sizeof(double))) ||
-      (!h && !(chunk->owned = pa__allocate(allocator, elements + states, sizeof(double))))) {
+      (owns && !(chunk->owned = pa__allocate(allocator, bytes, 1)))) {
     pa__chunk_free(chunk);
     return PA_ERROR_MEMORY;
   }
-  if (!h) chunk->h = chunk->owned, chunk->x = chunk->owned + elements;
-  chunk->states.h = chunk->h;
-  chunk->states.node_state = features > 0 ? chunk->x : NULL;
-  chunk->states.node_features = features;
+  if (owns) pa__chunk_place(chunk, chunk->owned + states, chunk->owned);
   chunk->states.limit = chunk->states.noise + links;
   chunk->states.weights = chunk->states.limit + links;
   memcpy(chunk->states.noise, pa__source_noise(s), links * sizeof(double));
@@ -121,25 +142,33 @@ void pa__chunk_free(pa__chunk *chunk) {
   *chunk = (pa__chunk){0};
 }
 
-static void copy_state(pa__chunk *chunk, size_t sample, const double *h, const double *x, size_t from) {
-  size_t amplitudes = chunk->states.links * chunk->states.links,
-         states = chunk->states.links * chunk->states.node_features;
-  memcpy(chunk->h + sample * amplitudes, h + from * amplitudes, amplitudes * sizeof(double));
-  if (states > 0) memcpy(chunk->x + sample * states, x + from * states, states * sizeof(double));
+/* Sample number `at` of other states, narrowed if they are in double precision and the chunk's in single. */
+static void copy_state(pa__chunk *chunk, size_t sample, const pa_states *from, size_t at) {
+  size_t amplitudes = pa__states_channels(&chunk->states), states = chunk->states.links * chunk->states.node_features;
+  float *narrow = chunk->h;
+  double *wide = chunk->h;
+  if (from->h_f32)
+    memcpy(narrow + sample * amplitudes, from->h_f32 + at * amplitudes, amplitudes * sizeof(float));
+  else if (chunk->states.precision == PA__DOUBLE)
+    memcpy(wide + sample * amplitudes, from->h + at * amplitudes, amplitudes * sizeof(double));
+  else
+    for (size_t k = 0; k < amplitudes; k++) narrow[sample * amplitudes + k] = (float)from->h[at * amplitudes + k];
+  if (states > 0) memcpy(chunk->x + sample * states, from->node_state + at * states, states * sizeof(double));
 }
 
 void pa__source_fill(const pa__source *s, bool held_out, uint64_t first, size_t count, pa__chunk *chunk) {
   chunk->states.batch = count;
   if (s->network && !pa__network_asks(s->network)) {
     uint64_t stream = held_out ? s->held_out_stream : s->train_stream;
-    chunk->states.links = pa__network_sample(s->network, stream, first, count, chunk->h, chunk->scratch);
+    chunk->states.links = pa__network_sample(s->network, s->precision, stream, first, count, chunk->h, chunk->scratch);
     return;
   }
+  struct pa_states asked = {.h = s->asked[held_out].h, .node_state = s->asked[held_out].x};
   for (size_t b = 0; b < count; b++)
     if (s->network)
-      copy_state(chunk, b, s->asked[held_out].h, s->asked[held_out].x, (size_t)(first + b - s->asked[held_out].first));
+      copy_state(chunk, b, &asked, (size_t)(first + b - s->asked[held_out].first));
     else
-      copy_state(chunk, b, s->states->h, s->states->node_state,
+      copy_state(chunk, b, s->states,
                  held_out ? s->train_count + (size_t)first + b
                           : (size_t)pa__random_below(s->train_stream, first + b, 0, s->train_count));
 }

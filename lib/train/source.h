@@ -7,6 +7,7 @@
 typedef struct pa__source {
   const pa_network *network; /* or NULL: */
   const pa_states *states;
+  int precision;      /* of the chunks' states: that of the user's, either for a network's */
   size_t train_count; /* of states: the first ones train, the rest is held out */
   uint64_t train_stream, held_out_stream;
   /* A network that asks its user, during a run: the states asked for, [2]: to train on, held out. */
@@ -21,7 +22,8 @@ enum { PA__CHUNK = 8 };
 /* A view of at most PA__CHUNK states of one size; noise, limit and weights are the source's. */
 typedef struct pa__chunk {
   struct pa_states states;
-  double *h, *x, *scratch, *owned;
+  void *h; /* their channels */
+  double *x, *scratch, *owned;
 } pa__chunk;
 
 pa__source pa__source_of_network(const pa_network *network, uint64_t seed);
@@ -29,6 +31,9 @@ pa__source pa__source_of_states(const pa_states *states, uint64_t seed);
 
 size_t pa__source_links(const pa__source *source); /* the most */
 size_t pa__source_features(const pa__source *source);
+const pa_graph *pa__source_graph(const pa__source *source); /* of sparse channels; NULL: dense */
+/* Of a batch of the most links. */
+pa__extent pa__source_extent(const pa__source *source, size_t batch);
 const double *pa__source_noise(const pa__source *source); /* [links], like the limits, in W */
 const double *pa__source_limit(const pa__source *source);
 bool pa__source_is_family(const pa__source *source);
@@ -48,10 +53,10 @@ size_t pa__source_chunk(const pa__source *source, uint64_t first, size_t left);
 /* No cut of `count` consecutive states has more chunks. */
 size_t pa__source_most_chunks(const pa__source *source, size_t count);
 
-/* h [PA__CHUNK][links][links] and x [PA__CHUNK][links][features] are where the chunk's states go; NULL: memory of its
- * own. */
-pa_status pa__chunk_create(pa__chunk *chunk, const pa__source *source, double *h, double *x,
-                           const pa_allocator *allocator);
+/* Its states go to memory of its own, or to where pa__chunk_place() says: h [PA__CHUNK][channels], x
+ * [PA__CHUNK][links][features]. */
+pa_status pa__chunk_create(pa__chunk *chunk, const pa__source *source, bool owns, const pa_allocator *allocator);
+void pa__chunk_place(pa__chunk *chunk, void *h, double *x);
 void pa__chunk_free(pa__chunk *chunk);
 
 /* States first .. first + count - 1, count as pa__source_chunk() says. */

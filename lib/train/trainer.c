@@ -12,6 +12,17 @@ static pa__problem capacity_problem(size_t links) {
   return (pa__problem){.links = links, .rewards = links, .reward = pa_reward_capacity, .utility = PA_UTILITY_SUM};
 }
 
+/* Fails unless the trainer can compute in a precision. */
+static pa_status check_precision(const pa_trainer *t, double precision) {
+  const pa_states *states = t->source.states;
+  if (precision == PA__SINGLE && !t->policy->class->learner->single)
+    return pa__fail(PA_ERROR_ARGUMENT, "policy %s trains in double precision only", t->policy->class->name);
+  if (states && precision != states->precision)
+    return pa__fail(PA_ERROR_ARGUMENT, "trainer.precision is %g, the trainer's states are in %s precision", precision,
+                    states->precision == PA__SINGLE ? "single" : "double");
+  return PA_OK;
+}
+
 static pa_status create(pa_trainer **out, pa_policy *policy, pa__source source, uint64_t seed,
                         const pa_allocator *allocator) {
   if (!policy) return pa__fail(PA_ERROR_ARGUMENT, "policy is NULL");
@@ -32,11 +43,15 @@ static pa_status create(pa_trainer **out, pa_policy *policy, pa__source source, 
   t->ranks.count = 1;
   t->weight_count = learner->weight_count(policy);
   for (int32_t k = 0; k < PA__TRAINER_KEYS; k++) t->value[k] = pa__key_default(PA__TRAINER_FIRST_KEY + k);
+  VALUE(t, PA_TRAINER_PRECISION) = source.precision;
   t->constant_count = pa__constant_count(policy);
-  t->weights = pa__allocate(&t->allocator, 4 * t->weight_count + t->constant_count, sizeof(double));
-  if (!t->weights) {
+  status = check_precision(t, source.precision);
+  if (status == PA_OK &&
+      !(t->weights = pa__allocate(&t->allocator, 4 * t->weight_count + t->constant_count, sizeof(double))))
+    status = PA_ERROR_MEMORY;
+  if (status != PA_OK) {
     pa_trainer_free(t);
-    return PA_ERROR_MEMORY;
+    return status;
   }
   t->best = t->weights + t->weight_count;
   t->adam = (pa__adam){t->best + t->weight_count, t->best + 2 * t->weight_count};
@@ -61,7 +76,7 @@ pa_status pa_trainer_create(pa_trainer **out, pa_policy *policy, const pa_networ
 
 pa_status pa_trainer_create_on_states(pa_trainer **out, pa_policy *policy, const pa_states *states, uint64_t seed,
                                       const pa_allocator *allocator) {
-  pa_status status = pa__states_check(states);
+  pa_status status = pa__states_check_any(states);
   if (status != PA_OK) return status;
   if (states->batch < 2)
     return pa__fail(PA_ERROR_ARGUMENT, "states has %zu samples, training needs 2: some are held out", states->batch);
@@ -102,6 +117,7 @@ pa_status pa_trainer_set(pa_trainer *trainer, int32_t key, double value) {
   pa_status status = pa__trainer_idle(trainer);
   if (status == PA_OK) status = check_key(trainer, key);
   if (status == PA_OK) status = pa__key_check(key, value);
+  if (status == PA_OK && key == PA_TRAINER_PRECISION) status = check_precision(trainer, value);
   if (status != PA_OK) return status;
   if (trainer->progress.step > 0 && key != PA_TRAINER_THREADS)
     return pa__fail(PA_ERROR_STATE, "%s cannot change after the first step", pa_key_name(key));

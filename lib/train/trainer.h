@@ -11,7 +11,7 @@
 #include <powalloc/trainer.h>
 #include <stdatomic.h>
 
-enum { PA__TRAINER_FIRST_KEY = PA_TRAINER_BATCH, PA__TRAINER_KEYS = 17 };
+enum { PA__TRAINER_FIRST_KEY = PA_TRAINER_BATCH, PA__TRAINER_KEYS = 18 };
 
 /* How good weights are on the held-out states: the utility there, the offset of the outputs that they were judged with,
  * the mean total power, and the worst relative violation of a constraint (< 0: all are met). */

@@ -430,7 +430,7 @@ class Policies(Case):
         policy.allocate(self.states)
         self.assertIs(*policy._work.values(), first)
         policy.allocate(self.network.states(2))
-        ((shape, dtype, threads),) = policy._work
+        ((shape, dtype, full, threads),) = policy._work
         self.assertEqual((shape, dtype, threads), ((2, 5), np.float64, 1))
 
     def test_single_precision(self):
@@ -671,6 +671,94 @@ class Models(Case):
         self.assertAlmostEqual(policy.allocate(states).mean(), expected, delta=.05)
 
 
+class Sparse(Case):
+    """Channels on graphs against full matrices."""
+
+    def setUp(self):
+        random = np.random.default_rng(3)
+        self.h = np.where(random.random((2, 30, 30)) < .2, random.rayleigh(.3, (2, 30, 30)), 0)
+        self.h[:, range(30), range(30)] = random.rayleigh(1, (2, 30))
+        edges = (self.h > 0).any(axis=0)
+        self.indices = np.nonzero(edges)[1].astype(np.int32)
+        self.indptr = np.concatenate([[0], np.cumsum(edges.sum(axis=1))]).astype(np.int64)
+        self.graph = pa.Graph(self.indptr, self.indices)
+        self.value = np.ascontiguousarray(self.h[:, edges])
+
+    def test_policies_and_rates(self):
+        for dtype, tolerance in [(np.float64, 1e-9), (np.float32, 1e-3)]:
+            full = pa.States(self.h.astype(dtype), .01, 1)
+            sparse = pa.States(self.value.astype(dtype), .01, 1, graph=self.graph)
+            self.assertEqual((sparse.shape, sparse.graph.edges), (full.shape, len(self.indices)))
+            policy = pa.Policy("wmmse", iterations=10)
+            power = policy.allocate(sparse)
+            np.testing.assert_allclose(power, policy.allocate(full), atol=tolerance)
+            np.testing.assert_allclose(sparse.rates(power), full.rates(power), rtol=tolerance)
+            with pa.Pool(2) as pool:
+                np.testing.assert_array_equal(policy.allocate(sparse, pool=pool), power)
+            sparse.bind(self.value[0].astype(dtype))
+            np.testing.assert_allclose(policy.allocate(sparse), power[0], atol=tolerance)
+            self.assertIsNone(full.graph)
+
+    def test_warm_start(self):
+        states, policy = pa.States(self.value, .01, 1, graph=self.graph), pa.Policy("wmmse", iterations=0)
+        start = np.full(states.shape, .25)
+        states.set_start(start)
+        np.testing.assert_allclose(policy.allocate(states), start)
+        states.set_start(None)
+        np.testing.assert_allclose(policy.allocate(states), 1)
+
+    def test_graphs(self):
+        graph, all_of_it = pa.Graph.of_matrix(self.h[0], .5), pa.Graph.of_matrix(self.h[0], 0)
+        value, left_out = graph.pick(self.h[0])
+        kept = np.where((self.h[0] >= .5) | np.eye(30, dtype=bool), self.h[0], 0)
+        np.testing.assert_array_equal(value, kept[kept > 0])
+        np.testing.assert_allclose(left_out, (self.h[0] ** 2 - kept ** 2).sum(axis=0), atol=1e-14)
+        self.assertEqual(all_of_it.edges, (self.h[0] > 0).sum())
+        self.assertIsNone(graph.order)
+        np.testing.assert_array_equal(self.graph.indptr, self.indptr)
+        np.testing.assert_array_equal(self.graph.indices, self.indices)
+        with self.assertRaisesRegex(pa.ArgumentError, "rows must ascend"):
+            pa.Graph(self.indptr, self.indices[::-1].copy())
+        with self.assertRaisesRegex(TypeError, "int32"):
+            pa.Graph(self.indptr, self.indices.astype(np.int64))
+        with self.assertRaisesRegex(ValueError, "edges"):
+            pa.States(self.value[:, 1:].copy(), 1, 1, graph=self.graph)
+
+    def test_networks(self):
+        network = pa.Network.sparse_adhoc(200, 20, cutoff=15, seed=4, noise=1e-6)
+        graph, (transmitters, receivers) = network.graph, network.positions
+        distance = np.hypot(*(transmitters[:, None] - receivers[None]).T).T
+        self.assertEqual(graph.edges, ((distance <= 15) | np.eye(200, dtype=bool)).sum())
+        self.assertEqual(sorted(graph.order), list(range(200)))
+        again = pa.Graph.of_positions(transmitters, receivers, 15)
+        np.testing.assert_array_equal(graph.indices, again.indices)
+        states = network.states(2)
+        self.assertEqual((states.h.shape, network.draw(2).shape), ((2, graph.edges), (2, graph.edges)))
+        np.testing.assert_array_equal(states.h, network.draw(2))
+        order = np.asarray(graph.order)
+        rows = np.repeat(np.arange(200), np.diff(graph.indptr))
+        full = np.zeros((2, 200, 200))
+        full[:, order[rows], order[graph.indices]] = states.h
+        power = pa.UWMMSE(seed=1).policy.allocate(states)
+        np.testing.assert_allclose(power, pa.UWMMSE(seed=1).policy.allocate(pa.States(full, 1e-6, 1)), atol=1e-9)
+        mean, most = network.left_out()
+        far = np.where((distance > 15) & ~np.eye(200, dtype=bool), 2 * distance ** -4.4, 0).sum(axis=0)
+        np.testing.assert_allclose(mean, far, rtol=.05)
+        self.assertTrue((most >= far * (1 - 1e-12)).all())
+        of_graph = pa.Network.of_graph(graph, network.path_gain, seed=4, noise=1e-6)
+        np.testing.assert_array_equal(of_graph.draw(2), states.h)
+        kept = network.states(1).graph
+        del network, states
+        gc.collect()
+        self.assertEqual(kept.links, 200)
+
+    def test_training(self):
+        network = pa.Network.sparse_adhoc(20, 20, cutoff=15, seed=4, noise=1e-6)
+        trainer = pa.Trainer(pa.UWMMSE(seed=1).policy, network, seed=1)
+        trainer.run(20)
+        self.assertGreater(trainer.rate, 0)
+
+
 class Rewards(Case):
     def setUp(self):
         super().setUp()
@@ -842,6 +930,27 @@ class ModelFree(Case):
                 trainer.run(20)
                 weights.append(model.weights.tolist())
             self.assertEqual(*weights)
+
+    def test_reward_in_single_precision(self):
+        types = set()
+
+        def reward(states, power, reward):
+            types.update((states.dtype.name, states.h.dtype.name, power.dtype.name, reward.dtype.name))
+            self.assertEqual(states.h.shape, (states.batch, 5, 5))
+            reward[...] = states.rates(power.astype(np.float32))
+        weights = []
+        for given in (reward, pa.rewards.CAPACITY):
+            model, trainer = self.prober()
+            trainer.set(precision=1)
+            trainer.set_reward(given)
+            trainer.run(20)
+            weights.append(model.weights.tolist())
+        self.assertEqual(*weights)
+        self.assertEqual(types, {"float32", "float64"})
+        h = self.network.states(40).h.astype(np.float32)
+        trainer = pa.Trainer(pa.UWMMSE().policy, pa.States(h, NOISE, 1.0), batch=8)
+        self.assertEqual(trainer.get("precision"), 1)
+        trainer.run(5)
 
     def test_library_reward_with_gains(self):
         def draw(stream, first, h, x):
@@ -1211,7 +1320,7 @@ class Lifetimes(Case):
 class Examples(Case):
     def test_readme(self):
         blocks = re.findall(r"^```python\n(.*?)^```", (BINDINGS / "README.md").read_text(), flags=re.M | re.S)
-        self.assertEqual(len(blocks), 3)
+        self.assertEqual(len(blocks), 4)
         folder = os.getcwd()
         self.addCleanup(os.chdir, folder)
         os.chdir(self.folder)
@@ -1219,7 +1328,8 @@ class Examples(Case):
         with contextlib.redirect_stdout(printed):
             for block in blocks:
                 exec(compile(block, "README.md", "exec"), {})
-        for line in (r"^step 500: [\d.]+ bit/s/Hz$", r"^[01]\.\d+ of WMMSE", "^last sum-rate", "^(OK|INFEASIBLE) "):
+        for line in (r"^step 500: [\d.]+ bit/s/Hz$", r"^[01]\.\d+ of WMMSE", "^last sum-rate", "^(OK|INFEASIBLE) ",
+                     r"^uwmmse: [\d.]+ bit/s/Hz a link over \d+ channels$"):
             self.assertRegex(printed.getvalue(), re.compile(line, re.M))
 
 

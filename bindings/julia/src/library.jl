@@ -88,7 +88,7 @@ parameters(values::Real) = [Float64(values)]
 parameters(values::AbstractVector{<:Real}) = convert(Vector{Float64}, values)
 
 "Refuses an array of another size: the library sees a pointer only."
-function check_size(array::Array{Float64}, name::String, expected::Integer...)
+function check_size(array::Array{<:Union{Float32,Float64}}, name::String, expected::Integer...)
     size(array) == expected || throw(DimensionMismatch("$name has size $(size(array)), must have $expected"))
     return array
 end

@@ -146,7 +146,7 @@ features(network::Network) = Int(@ccall library.pa_network_features(network::Ptr
 
 "Path gains `gain[receiver, transmitter]`: amplitudes, linear. Not of a family."
 function path_gain(network::Network)
-    gain = Matrix{Float64}(undef, links(network), links(network))
+    gain = Array{Float64}(undef, channel_shape(network)...)
     check(@ccall library.pa_network_path_gain(network::Ptr{Cvoid}, gain::Ptr{Cdouble})::Int32)
     return gain
 end
@@ -159,10 +159,16 @@ function positions(network::Network)
     return transmitters, receivers
 end
 
-"Draws channels into `h[receiver, transmitter, sample]`: the samples from number `first` (from 0) of a stream."
-function draw!(h::Array{Float64,3}, network::Network; first::Integer = 0, stream::Integer = 0)
-    batch = size(h, 3)
-    check_size(h, "h", links(network), links(network), batch)
+"Size of a sample's channels: `(links, links)`, or `(edges,)` on a graph."
+channel_shape(network::Network) = is_sparse(network) ? (edges(network),) : (links(network), links(network))
+
+"""
+Draws channels into `h[receiver, transmitter, sample]`, or `h[edge, sample]` on a graph: the samples from number `first`
+(from 0) of a stream.
+"""
+function draw!(h::Array{Float64}, network::Network; first::Integer = 0, stream::Integer = 0)
+    batch = size(h, ndims(h))
+    check_size(h, "h", channel_shape(network)..., batch)
     check(disable_sigint() do
         @ccall library.pa_network_draw(network::Ptr{Cvoid}, stream::UInt64, first::UInt64, batch::Csize_t,
                                        h::Ptr{Cdouble})::Int32
@@ -172,7 +178,7 @@ end
 
 "Channels of a batch, as draw!() has them."
 draw(network::Network, batch::Integer; numbers...) =
-    draw!(Array{Float64,3}(undef, links(network), links(network), batch), network; numbers...)
+    draw!(Array{Float64}(undef, channel_shape(network)..., batch), network; numbers...)
 
 "States that own their channels, with the network's noise and power limits."
 function draw_states(network::Network, batch::Integer; first::Integer = 0, stream::Integer = 0)

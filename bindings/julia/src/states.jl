@@ -3,7 +3,7 @@
 
 A batch of channel states on an array of yours, `h[receiver, transmitter, sample]`, which is used in place and never
 copied. Noise (W), power limits (W) and weights are one number or one for each link. Powers and rates are of the array's
-type: `Float64`, or `Float32`, which is faster and for allocate(), rates() and sinr() only.
+type: `Float64`, or `Float32`, which is faster and for allocate(), rates(), sinr() and training only.
 """
 struct States <: Resource
     handle::Handle
@@ -94,6 +94,14 @@ function node_state!(states::States, x::Array{Float64,3})
     return states
 end
 
+"Sets the powers in W `(links, batch)` that iterative policies start from, those of the last slot: used in place."
+function start!(states::States, power::Matrix{Float64})
+    check_size(power, "power", links(states), batch_size(states))
+    check(@ccall library.pa_states_set_start(states::Ptr{Cvoid}, power::Ptr{Cdouble})::Int32)
+    states.handle.keep[:start] = power
+    return states
+end
+
 "Sets the number that the first sample has in its stream, from 0."
 function first!(states::States, first::Integer)
     check(@ccall library.pa_states_set_first(states::Ptr{Cvoid}, first::UInt64)::Int32)
@@ -106,14 +114,18 @@ batch_size(states::States) = Int(@ccall library.pa_states_batch(states::Ptr{Cvoi
 "Links of a sample."
 links(states::States) = Int(@ccall library.pa_states_links(states::Ptr{Cvoid})::Csize_t)
 
-"The channels `(links, links, batch)` in place: while the states are, in a callback until it returns. Do not write."
+"""
+The channels `(links, links, batch)`, or `(edges, batch)` on a graph, in place: while the states are, in a callback until it
+returns. Do not write.
+"""
 function channels(states::States)
+    shape = is_sparse(states) ? (edges(states), batch_size(states)) : (links(states), links(states), batch_size(states))
     if precision_of(states) == Float32
         narrow = @ccall library.pa_states_channel_f32(states::Ptr{Cvoid})::Ptr{Cfloat}
-        return unsafe_wrap(Array, narrow, (links(states), links(states), batch_size(states)))
+        return unsafe_wrap(Array, narrow, shape)
     end
     h = @ccall library.pa_states_channel(states::Ptr{Cvoid})::Ptr{Cdouble}
-    return unsafe_wrap(Array, h, (links(states), links(states), batch_size(states)))
+    return unsafe_wrap(Array, h, shape)
 end
 
 "The node state `(features, links, batch)` in place, as channels() gives them; `nothing` if there is none."

@@ -93,7 +93,8 @@ end
 Trains model-free: `reward(states, power, reward)` fills `reward[k, sample]` for `power[link, sample]` in W; it may
 return `CALLBACK_SKIP` or `CALLBACK_STOP`. `gradient(states, power, weight, gradient)` fills `gradient[link, sample]`,
 the derivative in power of the sum of the rewards times `weight`. The arguments are the library's: use them within the
-call only, and do not write to power and weight.
+call only, and do not write to power and weight. With `precision = 1` the states are of `Float32`; powers and rewards are
+of `Float64` always.
 """
 function reward!(reward, trainer::Trainer; rewards::Integer = trainer.links, gradient = nothing)
     callback = Callback(Reward(reward, gradient))

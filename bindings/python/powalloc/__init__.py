@@ -12,6 +12,7 @@ from .constants import (Activation, Architecture, Callback, ChannelInput, Constr
 from .errors import (ArgumentError, CallbackError, FileError, FormatError, NumericError, OutOfMemoryError,
                      PowallocError, StateError, WorkspaceError)
 from .files import ModelFile
+from .graph import Graph
 from .models import IGCNet, MLP, REGNN, UWMMSE, builtin_models
 from .network import Network
 from .policy import Policy

@@ -56,8 +56,8 @@ def _opaque(noun):
 
 
 doubles, floats, int32s, int64s, sizes = map(_elements, (c_double, c_float, c_int32, c_int64, c_size_t))
-(pa_allocator, pa_array, pa_model_file, pa_states, pa_network, pa_policy, pa_uwmmse, pa_regnn, pa_mlp, pa_igcnet,
- pa_pool, pa_trainer) = map(_opaque, ("allocator", "array", "model_file", "states", "network", "policy", "uwmmse", "regnn",
+(pa_allocator, pa_array, pa_model_file, pa_graph, pa_states, pa_network, pa_policy, pa_uwmmse, pa_regnn, pa_mlp, pa_igcnet,
+ pa_pool, pa_trainer) = map(_opaque, ("allocator", "array", "model_file", "graph", "states", "network", "policy", "uwmmse", "regnn",
                                       "mlp", "igcnet", "pool", "trainer"))
 
 pa_free_fn = CFUNCTYPE(None, c_void_p)
@@ -115,6 +115,17 @@ FUNCTIONS = {
     "pa_model_file_tensor_rank": (c_size_t, [pa_model_file, size_t]),
     "pa_model_file_tensor_extent": (c_size_t, [pa_model_file, size_t, size_t]),
     "pa_model_file_tensor_data": (doubles, [pa_model_file, size_t]),
+    # graph.h
+    "pa_graph_create": (pa_status, [POINTER(pa_graph), size_t, int64s, int32s, pa_allocator]),
+    "pa_graph_create_threshold": (pa_status, [POINTER(pa_graph), size_t, doubles, c_double, pa_allocator]),
+    "pa_graph_create_positions": (pa_status, [POINTER(pa_graph), size_t, doubles, doubles, c_double, pa_allocator]),
+    "pa_graph_free": (None, [pa_graph]),
+    "pa_graph_links": (c_size_t, [pa_graph]),
+    "pa_graph_edges": (c_size_t, [pa_graph]),
+    "pa_graph_offset": (int64s, [pa_graph]),
+    "pa_graph_receiver": (int32s, [pa_graph]),
+    "pa_graph_order": (int32s, [pa_graph]),
+    "pa_graph_pick": (pa_status, [pa_graph, doubles, doubles, doubles]),
     # pool.h
     "pa_pool_create": (pa_status, [POINTER(pa_pool), size_t, pa_allocator]),
     "pa_pool_create_custom": (pa_status, [POINTER(pa_pool), size_t, pa_parallel_fn, c_void_p, pa_free_fn, pa_allocator]),
@@ -123,6 +134,11 @@ FUNCTIONS = {
     # states.h
     "pa_states_create": (pa_status, [POINTER(pa_states), size_t, size_t, doubles, c_double, c_double, pa_allocator]),
     "pa_states_create_f32": (pa_status, [POINTER(pa_states), size_t, size_t, floats, c_double, c_double, pa_allocator]),
+    "pa_states_create_sparse": (pa_status, [POINTER(pa_states), size_t, pa_graph, doubles, c_double, c_double,
+                                            pa_allocator]),
+    "pa_states_create_sparse_f32": (pa_status, [POINTER(pa_states), size_t, pa_graph, floats, c_double, c_double,
+                                                pa_allocator]),
+    "pa_states_graph": (pa_graph, [pa_states]),
     "pa_states_free": (None, [pa_states]),
     "pa_states_bind": (pa_status, [pa_states, size_t, doubles]),
     "pa_states_bind_f32": (pa_status, [pa_states, size_t, floats]),
@@ -132,6 +148,8 @@ FUNCTIONS = {
     "pa_states_set_node_state": (pa_status, [pa_states, doubles, size_t]),
     "pa_states_node_state": (doubles, [pa_states]),
     "pa_states_node_features": (c_size_t, [pa_states]),
+    "pa_states_set_start": (pa_status, [pa_states, doubles]),
+    "pa_states_start": (doubles, [pa_states]),
     "pa_states_set_first": (pa_status, [pa_states, uint64_t]),
     "pa_states_batch": (c_size_t, [pa_states]),
     "pa_states_links": (c_size_t, [pa_states]),
@@ -155,6 +173,13 @@ FUNCTIONS = {
                                                 c_double, uint64_t, pa_allocator]),
     "pa_network_create_callback": (pa_status, [POINTER(pa_network), size_t, size_t, pa_state_fn, c_void_p, pa_free_fn,
                                                pa_allocator]),
+    "pa_network_create_sparse_adhoc": (pa_status, [POINTER(pa_network), size_t, size_t, c_double, uint64_t,
+                                                   pa_allocator]),
+    "pa_network_create_sparse_positions": (pa_status, [POINTER(pa_network), size_t, doubles, doubles, c_double,
+                                                       c_double, uint64_t, pa_allocator]),
+    "pa_network_create_graph": (pa_status, [POINTER(pa_network), pa_graph, doubles, uint64_t, pa_allocator]),
+    "pa_network_left_out": (pa_status, [pa_network, doubles, doubles]),
+    "pa_network_graph": (pa_graph, [pa_network]),
     "pa_network_features": (c_size_t, [pa_network]),
     "pa_network_free": (None, [pa_network]),
     "pa_network_set": (pa_status, [pa_network, c_int32, c_double]),
@@ -185,6 +210,7 @@ FUNCTIONS = {
     "pa_policy_allocate_f32": (pa_status, [pa_policy, pa_states, floats, c_void_p, size_t]),
     "pa_policy_workspace_parallel": (pa_status, [pa_policy, size_t, size_t, pa_pool, sizes]),
     "pa_policy_workspace_parallel_f32": (pa_status, [pa_policy, size_t, size_t, pa_pool, sizes]),
+    "pa_policy_workspace_states": (pa_status, [pa_policy, pa_states, pa_pool, sizes]),
     "pa_policy_allocate_parallel": (pa_status, [pa_policy, pa_states, doubles, pa_pool, c_void_p, size_t]),
     "pa_policy_allocate_parallel_f32": (pa_status, [pa_policy, pa_states, floats, pa_pool, c_void_p, size_t]),
     "pa_policy_certify": (pa_status, [pa_policy, pa_states, doubles, doubles]),

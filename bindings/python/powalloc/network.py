@@ -6,11 +6,13 @@ import numpy as np
 from . import _signatures
 from ._arrays import borrow, output, parameters, view
 from ._library import Handle, Tunable, callback, library, make
+from .graph import shared
 from .states import States
 
 
 class Network(Tunable):
-    """A network or a family of them; made by adhoc(), family(), multicell() and the of_ methods.
+    """A network or a family of them; made by adhoc(), family(), multicell(), sparse_adhoc(),
+    sparse_of_positions() and the of_ methods.
 
     They all take keyword arguments besides: noise (W, one number or one for each link), power_limit (likewise), and
     the keys of a network, such as density=2.
@@ -67,6 +69,26 @@ class Network(Tunable):
                         receiver_of, min_distance, seed), **settings)
 
     @classmethod
+    def sparse_adhoc(cls, links, reference_links, cutoff, seed=0, **settings):
+        """Ad hoc network by the rule of the papers, as dense as one of reference_links, whose channels end at a
+        distance."""
+        return cls(make(library.pa_network_create_sparse_adhoc, links, reference_links, cutoff, seed), **settings)
+
+    @classmethod
+    def sparse_of_positions(cls, transmitters, receivers, cutoff, min_distance=0.0, seed=0, **settings):
+        """Network of given positions, (links, 2) both, whose channels end at a distance; all copied."""
+        borrow(transmitters, "transmitters", (*np.shape(transmitters)[:1], 2))
+        borrow(receivers, "receivers", np.shape(transmitters))
+        return cls(make(library.pa_network_create_sparse_positions, len(transmitters), transmitters, receivers,
+                        min_distance, cutoff, seed), **settings)
+
+    @classmethod
+    def of_graph(cls, graph, path_gain, seed=0, **settings):
+        """Network of path gains (edges,) on a Graph: amplitudes, linear; copied."""
+        borrow(path_gain, "path_gain", (graph.edges,))
+        return cls(make(library.pa_network_create_graph, graph.handle, path_gain, seed, graph=graph.handle), **settings)
+
+    @classmethod
     def of_callback(cls, links, draw, features=0, **settings):
         """Network whose states a function draws: draw(stream, first, h, x).
 
@@ -107,9 +129,25 @@ class Network(Tunable):
         return library.pa_network_features(self.handle)
 
     @property
+    def graph(self):
+        """The Graph of a sparse network, None if its channels are full matrices."""
+        return shared(library.pa_network_graph(self.handle), self.handle)
+
+    def _channel_shape(self):
+        graph = self.graph
+        return (self.links, self.links) if graph is None else (graph.edges,)
+
+    def left_out(self):
+        """Of a sparse network with a cut-off: the interference (links,) in W, at full power, that it leaves out at each
+        receiver, in the mean and at most."""
+        mean, most = np.empty((2, self.links))
+        library.pa_network_left_out(self.handle, mean, most)
+        return mean, most
+
+    @property
     def path_gain(self):
-        """Path gains (links, links), amplitudes, linear: a new array. Not of a family."""
-        gain = np.empty((self.links, self.links))
+        """Path gains (links, links), or (edges,) if sparse, amplitudes, linear: a new array. Not of a family."""
+        gain = np.empty(self._channel_shape())
         library.pa_network_path_gain(self.handle, gain)
         return gain
 
@@ -121,8 +159,8 @@ class Network(Tunable):
         return transmitters, receivers
 
     def draw(self, batch, first=0, stream=0, out=None):
-        """Channels (batch, links, links) of samples first, first + 1, ... of a stream."""
-        out = output(out, (batch, self.links, self.links))
+        """Channels (batch, links, links), or (batch, edges) if sparse, of samples first, first + 1, ... of a stream."""
+        out = output(out, (batch, *self._channel_shape()))
         library.pa_network_draw(self.handle, stream, first, batch, out)
         return out
 

@@ -3,13 +3,18 @@ import numpy as np
 
 from ._arrays import borrow, output, parameters, view
 from ._library import Handle, Resource, library, make
+from .graph import shared
 
 
 PRECISIONS = (np.float64, np.float32)
 
 
-def _shape(h):
+def _shape(h, graph=None):
     """Shape of powers and rates for channels h."""
+    if graph is not None:
+        if h.ndim not in (1, 2) or h.shape[-1] != graph.edges:
+            raise ValueError(f"h has shape {h.shape}, must have (batch, edges) or (edges,), edges = {graph.edges}")
+        return (*h.shape[:-1], graph.links)
     if h.ndim not in (2, 3) or h.shape[-1] != h.shape[-2]:
         raise ValueError(f"h has shape {h.shape}, must have (batch, links, links) or (links, links)")
     return h.shape[:-1]
@@ -21,21 +26,26 @@ class States(Resource):
     h: (batch, links, links), or (links, links) for one sample; float64 or float32, C-contiguous. h[b, i, j] is the
         channel amplitude, linear, >= 0, from transmitter i to the receiver of link j. Its elements are checked when they
         are used; change them freely between calls. Powers and rates are of its type: float32 is faster, and for
-        allocate(), rates() and sinr() only.
+        allocate(), rates(), sinr() and training only.
     noise: noise power at the receivers in W, one number or (links,)
     power_limit: largest power of the transmitters in W, one number or (links,)
     weights: of the links in the sum-rate, one number or (links,)
     node_state: (batch, links, features), for policies that take one; float64, C-contiguous, used in place too
     first: number of the first sample in its stream, for policies that draw
+    graph: a Graph: h is (batch, edges) or (edges,) then, in the order of its edges
 
-    shape: of powers and rates: (batch, links), or (links,) if h is (links, links)
+    shape: of powers and rates: (batch, links), or (links,) if h is one sample
     dtype: of channels, powers and rates
     """
 
-    def __init__(self, h, noise, power_limit, weights=1.0, node_state=None, first=0):
-        self.shape, self.dtype = _shape(borrow(h, "h", dtypes=PRECISIONS)), h.dtype
-        batch, links = h.size // (self.shape[-1] ** 2 or 1), self.shape[-1]
-        super().__init__(make(self.of_precision("pa_states_create"), batch, links, h, 1.0, 1.0, h=h))
+    def __init__(self, h, noise, power_limit, weights=1.0, node_state=None, first=0, graph=None):
+        self.shape, self.dtype = _shape(borrow(h, "h", dtypes=PRECISIONS), graph), h.dtype
+        batch, links = int(np.prod(self.shape[:-1])), self.shape[-1]
+        if graph is None:
+            super().__init__(make(self.of_precision("pa_states_create"), batch, links, h, 1.0, 1.0, h=h))
+        else:
+            super().__init__(make(self.of_precision("pa_states_create_sparse"), batch, graph.handle, h, 1.0, 1.0, h=h,
+                                  graph=graph.handle))
         self.set_noise(noise)
         self.set_power_limit(power_limit)
         self.set_weights(weights)
@@ -48,7 +58,8 @@ class States(Resource):
         """States that the library made; their arrays have a batch axis."""
         states = cls.__new__(cls)
         Resource.__init__(states, handle)
-        states.shape, states.dtype = (states.batch, states.links), np.dtype(np.float64)
+        states.shape = (states.batch, states.links)
+        states.dtype = np.dtype(np.float64 if library.pa_states_channel(handle) else np.float32)
         return states
 
     def of_precision(self, name):
@@ -57,10 +68,10 @@ class States(Resource):
 
     def bind(self, h):
         """Looks at other channels of as many links from now on, the next slot's for example; drops the node state."""
-        shape = _shape(borrow(h, "h", dtypes=(self.dtype,)))
+        shape = _shape(borrow(h, "h", dtypes=(self.dtype,)), self.graph)
         if shape[-1] != self.links:
             raise ValueError(f"h has {shape[-1]} links, must have {self.links}")
-        self.of_precision("pa_states_bind")(self.handle, h.size // self.links ** 2, h)
+        self.of_precision("pa_states_bind")(self.handle, int(np.prod(shape[:-1])), h)
         self.shape = shape
         self.handle.keep.pop("node_state", None)
         self.handle.keep["h"] = h
@@ -87,6 +98,14 @@ class States(Resource):
         library.pa_states_set_node_state(self.handle, x, 0 if x is None else x.shape[-1])
         self.handle.keep["node_state"] = x
 
+    def set_start(self, power):
+        """Powers in W, of self.shape, that iterative policies start from, those of the last slot; borrowed like the
+        channels, and may be the array that powers are written to; None for none."""
+        if power is not None:
+            borrow(power, "power", self.shape)
+        library.pa_states_set_start(self.handle, power)
+        self.handle.keep["start"] = power
+
     def set_first(self, first):
         """Number that the first sample has in its stream."""
         library.pa_states_set_first(self.handle, first)
@@ -100,22 +119,30 @@ class States(Resource):
         return library.pa_states_links(self.handle)
 
     @property
+    def graph(self):
+        """The Graph of sparse channels, None if they are full matrices."""
+        return shared(library.pa_states_graph(self.handle), self.handle)
+
+    @property
     def first(self):
         return library.pa_states_first(self.handle)
 
     @property
     def h(self):
-        """The channels: the caller's array itself, or a read-only view (batch, links, links)."""
-        return self._borrowed("h", library.pa_states_channel, self.links)
+        """The channels: the caller's array itself, or a read-only view (batch, links, links), (batch, edges) if sparse."""
+        graph = self.graph
+        shape = (*self.shape, self.links) if graph is None else (*self.shape[:-1], graph.edges)
+        return self._borrowed("h", self.of_precision("pa_states_channel"), shape, self.dtype)
 
     @property
     def node_state(self):
         """The node state: the caller's array itself, or a read-only view (batch, links, features); None if none."""
-        return self._borrowed("node_state", library.pa_states_node_state, library.pa_states_node_features(self.handle))
+        shape = (*self.shape, library.pa_states_node_features(self.handle))
+        return self._borrowed("node_state", library.pa_states_node_state, shape)
 
-    def _borrowed(self, name, function, last):
+    def _borrowed(self, name, function, shape, dtype=np.float64):
         array = self.handle.keep.get(name)
-        return view(function(self.handle), (*self.shape, last), keep=self.handle) if array is None else array
+        return view(function(self.handle), shape, False, self.handle, dtype) if array is None else array
 
     @property
     def noise(self):

@@ -58,6 +58,7 @@ class Trainer(Tunable):
 
         The function fills reward (batch, rewards) for power (batch, links) in W; it may return Callback.SKIP to have
         the step's batch left out, or Callback.STOP. The arguments are the library's: use them within the call only.
+        With precision=1 the states are of float32; powers and rewards are of float64 always.
 
         rewards: rewards of a sample; None: one for each link
         gradient: powalloc.rewards.CAPACITY_GRADIENT or a function gradient(states, power, weight, gradient) that fills
