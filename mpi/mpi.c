@@ -47,40 +47,13 @@ pa_status pa_mpi_attach(pa_trainer *trainer, MPI_Comm comm) {
 
 /* ---- allocation ---- */
 
-/* Samples first .. first + count - 1. */
-static pa_status part_of(pa_states **out, const pa_states *states, size_t first, size_t count) {
-  size_t n = pa_states_links(states), features = pa_states_node_features(states);
-  pa_states *part;
-  pa_status status = pa_states_create(&part, count, n, pa_states_channel(states) + first * n * n, 1, 1, NULL);
-  if (status != PA_OK) return status;
-  status = pa_states_set_noise(part, pa_states_noise(states), n);
-  if (status == PA_OK) status = pa_states_set_power_limit(part, pa_states_power_limit(states), n);
-  if (status == PA_OK) status = pa_states_set_weights(part, pa_states_weights(states), n);
-  if (status == PA_OK) status = pa_states_set_first(part, pa_states_first(states) + first);
-  if (status == PA_OK && features > 0)
-    status = pa_states_set_node_state(part, pa_states_node_state(states) + first * n * features, features);
-  *out = part;
-  if (status != PA_OK) pa_states_free(part);
-  return status;
-}
-
-static pa_status allocate_part(const pa_policy *policy, const pa_states *states, size_t first, size_t count,
-                               double *power) {
-  pa_states *part;
-  if (!power) return PA_ERROR_MEMORY;
-  if (count == 0) return PA_OK;
-  pa_status status = part_of(&part, states, first, count);
-  if (status != PA_OK) return status;
-  status = pa_policy_allocate(policy, part, power, NULL, 0);
-  pa_states_free(part);
-  return status;
-}
-
 pa_status pa_mpi_allocate(const pa_policy *policy, const pa_states *states, double *power, MPI_Comm comm) {
-  if (!policy || !pa_states_channel(states) || !power) return pa_policy_allocate(policy, states, power, NULL, 0);
+  size_t batch = pa_states_batch(states), links = pa_states_links(states);
+  if (!policy || !states || !power || batch > INT_MAX / links)
+    return pa_policy_allocate(policy, states, power, NULL, 0);
   int rank, ranks;
   if (MPI_Comm_rank(comm, &rank) || MPI_Comm_size(comm, &ranks)) return PA_ERROR_STATE;
-  size_t batch = pa_states_batch(states), links = pa_states_links(states), count = (size_t)ranks;
+  size_t count = (size_t)ranks;
   int *counts = malloc(2 * count * sizeof *counts), *offsets = counts ? counts + count : NULL;
   for (size_t k = 0; counts && k < count; k++) {
     offsets[k] = (int)(batch * k / count * links);
@@ -88,7 +61,8 @@ pa_status pa_mpi_allocate(const pa_policy *policy, const pa_states *states, doub
   }
   size_t first = batch * (size_t)rank / count, end = batch * ((size_t)rank + 1) / count;
   double *own = counts ? malloc(((end - first) * links + 1) * sizeof *own) : NULL;
-  int status = allocate_part(policy, states, first, end - first, own), worst;
+  int status = own ? PA_OK : PA_ERROR_MEMORY, worst;
+  if (own && end > first) status = pa_policy_allocate_part(policy, states, first, end - first, own);
   int failed = MPI_Allreduce(&status, &worst, 1, MPI_INT, MPI_MIN, comm);
   if (!failed && worst == PA_OK)
     failed = MPI_Allgatherv(own, counts[rank], MPI_DOUBLE, power, counts, offsets, MPI_DOUBLE, comm);

@@ -211,6 +211,7 @@ FUNCTIONS = {
     "pa_policy_workspace_parallel": (pa_status, [pa_policy, size_t, size_t, pa_pool, sizes]),
     "pa_policy_workspace_parallel_f32": (pa_status, [pa_policy, size_t, size_t, pa_pool, sizes]),
     "pa_policy_workspace_states": (pa_status, [pa_policy, pa_states, pa_pool, sizes]),
+    "pa_policy_allocate_part": (pa_status, [pa_policy, pa_states, size_t, size_t, doubles]),
     "pa_policy_allocate_parallel": (pa_status, [pa_policy, pa_states, doubles, pa_pool, c_void_p, size_t]),
     "pa_policy_allocate_parallel_f32": (pa_status, [pa_policy, pa_states, floats, pa_pool, c_void_p, size_t]),
     "pa_policy_certify": (pa_status, [pa_policy, pa_states, doubles, doubles]),

@@ -31,8 +31,8 @@ PA_API pa_status pa_mpi_attach(pa_trainer *trainer, MPI_Comm comm);
  * @brief pa_policy_allocate() with the samples shared by the processes of a communicator: powers [batch][links] in W.
  *
  * Collective: all processes call it with the same policy and states, and get the powers of all samples, which are those
- * of one process to the bit. An error of one is an error of all, with the message on the process that had it.
- * Allocates.
+ * of one process to the bit. An error of one is an error of all, with the message on the process that had it. More than
+ * 2^31 - 1 powers are not shared: each process computes all. Allocates.
  * @param policy     the policy; not one of the application's (pa_policy_create_callback()), which sees whole batches
  * @param states     in double precision
  * @param[out] power [batch][links] in W
