@@ -83,6 +83,15 @@ static pa_policy *uwmmse(int32_t architecture) {
   return pa_uwmmse_policy(model);
 }
 
+static void free_model(pa_policy *policy) {
+  pa_uwmmse *of_uwmmse = pa_policy_uwmmse(policy);
+  pa_regnn *of_regnn = pa_policy_regnn(policy);
+  pa_mlp *of_mlp = pa_policy_mlp(policy);
+  pa_uwmmse_free(of_uwmmse);
+  pa_regnn_free(of_regnn);
+  pa_mlp_free(of_mlp);
+}
+
 static void on_network(struct rank *r) {
   if (!r->network) r->network = adhoc(3);
   ok(pa_trainer_create(&r->trainer, r->policy, r->network, 5, NULL));
@@ -220,7 +229,7 @@ static void finish(struct rank *ranks, size_t count) {
     ck_assert_uint_eq(r->frees, 1);
     pa_states_free(r->states);
     pa_network_free(r->network);
-    pa_policy_free(r->policy);
+    free_model(r->policy);
     pa_policy_free(r->teacher);
   }
   pthread_barrier_destroy(&ranks[0].board->barrier);
@@ -572,7 +581,7 @@ START_TEST(arguments) {
   ck_assert_uint_eq(r->gathered, 0);
   pa_trainer_free(r->trainer);
   pa_network_free(r->network);
-  pa_policy_free(r->policy);
+  free_model(r->policy);
 }
 END_TEST
 
