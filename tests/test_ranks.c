@@ -156,6 +156,25 @@ static void create_continuous(struct rank *r) {
   ok(pa_trainer_set(r->trainer, PA_TRAINER_ENTROPY, .01));
 }
 
+/* In single precision, on sparse channels. */
+static void in_single(struct rank *r) { ok(pa_trainer_set(r->trainer, PA_TRAINER_PRECISION, 1)); }
+
+static void on_sparse(struct rank *r) {
+  double noise = 1e-3;
+  ok(pa_network_create_sparse_adhoc(&r->network, LINKS, LINKS, 2, 3, NULL));
+  ok(pa_network_set_noise(r->network, &noise, 1));
+}
+
+static void create_sparse_uwmmse(struct rank *r) {
+  on_sparse(r);
+  create_uwmmse(r);
+}
+
+static void create_sparse_regnn(struct rank *r) {
+  on_sparse(r);
+  create_regnn(r);
+}
+
 static void create_by_gradient(struct rank *r) {
   probe(r, PA_REGNN_OUTPUT_BERNOULLI);
   ok(pa_trainer_set_reward_gradient(r->trainer, pa_reward_capacity_gradient));
@@ -258,9 +277,10 @@ static const struct plan uwmmse_plan = {create_uwmmse, NULL}, regnn_plan = {crea
 
 /* Any number of ranks, also more than there are chunks, gives the bits of one. */
 START_TEST(the_same_bits) {
-  static const struct plan plans[] = {{create_uwmmse, NULL},      {create_on_family, NULL}, {create_on_states, NULL},
-                                      {create_mlp, NULL},         {create_regnn, NULL},     {create_continuous, NULL},
-                                      {create_by_gradient, NULL}, {create_on_system, NULL}};
+  static const struct plan plans[] = {
+      {create_uwmmse, NULL},      {create_on_family, NULL},  {create_on_states, NULL},     {create_mlp, NULL},
+      {create_regnn, NULL},       {create_continuous, NULL}, {create_by_gradient, NULL},   {create_on_system, NULL},
+      {create_uwmmse, in_single}, {create_regnn, in_single}, {create_sparse_uwmmse, NULL}, {create_sparse_regnn, NULL}};
   for (size_t p = 0; p < sizeof plans / sizeof plans[0]; p++) {
     struct rank alone[1], ranks[MOST];
     run(alone, 1, &plans[p]);
