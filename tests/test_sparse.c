@@ -200,6 +200,12 @@ START_TEST(rates_and_rewards) {
     ck_assert(pa_reward_control_success(NULL, b.full, power, full, b.links) == PA_CALLBACK_OK);
     ck_assert(pa_reward_control_success(NULL, b.sparse, power, sparse, b.links) == PA_CALLBACK_OK);
     same("success", full, sparse, n, 1e-12);
+    ck_assert(pa_reward_capacity(NULL, b.full_f32, power, full, b.links) == PA_CALLBACK_OK);
+    ck_assert(pa_reward_capacity(NULL, b.sparse_f32, power, sparse, b.links) == PA_CALLBACK_OK);
+    same("rates in single precision", full, sparse, n, 1e-5);
+    ck_assert(pa_reward_capacity_gradient(NULL, b.full_f32, power, weight, full, b.links) == PA_CALLBACK_OK);
+    ck_assert(pa_reward_capacity_gradient(NULL, b.sparse_f32, power, weight, sparse, b.links) == PA_CALLBACK_OK);
+    same("gradient in single precision", full, sparse, n, 1e-11);
     free(power);
     free_both(&b);
   }

@@ -39,40 +39,46 @@ static inline void sinr_of_columns(const pa_states *s, const real *h, const void
   }
 }
 
-/* x_k of each row goes to the caller's link of the row, along the cycles of the order: what has moved is negative until
- * all have, so x must not be. */
-static void to_links(const pa__pattern *p, real *x) {
-  if (!p->link) return;
-  for (size_t k = 0; k < p->links; k++) {
-    real carried = x[k];
-    for (size_t to = k; !signbit(x[k]);) {
-      to = (size_t)p->link[to];
-      real next = x[to];
-      x[to] = -carried;
-      carried = next;
-    }
+/* Functions on a sparse sample, with powers and results of a type.
+ *
+ * to_links: x_k of each row goes to the caller's link of the row, along the cycles of the order: what has moved is
+ * negative until all have, so x must not be.
+ *
+ * sinr_of_graph: interference is summed over the rows in order. */
+#define OF_GRAPH(TO_LINKS, SINR_OF_GRAPH, NUMBER)                                                             \
+  static void TO_LINKS(const pa__pattern *p, NUMBER *x) {                                                     \
+    if (!p->link) return;                                                                                     \
+    for (size_t k = 0; k < p->links; k++) {                                                                   \
+      NUMBER carried = x[k];                                                                                  \
+      for (size_t to = k; !signbit(x[k]);) {                                                                  \
+        to = (size_t)p->link[to];                                                                             \
+        NUMBER next = x[to];                                                                                  \
+        x[to] = -carried;                                                                                     \
+        carried = next;                                                                                       \
+      }                                                                                                       \
+    }                                                                                                         \
+    for (size_t k = 0; k < p->links; k++) x[k] = -x[k];                                                       \
+  }                                                                                                           \
+                                                                                                              \
+  static void SINR_OF_GRAPH(const pa_states *s, const real *h, const NUMBER *power, NUMBER *sinr) {           \
+    const pa__pattern *p = &s->graph->pattern;                                                                \
+    for (size_t k = 0; k < p->links; k++) sinr[k] = (NUMBER)s->noise[pa__graph_link(s->graph, k)];            \
+    for (size_t k = 0; k < p->links; k++) {                                                                   \
+      NUMBER own_power = power[pa__graph_link(s->graph, k)];                                                  \
+      size_t begin = (size_t)p->offset[k], end = (size_t)p->offset[k + 1], own = pa__pattern_own(p, k);       \
+      if (own_power == 0) continue;                                                                           \
+      for (size_t e = begin; e < own; e++) sinr[p->receiver[e]] += (NUMBER)h[e] * (NUMBER)h[e] * own_power;   \
+      for (size_t e = own + 1; e < end; e++) sinr[p->receiver[e]] += (NUMBER)h[e] * (NUMBER)h[e] * own_power; \
+    }                                                                                                         \
+    for (size_t k = 0; k < p->links; k++) {                                                                   \
+      size_t own = pa__pattern_own(p, k);                                                                     \
+      NUMBER direct = own < (size_t)p->offset[k + 1] ? (NUMBER)h[own] : 0;                                    \
+      sinr[k] = direct * direct * power[pa__graph_link(s->graph, k)] / sinr[k];                               \
+    }                                                                                                         \
+    TO_LINKS(p, sinr);                                                                                        \
   }
-  for (size_t k = 0; k < p->links; k++) x[k] = -x[k];
-}
 
-/* The same on a sparse sample: interference is summed over its rows in order. */
-static void sinr_of_graph(const pa_states *s, const real *h, const real *power, real *sinr) {
-  const pa__pattern *p = &s->graph->pattern;
-  for (size_t k = 0; k < p->links; k++) sinr[k] = (real)s->noise[pa__graph_link(s->graph, k)];
-  for (size_t k = 0; k < p->links; k++) {
-    real own_power = power[pa__graph_link(s->graph, k)];
-    size_t begin = (size_t)p->offset[k], end = (size_t)p->offset[k + 1], own = pa__pattern_own(p, k);
-    if (own_power == 0) continue;
-    for (size_t e = begin; e < own; e++) sinr[p->receiver[e]] += h[e] * h[e] * own_power;
-    for (size_t e = own + 1; e < end; e++) sinr[p->receiver[e]] += h[e] * h[e] * own_power;
-  }
-  for (size_t k = 0; k < p->links; k++) {
-    size_t own = pa__pattern_own(p, k);
-    real direct = own < (size_t)p->offset[k + 1] ? h[own] : 0;
-    sinr[k] = direct * direct * power[pa__graph_link(s->graph, k)] / sinr[k];
-  }
-  to_links(p, sinr);
-}
+OF_GRAPH(to_links, sinr_of_graph, real)
 
 static pa_status check(const pa_states *states, const real *power, const real *out) {
   pa_status status = pa__states_check(states);
@@ -115,6 +121,8 @@ void pa__rates(const pa_states *states, const real *power, real *rate) {
 
 #ifdef PA_SINGLE
 
+OF_GRAPH(widened_to_links, widened_sinr_of_graph, double)
+
 static void widen(size_t n, const real *x, double *to) {
   for (size_t k = 0; k < n; k++) to[k] = (double)x[k];
 }
@@ -122,7 +130,9 @@ static void widen(size_t n, const real *x, double *to) {
 void pa__rates_widened(const pa_states *s, const double *power, double *rate) {
   size_t n = s->links, all = s->batch * n;
   real part[COLUMNS];
-  for (size_t b = 0; b < s->batch; b++)
+  for (size_t b = 0; s->graph && b < s->batch; b++)
+    widened_sinr_of_graph(s, s->h_f32 + b * s->graph->pattern.edges, power + b * n, rate + b * n);
+  for (size_t b = 0; !s->graph && b < s->batch; b++)
     for (size_t first = 0; first < n; first += COLUMNS) {
       sinr_of_columns(s, s->h_f32 + b * n * n, power + b * n, true, first, part_of(n, first), part);
       widen(part_of(n, first), part, rate + b * n + first);
