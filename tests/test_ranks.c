@@ -278,9 +278,10 @@ static const struct plan uwmmse_plan = {create_uwmmse, NULL}, regnn_plan = {crea
 /* Any number of ranks, also more than there are chunks, gives the bits of one. */
 START_TEST(the_same_bits) {
   static const struct plan plans[] = {
-      {create_uwmmse, NULL},      {create_on_family, NULL},  {create_on_states, NULL},     {create_mlp, NULL},
-      {create_regnn, NULL},       {create_continuous, NULL}, {create_by_gradient, NULL},   {create_on_system, NULL},
-      {create_uwmmse, in_single}, {create_regnn, in_single}, {create_sparse_uwmmse, NULL}, {create_sparse_regnn, NULL}};
+      {create_uwmmse, NULL},      {create_on_family, NULL},     {create_on_states, NULL},
+      {create_mlp, NULL},         {create_regnn, NULL},         {create_continuous, NULL},
+      {create_by_gradient, NULL}, {create_on_system, NULL},     {create_uwmmse, in_single},
+      {create_regnn, in_single},  {create_sparse_uwmmse, NULL}, {create_sparse_regnn, in_single}};
   for (size_t p = 0; p < sizeof plans / sizeof plans[0]; p++) {
     struct rank alone[1], ranks[MOST];
     run(alone, 1, &plans[p]);
