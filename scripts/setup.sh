@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 packages="gcc libc6-dev meson ninja-build pkg-config libblis-dev libcjson-dev gnuplot-nox"
 if [ "${1:-run}" = test ]; then
-  packages="$packages g++ check clang libclang-rt-14-dev libomp-dev valgrind doxygen python3 python3-venv"
+  packages="$packages g++ check clang libclang-rt-14-dev libomp-dev libopenmpi-dev openmpi-bin valgrind doxygen python3 python3-venv"
 fi
 
 if [ "${1:-run}" = cross ]; then

@@ -40,11 +40,28 @@ static void free_pools(struct pools *p) {
   for (size_t k = 0; k < POOLS; k++) pa_pool_free(p->pool[k]);
 }
 
+/* The batch in three parts, with fewer samples in the last. */
+static void check_parts(const pa_policy *policy, const pa_states *states, const double *alone) {
+  size_t batch = pa_states_batch(states), links = pa_states_links(states), part = (batch + 2) / 3;
+  double *power = calloc(batch * links, sizeof *power);
+  for (size_t first = 0; first < batch; first += part)
+    ok(pa_policy_allocate_part(policy, states, first, part < batch - first ? part : batch - first,
+                               power + first * links));
+  ck_assert_msg(memcmp(alone, power, batch * links * sizeof *power) == 0, "%s, %zu links in parts",
+                pa_policy_name(policy), links);
+  fails(pa_policy_allocate_part(policy, states, 0, 0, power), PA_ERROR_ARGUMENT, "no 0 samples");
+  fails(pa_policy_allocate_part(policy, states, batch, 1, power), PA_ERROR_ARGUMENT, "no 1 samples");
+  fails(pa_policy_allocate_part(policy, states, 1, batch, power), PA_ERROR_ARGUMENT, "samples from number 1 on");
+  fails(pa_policy_allocate_part(policy, NULL, 0, 1, power), PA_ERROR_ARGUMENT, "states is NULL");
+  free(power);
+}
+
 static void check_double(const pa_policy *policy, const pa_states *states, pa_pool *pool) {
   size_t count = pa_states_batch(states) * pa_states_links(states), bytes;
   double *alone = calloc(3 * count, sizeof *alone), *power = alone + count, *again = power + count;
   ok(pa_policy_allocate(policy, states, alone, NULL, 0));
   ok(pa_policy_allocate_parallel(policy, states, power, pool, NULL, 0));
+  if (!pool) check_parts(policy, states, alone);
   ok(pa_policy_workspace_parallel(policy, pa_states_batch(states), pa_states_links(states), pool, &bytes));
   void *work = aligned_alloc(64, bytes);
   ok(pa_policy_allocate_parallel(policy, states, again, pool, work, bytes));

@@ -1,6 +1,7 @@
 #include "comparison.h"
 
 #include "command.h"
+#include "ranks.h"
 #include "source.h"
 
 #include <math.h>
@@ -80,7 +81,7 @@ outcome outcome_untimed(const char *name, const pa_policy *policy, const pa_stat
   o.total_power = need(batch, sizeof *o.total_power);
   o.link_rate = need(links, sizeof *o.link_rate);
   double *power = need(batch * links, sizeof *power), *rate = need(batch * links, sizeof *rate);
-  source_must(pa_policy_allocate(policy, states, power, NULL, 0));
+  source_must(ranks_allocate(policy, states, power));
   must(pa_rates(states, power, rate));
   for (size_t b = 0; b < batch; b++) {
     int within = 1;
@@ -102,7 +103,7 @@ outcome outcome_untimed(const char *name, const pa_policy *policy, const pa_stat
 
 outcome outcome_of(const char *name, const pa_policy *policy, const pa_states *states, double cap) {
   outcome o = outcome_untimed(name, policy, states, cap);
-  measure_time(&o, policy, states);
+  if (ranks_first()) measure_time(&o, policy, states);
   return o;
 }
 

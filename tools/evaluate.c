@@ -5,6 +5,7 @@
 #include "plot.h"
 #include "policies.h"
 #include "progress.h"
+#include "ranks.h"
 #include "report.h"
 #include "scene.h"
 #include "source.h"
@@ -105,7 +106,7 @@ int evaluate(int count, char **words) {
       "options]",
       "Compares policies on the same states, paired by sample: on a network, or on networks of several sizes.",
       (const option *const[]){policy_table, scene_table, channel_options, physics_options, network_options, own,
-                              json_table, progress_table, NULL},
+                              ranks_table, json_table, progress_table, NULL},
       count, words, NULL);
   leaderboard b = {.policies = NULL};
   named_policy *all = policy_list(&b.policy_count);
@@ -126,7 +127,7 @@ int evaluate(int count, char **words) {
   for (size_t k = 0; k < b.scene_count; k++)
     run(&scenes[k], &b, wmmse, calibrate, b.scores + k * b.policy_count, b.scene_count > 1 ? &bar : NULL);
   if (b.scene_count > 1) progress_end(&bar);
-  write_results(&b);
+  if (ranks_first()) write_results(&b);
   for (size_t k = 0; k < b.scene_count; k++) cJSON_Delete(scenes[k].source);
   for (size_t k = 0; k < b.policy_count; k++) pa_policy_free(all[k].policy);
   pa_policy_free(wmmse);

@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include "command.h"
+#include "ranks.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -78,6 +79,7 @@ static const char *output_of(const option *o, const char *path) {
   char folder[PATH_MAX];
   struct stat s;
   bool there = stat(path, &s) == 0;
+  if (!ranks_first()) return path;
   if (strncmp(path, builtin, strlen(builtin)) == 0)
     fail(EXIT_USAGE, "%s: \"%s\" is the name of a model in the library, not of a file", o->name, path);
   folder_of(path, folder);

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "command.h"
 #include "options.h"
+#include "ranks.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -27,16 +28,19 @@ static const char *running = "powalloc";
 
 void fail(int exit_status, const char *format, ...) {
   va_list arguments;
+  ranks_let_first_tell();
   va_start(arguments, format);
   fprintf(stderr, "%s: ", running);
   vfprintf(stderr, format, arguments);
   fputc('\n', stderr);
   va_end(arguments);
+  ranks_fail(exit_status);
   exit(exit_status);
 }
 
 void finish(int exit_status) {
   if (fflush(stdout) != 0 || ferror(stdout)) fail(EXIT_FAILED, "standard output cannot be written");
+  ranks_end();
   exit(exit_status);
 }
 
@@ -101,6 +105,7 @@ int main(int argc, char **argv) {
     char name[32];
     snprintf(name, sizeof name, "powalloc %s", verbs[k].name);
     running = name;
+    ranks_begin(argc - 2, argv + 2);
     finish(verbs[k].run(argc - 2, argv + 2));
   }
   for (size_t k = 0; k < sizeof verbs / sizeof verbs[0]; k++)

@@ -2,6 +2,7 @@
 #include "progress.h"
 
 #include "command.h"
+#include "ranks.h"
 
 #include <cjson/cJSON.h>
 #include <math.h>
@@ -58,6 +59,7 @@ static void bar_line(const progress *p, double done, double elapsed, const char 
 
 void progress_at(progress *p, double done, const char *value_name, double value) {
   double now = seconds_now();
+  if (!ranks_first()) return;
   if (done < p->total && now - p->last < .1) return;
   p->last = now;
   if (json()) json_line(p, done, now - p->start, value_name, value);
@@ -66,5 +68,5 @@ void progress_at(progress *p, double done, const char *value_name, double value)
 
 void progress_end(progress *p) {
   (void)p;
-  if (bar()) fputc('\n', stderr);
+  if (ranks_first() && bar()) fputc('\n', stderr);
 }

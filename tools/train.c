@@ -3,6 +3,7 @@
 #include "learned.h"
 #include "options.h"
 #include "progress.h"
+#include "ranks.h"
 #include "report.h"
 #include "source.h"
 #include "training.h"
@@ -31,7 +32,8 @@ static const option own[] = {
     {"--batch", COUNT, &wanted.batch, "B", "states per step (default: REGNN and FCNN 16, others 64)"},
     {"--precision", TEXT, &wanted.precision, "double|single",
      "UWMMSE, REGNN: of the states and what is computed of them (default double); single is faster"},
-    {"--threads", COUNT, &wanted.threads, "N", "threads (default: one a processor); the weights do not depend on it"},
+    {"--threads", COUNT, &wanted.threads, "N",
+     "threads (default: one a processor, --mpi: shared by the ranks); the weights do not depend on it"},
     {"--out", OUTPUT, &wanted.out, "FILE", "where the model goes"},
     {"--checkpoint", OUTPUT, &wanted.checkpoint, "FILE", "also keep the run here, to go on later"},
     {"--checkpoint-every", COUNT, &wanted.checkpoint_every, "N", "steps between checkpoints (default 1000)"},
@@ -114,11 +116,12 @@ static void set_problem(pa_trainer *trainer, size_t links) {
 
 /* ---- results ---- */
 
-/* How the model came about, kept in its file. */
+/* How the model came about, kept in its file: by how many ranks does not matter. */
 static const char *note(const training *t, int count, char **words) {
   text n = {0};
   text_add(&n, "powalloc %s: train", pa_version_text());
-  for (int k = 0; k < count; k++) text_add(&n, " %s", words[k]);
+  for (int k = 0; k < count; k++)
+    if (strcmp(words[k], "--mpi") != 0) text_add(&n, " %s", words[k]);
   if (isnan(t->baseline_rate))
     text_add(&n, "; utility on held-out states %.4f at %.4f W mean power, step %.0f of %llu", t->held_out_rate,
              t->power, t->best_step, (unsigned long long)t->steps);
@@ -215,7 +218,7 @@ int train(int count, char **words) {
                 "IGCNet on the sum-rate, MLP by imitation of WMMSE, REGNN and FCNN model-free on a utility of the mean "
                 "rates under\nconstraints.",
                 (const option *const[]){learned_table, own, network_options, channel_options, physics_options,
-                                        progress_table, json_table, NULL},
+                                        ranks_table, progress_table, json_table, NULL},
                 count, words, NULL);
   pa_policy *policy;
   pa_trainer *trainer;
@@ -262,13 +265,15 @@ int train(int count, char **words) {
                 .steps = wanted.iterations};
   run_training(&t, trainer);
   if (wanted.min_rate) keep_link_weights(trainer, policy, links);
-  must(pa_policy_save(policy, wanted.out, note(&t, count, words)));
-  if (probing)
-    report_model_free(&t, trainer, links);
-  else
-    report_model_based(&t);
-  say_how_to_go_on(&t);
-  if (t.infeasible) fprintf(stderr, "%s\n", t.infeasible);
+  if (ranks_first()) {
+    must(pa_policy_save(policy, wanted.out, note(&t, count, words)));
+    if (probing)
+      report_model_free(&t, trainer, links);
+    else
+      report_model_based(&t);
+    say_how_to_go_on(&t);
+    if (t.infeasible) fprintf(stderr, "%s\n", t.infeasible);
+  }
   pa_trainer_free(trainer);
   learned_free(policy);
   pa_states_free(states);

@@ -3,6 +3,7 @@
 
 #include "command.h"
 #include "progress.h"
+#include "ranks.h"
 #include "report.h"
 
 #include <math.h>
@@ -18,7 +19,7 @@ struct watch {
 
 uint64_t online_processors(void) {
   long count = sysconf(_SC_NPROCESSORS_ONLN);
-  return count > 0 ? (uint64_t)count : 1;
+  return count > (long)ranks_here() ? (uint64_t)count / ranks_here() : 1;
 }
 
 static double stat(const pa_trainer *trainer, int32_t what) {
@@ -47,8 +48,9 @@ static void write_curve(const struct watch *w) {
   free(t.bytes);
 }
 
-/* The curve first: points that the checkpoint does not know of are told by their step. */
+/* By the first rank. The curve first: points that the checkpoint does not know of are told by their step. */
 static pa_status save(const struct watch *w, const pa_trainer *trainer) {
+  if (!ranks_first()) return PA_OK;
   if (w->training->curve) write_curve(w);
   return pa_trainer_save(trainer, w->training->checkpoint);
 }
@@ -81,6 +83,7 @@ void run_training(training *t, pa_trainer *trainer) {
          (unsigned long long)t->steps);
   struct watch watch = {t, progress_begin(t->what, (double)t->steps), done, start, NULL};
   stop_on_interrupt(trainer);
+  ranks_attach(trainer);
   must(pa_trainer_set_progress(trainer, PROGRESS_EVERY, on_progress, &watch, NULL));
   pa_status status = pa_trainer_run(trainer, t->steps - (uint64_t)done);
   must(pa_trainer_set_progress(trainer, 1, NULL, NULL, NULL));

@@ -233,6 +233,18 @@ PA_API pa_status pa_policy_workspace_states(const pa_policy *policy, const pa_st
                                             size_t *bytes);
 
 /**
+ * @brief pa_policy_allocate() of some samples of a batch, for processes that share it: the powers are those of the whole.
+ * @param policy     the policy; not one of the application's (pa_policy_create_callback()) that looks at other samples
+ * @param states     the states
+ * @param first      the first sample
+ * @param count      how many, >= 1
+ * @param[out] power [count][links] powers in W; untouched on an error
+ * @since 0.1
+ */
+PA_API pa_status pa_policy_allocate_part(const pa_policy *policy, const pa_states *states, size_t first, size_t count,
+                                         double *power);
+
+/**
  * @brief pa_policy_allocate() by the threads of a pool: each takes samples of the batch or, if the batch is one sample
  * of 192 links or more, rows of its channel matrix. The powers are those of one thread, to the bit.
  *

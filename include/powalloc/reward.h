@@ -16,7 +16,8 @@ extern "C" {
  *
  * Called by pa_trainer_run() on the thread that called it, once for each batch of powers to try; the states of the
  * calls of one step are the same. A step tries PA_TRAINER_ACTIONS batches, a look at the held-out states tries those of
- * the deterministic policy. Training finds the best mean of what is returned, so that a reward may be noisy.
+ * the deterministic policy. Ranks that train together are each asked for their share of the states
+ * (pa_trainer_set_ranks()). Training finds the best mean of what is returned, so that a reward may be noisy.
  *
  * It may use any function of the library but those that change the trainer, its policy or its network; of the trainer,
  * pa_trainer_request_stop() and pa_trainer_stat() only. It must not keep the pointers.

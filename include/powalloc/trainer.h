@@ -21,8 +21,9 @@ extern "C" {
  * two ways. Model-based: maximises the mean weighted sum-rate (UWMMSE paper, eq. (9)), or imitates a teacher; for
  * policies that know its gradient (UWMMSE, IGCNet, MLP of powers). Model-free: maximises a utility of the mean rewards
  * of a system under constraints by trying powers on it (REGNN paper, algorithm 1); for any learned policy, once
- * pa_trainer_set_reward() was called. The result depends on the seed and the keys, not on the number of threads. One
- * thread at a time, but for pa_trainer_request_stop().
+ * pa_trainer_set_reward() was called. The result depends on the seed and the keys, not on the number of threads, nor
+ * on that of the machines that train together (pa_trainer_set_ranks()). One thread at a time, but for
+ * pa_trainer_request_stop().
  */
 typedef struct pa_trainer pa_trainer;
 
@@ -171,6 +172,46 @@ PA_API pa_status pa_trainer_set_teacher(pa_trainer *trainer, const pa_policy *te
  * @since 0.1
  */
 PA_API pa_status pa_trainer_set_pool(pa_trainer *trainer, pa_pool *pool);
+
+/**
+ * @brief Gives every rank what the others computed: an all-gather in place, such as MPI_Allgatherv().
+ *
+ * Called on the thread inside pa_trainer_run(), by all ranks equally often and with the same @p first; returns when
+ * @p numbers is complete.
+ * @param user            what was registered with it
+ * @param[in,out] numbers [first[ranks]]; the part of rank k is numbers[first[k]] to numbers[first[k + 1] - 1], that of
+ *                        this rank is filled on entry, and all must be on return
+ * @param first           [ranks + 1]
+ * @return PA_CALLBACK_OK; anything else is an error and ends the run, without another call
+ */
+typedef int32_t (*pa_gather_fn)(void *user, double *numbers, const size_t *first);
+
+/**
+ * @brief Trains together with trainers of other processes, or on other machines: data parallelism.
+ *
+ * Every rank has a trainer made alike, of the same seed, states, model and keys but PA_TRAINER_THREADS, and all call
+ * pa_trainer_run() together; a run begins by comparing them. Each computes an equal share of every batch, in chunks of
+ * eight states (no more ranks than chunks have something to do: see PA_TRAINER_BATCH), and of the held-out states. All
+ * ranks end with the same weights, which are those of one rank to the bit, for any number of ranks and threads.
+ *
+ * What is gathered, a few doubles for each state and as many as there are weights for each chunk, is told in @ref
+ * machines. A second, tiny gathering makes stops and errors known: a run ends on all ranks after the same step, with the
+ * same status and the message of the rank that failed.
+ *
+ * A reward, or a reward's gradient, is called on each rank with its share of the batch (not at all if that is empty),
+ * on held-out states with whole batches; one that skips skips the whole batch. Utilities, constraints and networks that
+ * are drawn by a callback are called on each rank and must give the same on all. Progress is told on every rank that
+ * asks for it; pa_trainer_save() is for one of them, all resume from its file.
+ * @param trainer   the trainer, which must not be running; unchanged on an error
+ * @param rank      this one, 0 to ranks - 1
+ * @param ranks     how many there are, 1 to 2^20; 1: this trainer alone again
+ * @param gather    the ranks' way to each other; NULL if there is but one
+ * @param user      handed to it, may be NULL
+ * @param free_user frees @p user when it is replaced or the trainer freed, may be NULL; not called if this call fails
+ * @since 0.1
+ */
+PA_API pa_status pa_trainer_set_ranks(pa_trainer *trainer, size_t rank, size_t ranks, pa_gather_fn gather, void *user,
+                                      pa_free_fn free_user);
 
 /**
  * @name The problem of model-free training
@@ -331,6 +372,7 @@ PA_API pa_status pa_trainer_set_progress(pa_trainer *trainer, uint64_t every, pa
  * @param trainer the trainer
  * @param steps   >= 1
  * @return PA_OK; PA_STOPPED if a callback or pa_trainer_request_stop() ended it early;
+ *         PA_ERROR_ARGUMENT if ranks differ in what they must have alike;
  *         PA_ERROR_CALLBACK; PA_ERROR_NUMERIC if every sample of a step had to be dropped;
  *         PA_ERROR_STATE if called from its own callback
  * @since 0.1

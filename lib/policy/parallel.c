@@ -1,4 +1,4 @@
-/* Allocation by several threads: parts of the batch, or the rows of a large sample. */
+/* Allocation by several threads, or processes: parts of the batch, or the rows of a large sample. */
 #include "../la/la.h"
 #include "policy.h"
 
@@ -100,6 +100,16 @@ static pa_status allocate(const pa_policy *policy, const pa_states *states, void
   if (status == PA_OK) memcpy(power, staged, states->batch * states->links * number);
   pa__release(&policy->allocator, own);
   return status;
+}
+
+pa_status pa_policy_allocate_part(const pa_policy *policy, const pa_states *states, size_t first, size_t count,
+                                  double *power) {
+  if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
+  if (count == 0 || first >= states->batch || count > states->batch - first)
+    return pa__fail(PA_ERROR_ARGUMENT, "there are no %zu samples from number %zu on in a batch of %zu", count, first,
+                    states->batch);
+  struct pa_states part = pa__states_part(states, first, count);
+  return pa_policy_allocate(policy, &part, power, NULL, 0);
 }
 
 pa_status pa_policy_allocate_parallel(const pa_policy *policy, const pa_states *states, double *power, pa_pool *pool,

@@ -23,7 +23,7 @@ struct ascent {
   pa__range *ranges;
   double *gradients; /* [chunks of a batch][weight_count] */
   double *rates;     /* [most states at once] */
-  size_t *dropped;   /* [chunks of a batch] */
+  double *dropped;   /* [chunks of a batch] */
   double sample_clip;
 };
 
@@ -71,11 +71,10 @@ static void gradient_task(void *user, size_t worker, size_t task) {
   memset(gradient, 0, t->weight_count * sizeof(double));
   const pa_states *states = &own->chunks[worker].states;
   double *rates = own->rates + (range.first - own->ranges[0].first);
-  if (t->teacher)
-    own->dropped[task] = imitate(r, worker, states, gradient, rates);
-  else
-    own->dropped[task] =
-        t->policy->class->learner->gradient(t->policy, states, own->sample_clip, gradient, rates, own->work[worker]);
+  size_t dropped = t->teacher ? imitate(r, worker, states, gradient, rates)
+                              : t->policy->class->learner->gradient(t->policy, states, own->sample_clip, gradient,
+                                                                    rates, own->work[worker]);
+  own->dropped[task] = (double)dropped;
   pa__flush_end(saved);
 }
 
@@ -112,7 +111,10 @@ static void baseline_task(void *user, size_t worker, size_t task) {
 /* Mean rate of a task on the held-out states. */
 static pa_status held_out_mean(pa__run *r, pa_task_fn task, double *mean) {
   struct ascent *own = r->own;
-  pa_status status = pa__pool_run(r->pool, pa__run_cut(&r->trainer->source, 0, r->held_out, own->ranges), task, r);
+  size_t tasks = pa__run_cut(&r->trainer->source, 0, r->held_out, own->ranges);
+  const pa__field rates = {own->rates, 1, 1, PA__STATES};
+  pa_status status = pa__run_tasks(r, tasks, task);
+  status = pa__ranks_gather(&r->trainer->ranks, status, own->ranges, tasks, &rates, 1);
   if (status != PA_OK) return status;
   double sum = 0;
   for (size_t k = 0; k < r->held_out; k++) sum += own->rates[k];
@@ -158,6 +160,7 @@ static pa_status try_state(pa__run *r) {
 static pa_status start(pa__run *r) {
   pa_status status = r->trainer->policy->class->learner->prepare ? prepare(r) : PA_OK;
   if (status == PA_OK) status = try_state(r);
+  status = pa__ranks_agree(&r->trainer->ranks, status);
   return status == PA_OK ? held_out_mean(r, baseline_task, &r->trainer->progress.baseline_rate) : status;
 }
 
@@ -173,14 +176,16 @@ static pa_status gradient(pa__run *r, bool *skip) {
   struct ascent *own = r->own;
   uint64_t first = (uint64_t)t->progress.step * r->batch;
   pa_status status = pa__source_ask(&t->source, first, r->batch);
-  if (status != PA_OK) return status;
   (void)skip;
   size_t tasks = pa__run_cut(&t->source, first, r->batch, own->ranges), dropped = 0;
-  status = pa__pool_run(r->pool, tasks, gradient_task, r);
+  const pa__field results[] = {
+      {own->gradients, 1, t->weight_count, PA__TASKS}, {own->dropped, 1, 1, PA__TASKS}, {own->rates, 1, 1, PA__STATES}};
+  if (status == PA_OK) status = pa__run_tasks(r, tasks, gradient_task);
+  status = pa__ranks_gather(&t->ranks, status, own->ranges, tasks, results, 3);
   if (status != PA_OK) return status;
   memset(r->gradient, 0, t->weight_count * sizeof(double));
   for (size_t task = 0; task < tasks; task++) {
-    dropped += own->dropped[task];
+    dropped += (size_t)own->dropped[task];
     for (size_t k = 0; k < t->weight_count; k++) r->gradient[k] += own->gradients[task * t->weight_count + k];
   }
   t->progress.dropped += (double)dropped;
@@ -265,11 +270,11 @@ static pa_status begin(pa__run *r) {
       !(own->ranges = pa__allocate(allocator, pa__source_most_chunks(&t->source, states), sizeof *own->ranges)) ||
       !(own->gradients = pa__allocate(allocator, tasks, t->weight_count * sizeof(double))) ||
       !(own->rates = pa__allocate(allocator, states, sizeof(double))) ||
-      !(own->dropped = pa__allocate(allocator, tasks, sizeof(size_t))))
+      !(own->dropped = pa__allocate(allocator, tasks, sizeof(double))))
     return PA_ERROR_MEMORY;
   for (size_t k = 0; k < r->threads; k++)
     if ((status = worker_memory(r, k)) != PA_OK) return status;
-  return PA_OK;
+  return pa__ranks_reserve(&t->ranks, tasks * (t->weight_count + 1) + states, allocator);
 }
 
 static pa__recipe recipe(const pa_trainer *t) {

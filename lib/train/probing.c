@@ -32,7 +32,9 @@ enum { PATIENCE = 200 };
 
 struct probing {
   const pa__problem *problem;
-  struct pa_states states; /* the batch */
+  struct pa_states states; /* the batch, */
+  struct pa_states share;  /* what of it this rank draws and probes: */
+  size_t begin, end;       /* states begin .. end - 1 of the batch */
   void *h;                 /* its channels */
   double *x;
   pa__chunk *chunks; /* [chunks of a batch] */
@@ -47,7 +49,9 @@ struct probing {
   double *power;           /* [actions][batch][links] W */
   double *reward;          /* [actions][batch][rewards] */
   double *value;           /* [actions][batch] Lagrangian, then advantage */
+  double *skipped;         /* [batch] whether a callback left the state out */
   double *gradients;       /* [chunks of a batch][weight_count] */
+  double *pull;            /* [chunks of a batch] largest of dy */
   double *y_held_out;      /* [held_out][links][outputs] */
   pa__means means;
   pa__judgement judgement;
@@ -56,7 +60,12 @@ struct probing {
   double *reward_gradient; /* [batch][links] */
   double *look_reward, *look_demand;
   double *memory;
-  size_t constant, dead, silent, skipped; /* steps in a row */
+  size_t constant, dead, silent, skipped_steps; /* steps in a row */
+  pa__range *looks; /* [look_count] batches of held-out states; look_begin .. look_end - 1 are this rank's */
+  size_t look_count, look_begin, look_end;
+  double *skipped_held_out; /* [look_count] */
+  double *reward_held_out;  /* [held_out][rewards] */
+  double *demand_held_out;  /* [held_out][links], if there are node states */
 };
 
 static const pa__learner_class *learner_of(const pa__run *r) { return r->trainer->policy->class->learner; }
@@ -118,18 +127,26 @@ static void action_task(void *user, size_t worker, size_t task) {
   pa__flush_end(saved);
 }
 
-/* States first .. first + count - 1 become the batch. */
+/* States first .. first + count - 1 become the batch. Ranks share those that train; of those that are held out they
+ * share the batches. */
 static pa_status take_batch(pa__run *r, bool held_out, uint64_t first, size_t count, pa_task_fn task) {
   struct probing *own = r->own;
   own->held_out = held_out;
   own->tasks = pa__run_cut(&r->trainer->source, first, count, own->ranges);
-  pa_status status = pa__pool_run(r->pool, own->tasks, task, r);
-  if (status != PA_OK) return status;
   own->states.batch = count;
   own->states.first = first;
-  own->states.trusted = false;
-  status = pa__states_check_any(&own->states);
-  own->states.trusted = status == PA_OK;
+  pa__range share = {first, count};
+  if (!held_out) share = pa__ranks_share(&r->trainer->ranks, own->ranges, own->tasks);
+  own->begin = (size_t)(share.first - first);
+  own->end = own->begin + share.count;
+  own->share = pa__states_part(&own->states, own->begin, share.count);
+  pa_status status = held_out ? PA_OK : pa__source_ask(&r->trainer->source, first, count);
+  if (status != PA_OK) return status;
+  status = held_out ? pa__pool_run(r->pool, own->tasks, task, r) : pa__run_tasks(r, own->tasks, task);
+  if (status != PA_OK || share.count == 0) return status;
+  own->share.trusted = false;
+  status = pa__states_check_any(&own->share);
+  own->share.trusted = status == PA_OK;
   return status;
 }
 
@@ -139,10 +156,10 @@ static pa_status take_batch(pa__run *r, bool held_out, uint64_t first, size_t co
 static pa_status probe(pa__run *r, const double *power, double *reward, bool *skip) {
   struct probing *own = r->own;
   const pa__problem *p = own->problem;
-  size_t count = own->states.batch * p->rewards;
+  size_t count = own->share.batch * p->rewards;
   unsigned before = pa__failures();
   for (size_t k = 0; k < count; k++) reward[k] = NAN;
-  int32_t code = p->reward(p->user, &own->states, power, reward, p->rewards);
+  int32_t code = p->reward(p->user, &own->share, power, reward, p->rewards);
   if (code == PA_CALLBACK_SKIP) {
     *skip = true;
     return PA_OK;
@@ -166,9 +183,49 @@ static pa_status probe(pa__run *r, const double *power, double *reward, bool *sk
 static pa_status probe_actions(pa__run *r, bool *skip) {
   struct probing *own = r->own;
   pa_status status = PA_OK;
-  for (size_t a = 0; a < own->actions && status == PA_OK && !*skip; a++)
-    status = probe(r, own->power + a * r->batch * own->states.links, own->reward + a * r->batch * own->problem->rewards,
-                   skip);
+  for (size_t a = 0; a < own->actions && own->share.batch > 0 && status == PA_OK && !*skip; a++)
+    status = probe(r, own->power + (a * r->batch + own->begin) * own->states.links,
+                   own->reward + (a * r->batch + own->begin) * own->problem->rewards, skip);
+  return status;
+}
+
+static void set_skipped(struct probing *own, bool skip) {
+  for (size_t b = own->begin; b < own->end; b++) own->skipped[b] = skip;
+}
+
+/* A rank that skips skips for all. */
+static bool any_skipped(const struct probing *own, size_t batch) {
+  for (size_t b = 0; b < batch; b++)
+    if (own->skipped[b] != 0) return true;
+  return false;
+}
+
+/* Draws the next batch and tries powers on it. */
+static pa_status try_powers(pa__run *r, bool *skip) {
+  struct probing *own = r->own;
+  pa_trainer *t = r->trainer;
+  size_t n = own->states.links;
+  pa_status status = take_batch(r, false, (uint64_t)t->progress.step * r->batch, r->batch, action_task);
+  if (status != PA_OK) return status;
+  if (t->progress.step == 0 && learner_of(r)->check && own->share.batch > 0)
+    status = learner_of(r)->check(t->policy, &own->share);
+  if (own->problem->reward_gradient)
+    for (size_t k = own->begin * n; k < own->end * n; k++) own->power[k] = own->mean[k] * own->states.limit[k % n];
+  return status == PA_OK ? probe_actions(r, skip) : status;
+}
+
+/* What all ranks have tried, and what came of it. */
+static pa_status gather_rewards(pa__run *r, pa_status status, bool *skip) {
+  struct probing *own = r->own;
+  size_t n = own->states.links;
+  const pa__field tried[] = {{own->skipped, 1, 1, PA__STATES},
+                             {own->reward, own->actions, own->problem->rewards, PA__STATES},
+                             {own->power, own->actions, n, PA__STATES},
+                             {own->mean, 1, n, PA__STATES},
+                             {own->x, 1, n * own->states.node_features, PA__STATES}};
+  set_skipped(own, *skip);
+  status = pa__ranks_gather(&r->trainer->ranks, status, own->ranges, own->tasks, tried, 5);
+  *skip = any_skipped(own, r->batch);
   return status;
 }
 
@@ -297,7 +354,7 @@ static void score_gradient(pa__run *r) {
   size_t numbers = own->states.links * own->outputs, all = r->batch * numbers;
   memset(own->dy, 0, all * sizeof(double));
   for (size_t a = 0; a < own->actions; a++)
-    for (size_t b = 0; b < r->batch; b++) {
+    for (size_t b = own->begin; b < own->end; b++) {
       double weight = own->value[a * r->batch + b] / (double)(own->actions * r->batch);
       const double *score = own->score + a * all + b * numbers;
       for (size_t k = 0; k < numbers; k++) own->dy[b * numbers + k] += weight * score[k];
@@ -308,10 +365,11 @@ static void score_gradient(pa__run *r) {
 static pa_status model_gradient(pa__run *r, bool *skip) {
   struct probing *own = r->own;
   const pa__problem *p = own->problem;
-  size_t n = own->states.links;
-  for (size_t k = 0; k < r->batch * n; k++) own->reward_gradient[k] = NAN;
-  int32_t code =
-      p->reward_gradient(p->user, &own->states, own->power, own->coefficient, own->reward_gradient, p->rewards);
+  size_t n = own->states.links, first = own->begin * n, end = own->end * n;
+  if (first == end) return PA_OK;
+  for (size_t k = first; k < end; k++) own->reward_gradient[k] = NAN;
+  int32_t code = p->reward_gradient(p->user, &own->share, own->power + first, own->coefficient,
+                                    own->reward_gradient + first, p->rewards);
   if (code == PA_CALLBACK_SKIP) {
     *skip = true;
     return PA_OK;
@@ -319,10 +377,10 @@ static pa_status model_gradient(pa__run *r, bool *skip) {
   pa_status status = pa__callback_status(code, "reward gradient", r->trainer->progress.step);
   if (status != PA_OK) return status;
   double unit = (double)r->batch * (r->trainer->progress.scale > 0 ? r->trainer->progress.scale : 1);
-  for (size_t k = 0; k < r->batch * n; k++) {
+  for (size_t k = first; k < end; k++) {
     if (!isfinite(own->reward_gradient[k]))
       return pa__fail(PA_ERROR_CALLBACK, "step %.0f: the reward gradient callback left gradient[%zu][%zu] at %g",
-                      r->trainer->progress.step, k / n, k % n, own->reward_gradient[k]);
+                      r->trainer->progress.step, k / n - own->begin, k % n, own->reward_gradient[k]);
     for (size_t o = 0; o < own->outputs; o++)
       own->dy[k * own->outputs + o] =
           own->reward_gradient[k] * own->states.limit[k % n] * own->slope[k * own->outputs + o] / unit;
@@ -335,7 +393,7 @@ static void add_charge(pa__run *r) {
   struct probing *own = r->own;
   size_t n = own->states.links;
   if (output_of(r)->kind == PA_REGNN_OUTPUT_CONTINUOUS && !own->problem->reward_gradient) return;
-  for (size_t b = 0; b < r->batch; b++)
+  for (size_t b = own->begin; b < own->end; b++)
     for (size_t i = 0; i < n; i++) {
       double price = own->price[i] * own->states.limit[i] / (double)r->batch;
       size_t at = (b * n + i) * own->outputs;
@@ -345,8 +403,8 @@ static void add_charge(pa__run *r) {
 
 static void add_entropy(pa__run *r, double entropy) {
   struct probing *own = r->own;
-  size_t links = r->batch * own->states.links;
-  for (size_t k = 0; k < links; k++) {
+  size_t n = own->states.links;
+  for (size_t k = own->begin * n; k < own->end * n; k++) {
     double turn[PA__OUTPUT_MOST];
     pa__output_entropy(output_of(r), own->y + k * own->outputs, turn);
     for (size_t o = 0; o < own->outputs; o++) own->dy[k * own->outputs + o] += entropy * turn[o] / (double)r->batch;
@@ -355,8 +413,8 @@ static void add_entropy(pa__run *r, double entropy) {
 
 static void add_barrier(pa__run *r, double barrier) {
   struct probing *own = r->own;
-  size_t links = r->batch * own->states.links;
-  for (size_t k = 0; k < links * own->outputs; k++)
+  size_t numbers = own->states.links * own->outputs;
+  for (size_t k = own->begin * numbers; k < own->end * numbers; k++)
     own->dy[k] -= barrier * copysign(fmax(fabs(own->y[k]) - BARRIER_FROM, 0), own->y[k]) / (double)r->batch;
 }
 
@@ -375,12 +433,14 @@ static void backward_task(void *user, size_t worker, size_t task) {
   struct probing *own = r->own;
   pa_trainer *t = r->trainer;
   double *gradient = own->gradients + task * t->weight_count;
-  size_t first = (size_t)(own->ranges[task].first - own->ranges[0].first);
+  size_t numbers = own->states.links * own->outputs;
+  const double *dy = own->dy + (size_t)(own->ranges[task].first - own->ranges[0].first) * numbers;
   pa__flush saved = pa__flush_begin();
   (void)worker;
   memset(gradient, 0, t->weight_count * sizeof(double));
-  learner_of(r)->backward(t->policy, &own->chunks[task].states, own->dy + first * own->states.links * own->outputs,
-                          gradient, own->tapes[task]);
+  learner_of(r)->backward(t->policy, &own->chunks[task].states, dy, gradient, own->tapes[task]);
+  own->pull[task] = 0;
+  for (size_t k = 0; k < own->ranges[task].count * numbers; k++) own->pull[task] = fmax(own->pull[task], fabs(dy[k]));
   pa__flush_end(saved);
 }
 
@@ -415,9 +475,9 @@ static bool has_moved(const pa_trainer *t) {
 static pa_status check_policy(pa__run *r) {
   struct probing *own = r->own;
   pa_trainer *t = r->trainer;
-  size_t n = own->states.links, numbers = r->batch * n * own->outputs, first;
+  size_t n = own->states.links, first;
   double pull = 0, gradient = 0, power = 0, limit = 0, dual = 0;
-  for (size_t k = 0; k < numbers; k++) pull = fmax(pull, fabs(own->dy[k]));
+  for (size_t task = 0; task < own->tasks; task++) pull = fmax(pull, own->pull[task]);
   for (size_t k = 0; k < t->weight_count; k++) gradient = fmax(gradient, fabs(r->gradient[k]));
   own->dead = pull > 0 && gradient == 0 && !has_moved(t) ? own->dead + 1 : 0;
   if (own->dead >= PATIENCE)
@@ -450,29 +510,12 @@ static void set_deviation(pa__run *r) {
   pa__set_constants(t->policy, t->constants);
 }
 
-static pa_status gradient(pa__run *r, bool *skip) {
+/* Gradients of this rank's chunks. */
+static pa_status differentiate(pa__run *r, bool *skip) {
   struct probing *own = r->own;
   pa_trainer *t = r->trainer;
-  set_deviation(r);
-  memcpy(own->states.weights, t->estimates.link_weight, own->states.links * sizeof(double));
-  uint64_t first = (uint64_t)t->progress.step * r->batch;
-  pa_status status = pa__source_ask(&t->source, first, r->batch);
+  pa_status status = judge_step(r);
   if (status != PA_OK) return status;
-  if ((status = take_batch(r, false, first, r->batch, action_task)) != PA_OK) return status;
-  if (t->progress.step == 0 && learner_of(r)->check) status = learner_of(r)->check(t->policy, &own->states);
-  if (status == PA_OK && own->problem->reward_gradient)
-    for (size_t k = 0; k < r->batch * own->states.links; k++)
-      own->power[k] = own->mean[k] * own->states.limit[k % own->states.links];
-  if (status == PA_OK) status = probe_actions(r, skip);
-  if (status != PA_OK) return status;
-  own->skipped = *skip ? own->skipped + 1 : 0;
-  if (own->skipped >= PATIENCE)
-    return pa__fail(PA_ERROR_CALLBACK, "the reward callback skipped %d steps in a row", PATIENCE);
-  if (*skip) {
-    t->progress.dropped += (double)r->batch;
-    return PA_OK;
-  }
-  if ((status = judge_step(r)) != PA_OK) return status;
   move_duals(r);
   set_prices(r);
   value_samples(r);
@@ -486,7 +529,36 @@ static pa_status gradient(pa__run *r, bool *skip) {
     score_gradient(r);
   }
   add_exact(r);
-  if ((status = pa__pool_run(r->pool, own->tasks, backward_task, r)) != PA_OK) return status;
+  return pa__run_tasks(r, own->tasks, backward_task);
+}
+
+static pa_status gather_gradients(pa__run *r, pa_status status, bool *skip) {
+  struct probing *own = r->own;
+  const pa__field results[] = {{own->skipped, 1, 1, PA__STATES},
+                               {own->gradients, 1, r->trainer->weight_count, PA__TASKS},
+                               {own->pull, 1, 1, PA__TASKS}};
+  set_skipped(own, *skip);
+  status = pa__ranks_gather(&r->trainer->ranks, status, own->ranges, own->tasks, results, 3);
+  *skip = any_skipped(own, r->batch);
+  return status;
+}
+
+static pa_status gradient(pa__run *r, bool *skip) {
+  struct probing *own = r->own;
+  pa_trainer *t = r->trainer;
+  set_deviation(r);
+  memcpy(own->states.weights, t->estimates.link_weight, own->states.links * sizeof(double));
+  pa_status status = gather_rewards(r, try_powers(r, skip), skip);
+  if (status != PA_OK) return status;
+  own->skipped_steps = *skip ? own->skipped_steps + 1 : 0;
+  if (own->skipped_steps >= PATIENCE)
+    return pa__fail(PA_ERROR_CALLBACK, "the reward callback skipped %d steps in a row", PATIENCE);
+  if (*skip) {
+    t->progress.dropped += (double)r->batch;
+    return PA_OK;
+  }
+  status = gather_gradients(r, differentiate(r, skip), skip);
+  if (status != PA_OK || *skip) return status;
   memset(r->gradient, 0, t->weight_count * sizeof(double));
   for (size_t task = 0; task < own->tasks; task++)
     for (size_t k = 0; k < t->weight_count; k++) r->gradient[k] += own->gradients[task * t->weight_count + k];
@@ -536,28 +608,47 @@ static double offset_for_budget(pa__run *r, bool *below) {
   return low;
 }
 
-/* Rewards of the deterministic powers, summed over the held-out states that count. */
-static pa_status probe_held_out(pa__run *r, double offset) {
+/* Rewards of the deterministic powers on a batch of held-out states. */
+static pa_status probe_look(pa__run *r, size_t look, double offset) {
   struct probing *own = r->own;
   const pa__output *output = output_of(r);
-  size_t n = own->states.links, rewards = own->problem->rewards, counted = 0;
+  size_t n = own->states.links, first = (size_t)own->looks[look].first, count = own->looks[look].count,
+         features = own->states.node_features;
+  bool skip = false;
+  if (atomic_load(&r->trainer->stop)) return PA_STOPPED;
+  pa_status status = take_batch(r, true, first, count, fill_task);
+  if (status != PA_OK) return status;
+  for (size_t k = 0; k < count * n; k++)
+    own->power[k] =
+        own->states.limit[k % n] * pa__output_power(output, own->y_held_out + (first * n + k) * own->outputs, offset);
+  for (size_t k = 0; k < count * n && features > 0; k++)
+    own->demand_held_out[first * n + k] = own->states.node_state[k * features];
+  status = probe(r, own->power, own->reward_held_out + first * own->problem->rewards, &skip);
+  own->skipped_held_out[look] = skip;
+  return status;
+}
+
+/* Means of the rewards and demands over the held-out states that count. */
+static pa_status probe_held_out(pa__run *r, double offset) {
+  struct probing *own = r->own;
+  size_t n = own->states.links, features = own->states.node_features, rewards = own->problem->rewards, counted = 0;
+  pa_status status = PA_OK;
+  for (size_t k = own->look_begin; k < own->look_end && status == PA_OK; k++) status = probe_look(r, k, offset);
+  const pa__field tried[] = {{own->skipped_held_out, 1, 1, PA__TASKS},
+                             {own->reward_held_out, 1, rewards, PA__STATES},
+                             {own->demand_held_out, 1, features > 0 ? n : 0, PA__STATES}};
+  status = pa__ranks_gather(&r->trainer->ranks, status, own->looks, own->look_count, tried, 3);
+  if (status != PA_OK) return status;
   memset(own->means.reward, 0, rewards * sizeof(double));
   memset(own->means.demand, 0, n * sizeof(double));
-  for (size_t done = 0, count; done < r->held_out; done += count) {
-    bool skip = false;
-    count = r->held_out - done < r->batch ? r->held_out - done : r->batch;
-    if (atomic_load(&r->trainer->stop)) return PA_STOPPED;
-    pa_status status = take_batch(r, true, done, count, fill_task);
-    if (status != PA_OK) return status;
-    for (size_t k = 0; k < count * n; k++)
-      own->power[k] =
-          own->states.limit[k % n] * pa__output_power(output, own->y_held_out + (done * n + k) * own->outputs, offset);
-    if ((status = probe(r, own->power, own->reward, &skip)) != PA_OK) return status;
-    if (skip) continue;
+  for (size_t look = 0; look < own->look_count; look++) {
+    size_t first = (size_t)own->looks[look].first, count = own->looks[look].count;
+    if (own->skipped_held_out[look] != 0) continue;
     counted += count;
-    for (size_t k = 0; k < count * rewards; k++) own->means.reward[k % rewards] += own->reward[k];
-    for (size_t k = 0; k < count * n && own->states.node_features > 0; k++)
-      own->means.demand[k % n] += own->states.node_state[k * own->states.node_features];
+    for (size_t k = 0; k < count * rewards; k++)
+      own->means.reward[k % rewards] += own->reward_held_out[first * rewards + k];
+    for (size_t k = 0; k < count * n && features > 0; k++)
+      own->means.demand[k % n] += own->demand_held_out[first * n + k];
   }
   if (counted == 0) return pa__fail(PA_ERROR_CALLBACK, "the reward callback skipped all of the held-out states");
   for (size_t k = 0; k < rewards; k++) own->means.reward[k] /= (double)counted;
@@ -570,29 +661,37 @@ static pa_status judge_held_out(pa__run *r, double offset, pa__look *look) {
   look->offset = r->trainer->progress.offset + offset;
   look->power = held_out_power(r, offset, own->means.power);
   pa_status status = probe_held_out(r, offset);
-  if (status == PA_OK) status = pa__problem_judge(own->problem, &own->means, &own->judgement);
+  if (status == PA_OK)
+    status = pa__ranks_agree(&r->trainer->ranks, pa__problem_judge(own->problem, &own->means, &own->judgement));
   look->rate = own->judgement.utility;
   look->worst = -1;
   for (size_t k = 0; k < own->problem->duals; k++) look->worst = fmax(look->worst, own->judgement.violation[k]);
   return status;
 }
 
+/* Outputs on the held-out states. */
+static pa_status look_at_outputs(pa__run *r) {
+  struct probing *own = r->own;
+  size_t numbers = own->states.links * own->outputs;
+  const pa__field outputs = {own->y_held_out, 1, numbers, PA__STATES};
+  pa_status status = PA_OK;
+  for (size_t k = own->look_begin; k < own->look_end && status == PA_OK; k++) {
+    status = take_batch(r, true, own->looks[k].first, own->looks[k].count, output_task);
+    memcpy(own->y_held_out + own->looks[k].first * numbers, own->y, own->looks[k].count * numbers * sizeof(double));
+  }
+  return pa__ranks_gather(&r->trainer->ranks, status, own->looks, own->look_count, &outputs, 1);
+}
+
 static pa_status look(pa__run *r, pa__look *look) {
   struct probing *own = r->own;
-  pa_trainer *t = r->trainer;
-  size_t numbers = own->states.links * own->outputs;
   bool below;
-  memcpy(own->states.weights, t->estimates.link_weight, own->states.links * sizeof(double));
-  for (size_t done = 0, count; done < r->held_out; done += count) {
-    count = r->held_out - done < r->batch ? r->held_out - done : r->batch;
-    pa_status status = take_batch(r, true, done, count, output_task);
-    if (status != PA_OK) return status;
-    memcpy(own->y_held_out + done * numbers, own->y, count * numbers * sizeof(double));
-  }
+  memcpy(own->states.weights, r->trainer->estimates.link_weight, own->states.links * sizeof(double));
+  pa_status status = look_at_outputs(r);
+  if (status != PA_OK) return status;
   own->means.reward = own->look_reward;
   own->means.demand = own->look_demand;
   double offset = offset_for_budget(r, &below);
-  pa_status status = judge_held_out(r, offset, look);
+  status = judge_held_out(r, offset, look);
   if (status == PA_OK && below) { /* more power may do harm */
     pa__look raised = *look;
     status = judge_held_out(r, 0, look);
@@ -622,7 +721,7 @@ static pa__recipe recipe(const pa_trainer *t) {
                                               : .003};
 }
 
-static pa_status start(pa__run *r) {
+static pa_status prepare(pa__run *r) {
   struct probing *own = r->own;
   pa_trainer *t = r->trainer;
   size_t n = own->states.links, first;
@@ -635,15 +734,17 @@ static pa_status start(pa__run *r) {
   }
   if (power && !t->policy->given) share = budget / limit;
   pa_status status = take_batch(r, true, 0, r->held_out < r->batch ? r->held_out : r->batch, fill_task);
-  if (status == PA_OK && learner_of(r)->check) status = learner_of(r)->check(t->policy, &own->states);
+  if (status == PA_OK && learner_of(r)->check) status = learner_of(r)->check(t->policy, &own->share);
   if (status != PA_OK) return status;
-  if (learner_of(r)->prepare) status = learner_of(r)->prepare(t->policy, &own->states, share);
+  if (learner_of(r)->prepare) status = learner_of(r)->prepare(t->policy, &own->share, share);
   if (status != PA_OK) return status;
   learner_of(r)->get_weights(t->policy, t->weights);
   pa__get_constants(t->policy, t->constants);
   for (size_t i = 0; i < n; i++) t->estimates.link_weight[i] = 1;
   return PA_OK;
 }
+
+static pa_status start(pa__run *r) { return pa__ranks_agree(&r->trainer->ranks, prepare(r)); }
 
 static void end(pa__run *r) {
   const pa_allocator *allocator = &r->trainer->allocator;
@@ -660,10 +761,16 @@ static void end(pa__run *r) {
   pa__release(allocator, own->tapes);
   pa__release(allocator, own->ranges);
   pa__release(allocator, own->gradients);
+  pa__release(allocator, own->looks);
   pa__release(allocator, own->y_held_out);
+  pa__release(allocator, own->reward_held_out);
+  pa__release(allocator, own->demand_held_out);
+  pa__release(allocator, own->skipped_held_out);
   pa__release(allocator, own->memory);
   pa__release(allocator, own);
 }
+
+static size_t largest(size_t a, size_t b) { return a > b ? a : b; }
 
 static pa_status chunk_memory(pa__run *r) {
   pa_trainer *t = r->trainer;
@@ -685,6 +792,29 @@ static pa_status chunk_memory(pa__run *r) {
   return PA_OK;
 }
 
+/* What ranks tell each other of a look and, at most, of a step. */
+static pa_status look_memory(pa__run *r) {
+  struct probing *own = r->own;
+  const pa_allocator *allocator = &r->trainer->allocator;
+  size_t n = own->states.links, rewards = own->problem->rewards, weights = r->trainer->weight_count,
+         demands = own->states.node_features > 0 ? n : 0;
+  const pa__ranks *ranks = &r->trainer->ranks;
+  own->look_count = (r->held_out + r->batch - 1) / r->batch;
+  own->look_begin = pa__ranks_task(ranks, own->look_count, ranks->rank);
+  own->look_end = pa__ranks_task(ranks, own->look_count, ranks->rank + 1);
+  if (!(own->looks = pa__allocate(allocator, own->look_count, sizeof *own->looks)) ||
+      !(own->reward_held_out = pa__allocate(allocator, r->held_out, rewards * sizeof(double))) ||
+      !(own->demand_held_out = pa__allocate(allocator, r->held_out, demands * sizeof(double))) ||
+      !(own->skipped_held_out = pa__allocate(allocator, own->look_count, sizeof(double))))
+    return PA_ERROR_MEMORY;
+  for (size_t k = 0, done = 0; k < own->look_count; done += own->looks[k++].count)
+    own->looks[k] = (pa__range){done, r->held_out - done < r->batch ? r->held_out - done : r->batch};
+  size_t step = r->batch * (1 + own->actions * (rewards + n) + n * (1 + own->states.node_features)),
+         gradients = r->batch + pa__source_most_chunks(&r->trainer->source, r->batch) * (weights + 1),
+         outputs = r->held_out * n * own->outputs, look = r->held_out * (rewards + demands) + own->look_count;
+  return pa__ranks_reserve(&r->trainer->ranks, largest(largest(step, gradients), largest(outputs, look)), allocator);
+}
+
 /* Arrays of numbers, one after the other; with memory NULL it only measures. Returns how many there are. */
 static size_t numbers_of(const pa__run *r, struct probing *own) {
   const pa__problem *p = own->problem;
@@ -697,6 +827,8 @@ static size_t numbers_of(const pa__run *r, struct probing *own) {
                 {&own->dy, nodes * own->outputs},
                 {&own->slope, nodes * own->outputs},
                 {&own->mean, nodes},
+                {&own->skipped, batch},
+                {&own->pull, batch},
                 {&own->score, own->actions * nodes * own->outputs},
                 {&own->power, own->actions * nodes},
                 {&own->reward, own->actions * batch * p->rewards},
@@ -742,7 +874,7 @@ static pa_status begin(pa__run *r) {
       !(own->y_held_out = pa__allocate(allocator, r->held_out * n, own->outputs * sizeof(double))))
     return PA_ERROR_MEMORY;
   numbers_of(r, own);
-  if ((status = chunk_memory(r)) != PA_OK) return status;
+  if ((status = chunk_memory(r)) != PA_OK || (status = look_memory(r)) != PA_OK) return status;
   pa__states_place(&own->states, own->h);
   own->states.node_state = own->states.node_features > 0 ? own->x : NULL;
   own->states.limit = own->states.noise + n;

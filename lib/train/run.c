@@ -20,6 +20,23 @@ size_t pa__run_cut(const pa__source *source, uint64_t first, size_t count, pa__r
   return tasks;
 }
 
+struct share {
+  pa__run *run;
+  pa_task_fn task;
+  size_t first;
+};
+
+static void share_task(void *user, size_t worker, size_t index) {
+  struct share *share = user;
+  share->task(share->run, worker, share->first + index);
+}
+
+pa_status pa__run_tasks(pa__run *r, size_t tasks, pa_task_fn task) {
+  const pa__ranks *ranks = &r->trainer->ranks;
+  struct share share = {r, task, pa__ranks_task(ranks, tasks, ranks->rank)};
+  return pa__pool_run(r->pool, pa__ranks_task(ranks, tasks, ranks->rank + 1) - share.first, share_task, &share);
+}
+
 void pa__trainer_keep(pa_trainer *t, const double *weights, double offset) {
   t->policy->class->learner->set_weights(t->policy, weights);
   if (t->policy->class->budget_key == PA_POLICY_OFFSET) pa_policy_set(t->policy, PA_POLICY_OFFSET, offset);
@@ -148,6 +165,7 @@ static pa_status run(pa__run *r, uint64_t steps) {
     bool due = t->report && ((uint64_t)t->progress.step % t->report_every == 0 || k + 1 == steps);
     if (status == PA_OK && due) status = report(t);
     if (status == PA_OK && atomic_load(&t->stop)) status = PA_STOPPED;
+    if (stepped) status = pa__ranks_agree(&t->ranks, status);
   }
   atomic_store(&t->stop, 0); /* the last look is not stopped by what stopped the steps */
   pa_status finished = finish(r, !r->method->probes || (stepped && status >= 0));
@@ -191,7 +209,7 @@ pa_status pa_trainer_run(pa_trainer *trainer, uint64_t steps) {
                                         : (size_t)pa__trainer_value(trainer, PA_TRAINER_THREADS)};
   trainer->running = true;
   atomic_store(&trainer->stop, 0);
-  status = begin(&r);
+  status = pa__run_meet(&r, begin(&r), steps);
   if (status == PA_OK) status = run(&r, steps);
   end(&r);
   trainer->running = false;

@@ -46,11 +46,12 @@ double pa__trainer_value(const pa_trainer *trainer, int32_t key);
 double pa__trainer_value_or(const pa_trainer *trainer, int32_t key, double unset, double recipe);
 
 /* States first .. first + count - 1 in chunks of the source; returns how many chunks. */
-typedef struct pa__range {
-  uint64_t first;
-  size_t count;
-} pa__range;
-
 size_t pa__run_cut(const pa__source *source, uint64_t first, size_t count, pa__range *ranges);
+
+/* Runs this rank's tasks, on the threads of the pool. */
+pa_status pa__run_tasks(pa__run *run, size_t tasks, pa_task_fn task);
+
+/* Makes sure that all ranks are about to do the same. */
+pa_status pa__run_meet(pa__run *run, pa_status status, uint64_t steps);
 
 #endif

@@ -42,6 +42,7 @@ static pa_status create(pa_trainer **out, pa_policy *policy, pa__source source, 
   t->policy = policy;
   t->source = source;
   t->seed = seed;
+  t->ranks.count = 1;
   t->weight_count = learner->weight_count(policy);
   for (int32_t k = 0; k < PA__TRAINER_KEYS; k++) t->value[k] = pa__key_default(PA__TRAINER_FIRST_KEY + k);
   VALUE(t, PA_TRAINER_PRECISION) = source.precision;
@@ -95,6 +96,7 @@ void pa_trainer_free(pa_trainer *trainer) {
   if (trainer->free_user) trainer->free_user(trainer->user);
   pa_allocator allocator = trainer->allocator;
   pa__problem_free(&trainer->problem, &allocator);
+  pa__ranks_free(&trainer->ranks, &allocator);
   pa__release(&allocator, trainer->estimates.dual);
   pa__release(&allocator, trainer->weights);
   pa__release(&allocator, trainer);

@@ -5,6 +5,7 @@
 #include "../policy/policy.h"
 #include "adam.h"
 #include "problem.h"
+#include "ranks.h"
 #include "source.h"
 
 #include <powalloc/trainer.h>
@@ -43,6 +44,7 @@ struct pa_trainer {
   pa_policy *policy;
   pa__source source;
   pa__problem problem;
+  pa__ranks ranks;
   uint64_t seed;
   double value[PA__TRAINER_KEYS];
   size_t weight_count;

@@ -22,6 +22,9 @@ c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror "$work/consumer.cpp" $static -o 
 for program in c_shared c_static cpp_shared cpp_static; do "$work/$program" >"$work/$program.out"; done
 for program in c_static cpp_shared cpp_static; do cmp "$work/c_shared.out" "$work/$program.out"; done
 ldd "$work/c_static" | grep -q libpowalloc && { echo "the static program needs the shared library"; exit 1; }
+if pkg-config --exists powalloc-mpi; then
+  cc -std=c11 "$source/examples/mpi_train.c" $(pkg-config --cflags --libs powalloc-mpi) -o "$work/mpi_shared"
+fi
 [ "$(pkg-config --modversion powalloc)" = "$(sed 's/.*libpowalloc \([0-9.]*\):.*/\1/' "$work/c_shared.out")" ]
 "$work/prefix/bin/powalloc" --version >/dev/null
 [ "$(find "$work/prefix/share/powalloc/models" -name "*.safetensors" | wc -l)" -ge 5 ]

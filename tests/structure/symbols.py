@@ -31,7 +31,7 @@ for header in (include / "powalloc").glob("*.h"):
     text = re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.S)
     declared |= set(re.findall(r"PA_API[^;(]*?\b(pa_\w+)\(", text))
 mapped = set(re.findall(r"^\s+(pa_\w+);", version_map.read_text(), flags=re.M))
-exported = {line[-1].split("@")[0] for line in nm("-D", "--defined-only", shared)} - {"POWALLOC_0"}
+exported = {line[-1].split("@")[0] for line in nm("-D", "--defined-only", shared) if line[-2] != "A"}
 defined = {line[-1] for line in nm("-g", "--defined-only", static)}
 used = {line[-1].split("@")[0] for line in nm("-u", static)}
 

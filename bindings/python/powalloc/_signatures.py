@@ -71,6 +71,7 @@ pa_reward_gradient_fn = CFUNCTYPE(c_int32, c_void_p, pa_states, doubles, doubles
 pa_utility_fn = CFUNCTYPE(c_int32, c_void_p, doubles, c_size_t, doubles, doubles)
 pa_constraint_fn = CFUNCTYPE(c_int32, c_void_p, doubles, c_size_t, doubles, doubles, c_size_t)
 pa_progress_fn = CFUNCTYPE(c_int32, c_void_p, pa_trainer)
+pa_gather_fn = CFUNCTYPE(c_int32, c_void_p, doubles, sizes)
 
 # name: (what it returns, [arguments])
 FUNCTIONS = {
@@ -220,6 +221,7 @@ FUNCTIONS = {
     "pa_policy_workspace_parallel": (pa_status, [pa_policy, size_t, size_t, pa_pool, sizes]),
     "pa_policy_workspace_parallel_f32": (pa_status, [pa_policy, size_t, size_t, pa_pool, sizes]),
     "pa_policy_workspace_states": (pa_status, [pa_policy, pa_states, pa_pool, sizes]),
+    "pa_policy_allocate_part": (pa_status, [pa_policy, pa_states, size_t, size_t, doubles]),
     "pa_policy_allocate_parallel": (pa_status, [pa_policy, pa_states, doubles, pa_pool, c_void_p, size_t]),
     "pa_policy_allocate_parallel_f32": (pa_status, [pa_policy, pa_states, floats, pa_pool, c_void_p, size_t]),
     "pa_policy_certify": (pa_status, [pa_policy, pa_states, doubles, doubles]),
@@ -291,6 +293,7 @@ FUNCTIONS = {
     "pa_trainer_get": (pa_status, [pa_trainer, c_int32, doubles]),
     "pa_trainer_set_teacher": (pa_status, [pa_trainer, pa_policy]),
     "pa_trainer_set_pool": (pa_status, [pa_trainer, pa_pool]),
+    "pa_trainer_set_ranks": (pa_status, [pa_trainer, size_t, size_t, pa_gather_fn, c_void_p, pa_free_fn]),
     "pa_trainer_set_reward": (pa_status, [pa_trainer, size_t, pa_reward_fn, c_void_p, pa_free_fn]),
     "pa_trainer_set_reward_gradient": (pa_status, [pa_trainer, pa_reward_gradient_fn]),
     "pa_trainer_set_utility": (pa_status, [pa_trainer, c_int32, doubles, size_t]),
