@@ -22,7 +22,8 @@ extern "C" {
  * alone, whatever the batch, the thread or the order of the calls.
  *
  * A network may be read (drawn from) by several threads at once; the calls
- * that set something need exclusive use.
+ * that set or change something need exclusive use: of its graph too, and of
+ * the states on that.
  */
 typedef struct pa_network pa_network;
 
@@ -204,7 +205,7 @@ PA_API pa_status pa_network_create_sparse_positions(pa_network **out, size_t lin
 /**
  * @brief Network from the path gains of a graph's edges.
  * @param[out] out  the network, to be freed with pa_network_free()
- * @param graph     who hears whom; shared, may be freed before the network
+ * @param graph     who hears whom; shared, may be freed before the network. Not that of a network which can change it.
  * @param path_gain [edges] amplitudes, finite, >= 0; copied
  * @param seed      of the fading
  * @param allocator NULL for the C library's
@@ -214,20 +215,87 @@ PA_API pa_status pa_network_create_graph(pa_network **out, const pa_graph *graph
                                          uint64_t seed, const pa_allocator *allocator);
 
 /**
+ * @brief Room for links of a sparse network to join, leave and move.
+ *
+ * Builds the network again: with @p links numbers of links, of which those beyond the present ones are free, and with
+ * gaps between the rows of its graph, which is a new one: states on the old graph keep that, and cannot be bound to
+ * other channels. Noise and power limit of new numbers are those of the last link until they are set. What was dropped
+ * by a rule is positions from now on: keys of the rule no longer apply.
+ *
+ * All memory that changes need is taken here: pa_network_join(), pa_network_leave() and pa_network_move() allocate
+ * nothing. To be called again for more room, or to have the rows in order once many links are elsewhere.
+ * Takes time and memory in proportion to @p links and slots.
+ * @param network a network of pa_network_create_sparse_adhoc() or pa_network_create_sparse_positions(), unchanged on
+ *                an error
+ * @param links   most links, pa_network_links() to 2^31 - 1; pa_network_links() from then on
+ * @param slots   most edges; pa_graph_slots() from then on. 0: twice as many as there would be if each of @p links had
+ *                as many as those that are there, and at least 32 a link; never more than can be edges.
+ * @since 0.1
+ */
+PA_API pa_status pa_network_reserve(pa_network *network, size_t links, size_t slots);
+
+/**
+ * @brief Links join the network, between slots for example. Does not allocate.
+ *
+ * Their edges and path gains are what building the network anew would give, and so it is with pa_network_leave() and
+ * pa_network_move(). These take time in proportion to the edges to and from the links that change, and to the number of
+ * other links close by; now and then, as often as rows have outgrown the gaps, to all slots. Channels that states are
+ * bound to are for the graph as it was: calls with such states fail with PA_ERROR_STATE until channels are drawn and
+ * bound again. Noise, power limit and weight of a number stay what they are.
+ * @param network      the network, with room; unchanged on an error: PA_ERROR_STATE if there is no room for the links
+ *                     or their edges
+ * @param count        links, may be 0
+ * @param transmitters [count][2] positions, finite
+ * @param receivers    [count][2] positions of their receivers, finite
+ * @param[out] links   [count] their numbers: any that were free
+ * @since 0.1
+ */
+PA_API pa_status pa_network_join(pa_network *network, size_t count, const double *transmitters, const double *receivers,
+                                 int64_t *links);
+
+/**
+ * @brief Links leave the network, and their numbers are free. Does not allocate.
+ *
+ * A number without a link has no edges: its power is 0 in every policy, and its rate; its positions are NaN. All other
+ * links keep their numbers, so that powers of the last slot are those to start from (pa_states_set_start()).
+ * @param network the network, with room; unchanged on an error
+ * @param count   links, may be 0
+ * @param links   [count] numbers of links that are there, none twice
+ * @since 0.1
+ */
+PA_API pa_status pa_network_leave(pa_network *network, size_t count, const int64_t *links);
+
+/**
+ * @brief Links move. Does not allocate.
+ * @param network      the network, with room; unchanged on an error: PA_ERROR_STATE if there is no room for the edges
+ * @param count        links, may be 0
+ * @param links        [count] numbers of links that are there, none twice
+ * @param transmitters [count][2] new positions, finite; NULL: where they were
+ * @param receivers    [count][2] new positions of the links' receivers, finite; NULL: where they were
+ * @since 0.1
+ */
+PA_API pa_status pa_network_move(pa_network *network, size_t count, const int64_t *links, const double *transmitters,
+                                 const double *receivers);
+
+/** @brief Links that are there: pa_network_links() but for the numbers that are free; 0 for NULL. @since 0.1 */
+PA_API size_t pa_network_present(const pa_network *network);
+
+/**
  * @brief The interference that the cut-off of a sparse network leaves out, with all transmitters at their limits.
  *
  * Added to the noise (pa_network_set_noise(), or pa_states_set_noise()), in whole or times the share of the limits that
  * transmitters use on average, it stands for what lies beyond the cut-off. Takes time in proportion to
  * links times the logarithm of their number.
  * @param network    a network of pa_network_create_sparse_adhoc() or pa_network_create_sparse_positions()
- * @param[out] mean  [links] mean over the fading at each receiver in W: far groups of transmitters count as if they
- *                   stood in their middle
+ * @param[out] mean  [links] mean over the fading at each receiver in W, 0 where there is no link: far groups of
+ * transmitters count as if they stood in their middle
  * @param[out] most  [links] the same from above: as if they stood at their nearest point. May be NULL.
  * @since 0.1
  */
 PA_API pa_status pa_network_left_out(const pa_network *network, double *mean, double *most);
 
-/** @brief The graph of a sparse network, borrowed; NULL if its channels are full matrices. @since 0.1 */
+/** @brief The graph of a sparse network, borrowed until a key or pa_network_reserve() replaces it; NULL if its channels
+ * are full matrices. @since 0.1 */
 PA_API const pa_graph *pa_network_graph(const pa_network *network);
 
 /** @brief Features of a node's state: of networks made with pa_network_create_callback(), else 0. @since 0.1 */
@@ -284,7 +352,7 @@ PA_API size_t pa_network_links_min(const pa_network *network);
 /**
  * @brief Path gains of the network. Not for a family.
  * @param network   the network
- * @param[out] gain [links][links] amplitudes, linear; [edges] of a sparse network
+ * @param[out] gain [links][links] amplitudes, linear; [slots] of a sparse network, 0 in gaps
  * @since 0.1
  */
 PA_API pa_status pa_network_path_gain(const pa_network *network, double *gain);
@@ -293,7 +361,7 @@ PA_API pa_status pa_network_path_gain(const pa_network *network, double *gain);
  * @brief Positions of the network. Not for a family, nor for one made from path gains.
  * @param network           the network
  * @param[out] transmitters [links][2]
- * @param[out] receivers    [links][2], the receiver of each link
+ * @param[out] receivers    [links][2], the receiver of each link; both NaN where a link has left
  * @since 0.1
  */
 PA_API pa_status pa_network_positions(const pa_network *network, double *transmitters, double *receivers);
@@ -304,7 +372,7 @@ PA_API pa_status pa_network_positions(const pa_network *network, double *transmi
  * @param stream  number of the stream
  * @param first   number of the first draw in its stream
  * @param batch   draws, >= 1
- * @param[out] h  [batch][links][links] channel amplitudes
+ * @param[out] h  [batch][links][links] channel amplitudes; [batch][slots] of a sparse network
  * @since 0.1
  */
 PA_API pa_status pa_network_draw(const pa_network *network, uint64_t stream, uint64_t first, size_t batch, double *h);

@@ -8,6 +8,7 @@
 #include <powalloc/array.h>
 #include <powalloc/base.h>
 #include <powalloc/graph.h>
+#include <powalloc/halo.h>
 #include <powalloc/igcnet.h>
 #include <powalloc/mlp.h>
 #include <powalloc/model_file.h>

@@ -6,6 +6,7 @@
 #define POWALLOC_STATES_H
 
 #include <powalloc/graph.h>
+#include <powalloc/halo.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -57,7 +58,8 @@ PA_API pa_status pa_states_create_f32(pa_states **out, size_t batch, size_t link
  * @param[out] out   the states, to be freed with pa_states_free()
  * @param batch      samples, >= 1
  * @param graph      who hears whom; shared, may be freed before the states
- * @param h          [batch][edges] channel amplitudes, finite, >= 0, in the order of the graph's edges; borrowed
+ * @param h          [batch][slots] channel amplitudes, finite, >= 0, in the order of the graph's slots; what is in gaps
+ *                   does not count. Borrowed.
  * @param noise      noise power at every receiver in W, > 0
  * @param pmax       power limit of every transmitter in W, > 0
  * @param allocator  NULL for the C library's
@@ -82,7 +84,8 @@ PA_API void pa_states_free(pa_states *states);
  * @brief Binds other channels, the next slot's for example. Does not allocate.
  * @param states the states; on an error they keep the old binding
  * @param batch  samples, >= 1
- * @param h      [batch][links][links] as in pa_states_create(), or [batch][edges] of sparse states; borrowed
+ * @param h      [batch][links][links] as in pa_states_create(), or [batch][slots] of sparse states; borrowed: for the
+ * graph as it is now
  * @since 0.1
  */
 PA_API pa_status pa_states_bind(pa_states *states, size_t batch, const double *h);
@@ -147,6 +150,23 @@ PA_API size_t pa_states_node_features(const pa_states *states);
  */
 PA_API pa_status pa_states_set_start(pa_states *states, const double *watts);
 
+/**
+ * @brief Makes sparse states a part of a larger network. Collective, but for a NULL @p halo. Does not allocate.
+ *
+ * pa_policy_allocate(), pa_rates() and pa_sinr(), and their other forms, are collective on such states: see @ref
+ * pa_halo. The heuristics but for `random`, WMMSE but for `wmmse-best`, UWMMSE and REGNN take them; other policies and
+ * calls say that they do not. A node state is needed for owned links, that of ghosts means nothing. Noise and power
+ * limits of ghosts become those of their owners, and those of the states are fixed until the halo is taken off. An
+ * output is unspecified if the transport fails, but for powers, which are untouched.
+ * @param states the states, on the halo's graph
+ * @param halo   shared, may be freed before the states; NULL takes it off
+ * @since 0.1
+ */
+PA_API pa_status pa_states_set_halo(pa_states *states, pa_halo *halo);
+
+/** @brief The halo of a part of a network, borrowed; NULL if the states are whole. @since 0.1 */
+PA_API pa_halo *pa_states_halo(const pa_states *states);
+
 /** @brief The powers to start from [batch][links], borrowed; NULL if there are none. @since 0.1 */
 PA_API const double *pa_states_start(const pa_states *states);
 
@@ -165,7 +185,7 @@ PA_API size_t pa_states_batch(const pa_states *states);
 /** @brief Links per sample; 0 for NULL. @since 0.1 */
 PA_API size_t pa_states_links(const pa_states *states);
 
-/** @brief The channels [batch][links][links], or [batch][edges] of sparse states; borrowed. NULL for NULL. @since 0.1
+/** @brief The channels [batch][links][links], or [batch][slots] of sparse states; borrowed. NULL for NULL. @since 0.1
  */
 PA_API const double *pa_states_channel(const pa_states *states);
 

@@ -255,7 +255,7 @@ static void shift_transposed(const pa__layout *l, real *y, const pa__matrix *a, 
 
 static void round_of(const pa__layout *l, real *y, real *x, const pa__matrix *a, const real *z, const real *p,
                      pa__update_fn *update, void *user) {
-  if (l->pattern && !l->pool) {
+  if (l->pattern && !l->pool && !l->halo) {
     pa__sparse_round(l, y, x, a, z, p, update, user);
     return;
   }
@@ -469,7 +469,7 @@ static bool pack(pa__packing packing, const pa__layout *l, const real *const *h,
                  real bound, bool keep_diagonal, const pa__matrix *m, real *diagonal) {
   if (l->pattern) {
     pa__sparse_pack(packing, l, h[0], r, c, keep_diagonal, m, diagonal);
-    return within(l->pattern->edges, h[0], bound);
+    return within(l->pattern->slots, h[0], bound);
   }
   if (l->width > 1) {
     switch (packing) {

@@ -8,7 +8,7 @@
  *   single       one sample: node vector [padded], matrix [links][padded] row-major; padded = links rounded up to
  *                width, the padding is 0. Small matrices have their transpose beside them.
  *   sparse       one sample whose matrix has a pattern: node vectors as above, in the order of the pattern; elements
- *                are made from the caller's channels [edges] as they are used
+ *                are made from the caller's channels [slots] as they are used
  *
  * Elementwise code sees a node vector as `length` numbers and need not know the layout. Where a block could be of
  * either layout, every sum over links runs in the order of the links, so that both give the same bits. */
@@ -17,6 +17,7 @@
 
 #include "../base/pool.h"
 #include "cpu.h"
+#include "halo.h"
 #include "kernel_set.h"
 #include "pattern.h"
 
@@ -41,7 +42,20 @@ typedef struct pa__layout {
   size_t length;              /* numbers in a node vector: links * width, or padded */
   pa_pool *pool;              /* single, large: threads that share the rows of matrices; NULL for none */
   const pa__pattern *pattern; /* sparse; NULL for the others */
+  pa__halo *halo;             /* of a part of a network: products exchange numbers; NULL if it is whole */
 } pa__layout;
+
+/* Links begin, ..., end - 1 are the layout's own; on others what a product takes is replaced, and what it gives is not
+ * defined. */
+static inline size_t pa__layout_begin(const pa__layout *layout) { return layout->halo ? layout->halo->begin : 0; }
+static inline size_t pa__layout_end(const pa__layout *layout) {
+  return layout->halo ? layout->halo->end : layout->links;
+}
+
+/* Sums over own links become sums over the links of the whole network. */
+static inline void pa__layout_sum(const pa__layout *layout, double *x, size_t count) {
+  if (layout->halo) pa__halo_sum(layout->halo, x, count);
+}
 
 /* The caller's link of a node. */
 static inline size_t pa__layout_link(const pa__layout *layout, size_t node) {
@@ -53,7 +67,7 @@ static inline real pa__layout_direct(const pa__layout *layout, const real *h, si
   const pa__pattern *p = layout->pattern;
   if (!p) return h[node * (layout->links + 1)];
   size_t own = pa__pattern_own(p, node);
-  return own < (size_t)p->offset[node + 1] ? h[own] : 0;
+  return own < (size_t)p->end[node] ? h[own] : 0;
 }
 
 /* Elements of a packed matrix, from amplitudes h and node vectors r and c of factors: */
@@ -68,7 +82,7 @@ typedef enum pa__packing {
 typedef struct pa__view {
   pa__packing packing;
   bool keep_diagonal;
-  const real *h;      /* [edges] */
+  const real *h;      /* [slots] */
   real bound, factor; /* c of PA__PACK_BOUNDED; of all elements */
 } pa__view;
 
@@ -79,7 +93,7 @@ typedef struct pa__matrix {
   /* sparse, in place of these: */
   pa__view *view;
   real *row, *column; /* [length]: r and c of the packing */
-  real *scratch;      /* [length][PA__COLUMNS] for products with several columns; NULL if there are none */
+  real *scratch;      /* [length][PA__COLUMNS] for products with several columns; [length] if there are none */
 } pa__matrix;
 
 /* May read y and sets p, of the same round, at numbers [at, at + count) of their node vectors. */

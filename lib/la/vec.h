@@ -215,6 +215,20 @@ INLINE vec lane_sums(vec v[WIDTH]) {
   return v[0];
 }
 
+INLINE real lane_sum(vec v) {
+  v = EVEN1(v, v) + ODD1(v, v);
+#if WIDTH >= 4
+  v = EVEN2(v, v) + ODD2(v, v);
+#endif
+#if WIDTH >= 8
+  v = EVEN4(v, v) + ODD4(v, v);
+#endif
+#if WIDTH >= 16
+  v = EVEN8(v, v) + ODD8(v, v);
+#endif
+  return v[0];
+}
+
 #ifdef PA_SINGLE
 
 #define EXP_LEAST -86.9f

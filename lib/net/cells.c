@@ -50,12 +50,13 @@ static int compare(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* order[row]: the caller's link of each row; key is scratch [links]. */
-static void order_links(const double *at, size_t links, uint64_t *key, int32_t *order) {
+void pa__order_links(const double *at, size_t links, uint64_t *key, int32_t *order) {
   double low[2] = {DBL_MAX, DBL_MAX}, high[2] = {-DBL_MAX, -DBL_MAX};
   bounds(at, links, low, high);
   double width = fmax(fmax(high[0] - low[0], high[1] - low[1]), DBL_MIN);
   for (size_t i = 0; i < links; i++) {
+    key[i] = (uint64_t)UINT32_MAX << 32 | i;
+    if (isnan(at[2 * i])) continue;
     uint32_t x = (uint32_t)(65535 * ((at[2 * i] - low[0]) / width)),
              y = (uint32_t)(65535 * ((at[2 * i + 1] - low[1]) / width));
     key[i] = (uint64_t)hilbert(x, y) << 32 | i;
@@ -124,9 +125,10 @@ static struct reach reach_of(const struct grid *g, const double at[2], double cu
 }
 
 /* At most so many edges, without a look at the links. */
-static double most_edges(const struct grid *g, const pa_graph *graph, const double *transmitters, double cutoff) {
+static double most_edges(const struct grid *g, const pa_graph *graph, size_t owned, const double *transmitters,
+                         double cutoff) {
   double most = 0;
-  for (size_t k = 0; k < graph->pattern.links; k++) {
+  for (size_t k = 0; k < owned; k++) {
     struct reach r = reach_of(g, transmitters + 2 * pa__graph_link(graph, k), cutoff);
     most++;
     for (int64_t y = r.from[1]; y <= r.to[1]; y++)
@@ -161,8 +163,8 @@ static int compare_links(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* Short rows of a few ascending runs. */
-static void sort_row(int32_t *row, size_t count) {
+/* Short rows are of a few ascending runs. */
+void pa__sort_row(int32_t *row, size_t count) {
   if (count > 200) {
     qsort(row, count, sizeof *row, compare_links);
     return;
@@ -175,36 +177,38 @@ static void sort_row(int32_t *row, size_t count) {
   }
 }
 
-static pa_status fill(pa_graph *graph, const struct grid *g, const double *transmitters, const double *receivers,
-                      double cutoff) {
+static pa_status fill(pa_graph *graph, const struct grid *g, size_t owned, const double *transmitters,
+                      const double *receivers, double cutoff) {
   size_t links = graph->pattern.links;
-  double most = most_edges(g, graph, transmitters, cutoff);
+  double most = most_edges(g, graph, owned, transmitters, cutoff);
   if (most > (double)PTRDIFF_MAX / 64)
     return pa__fail(PA_ERROR_MEMORY, "a cut-off of %g leaves up to %g edges", cutoff, most);
   graph->offset[0] = 0;
   for (size_t k = 0; k < links; k++)
-    graph->offset[k + 1] = graph->offset[k] + (int64_t)row_of(g, graph, k, transmitters, receivers, cutoff, NULL);
+    graph->offset[k + 1] =
+        graph->offset[k] + (int64_t)(k < owned ? row_of(g, graph, k, transmitters, receivers, cutoff, NULL) : 0);
   pa_status status = pa__graph_take_receivers(graph);
-  for (size_t k = 0; k < links && status == PA_OK; k++) {
+  for (size_t k = 0; k < owned && status == PA_OK; k++) {
     int32_t *row = graph->receiver + graph->offset[k];
-    sort_row(row, row_of(g, graph, k, transmitters, receivers, cutoff, row));
+    pa__sort_row(row, row_of(g, graph, k, transmitters, receivers, cutoff, row));
   }
   return status;
 }
 
-pa_status pa__graph_of_positions(pa_graph **out, size_t links, const double *transmitters, const double *receivers,
-                                 double cutoff, const pa_allocator *allocator) {
+pa_status pa__graph_of_positions(pa_graph **out, size_t owned, size_t links, const double *transmitters,
+                                 const double *receivers, double cutoff, const pa_allocator *allocator) {
   pa_graph *graph = NULL;
   struct grid grid = {0};
   pa_status status = pa__graph_begin(out ? &graph : NULL, links, NULL, allocator);
   if (status != PA_OK) return status;
-  uint64_t *key = pa__allocate(&graph->allocator, links, sizeof *key);
+  uint64_t *key = pa__allocate(&graph->allocator, owned, sizeof *key);
   graph->pattern.link = pa__allocate(&graph->allocator, links, sizeof *graph->pattern.link);
   status = key && graph->pattern.link ? PA_OK : PA_ERROR_MEMORY;
-  if (status == PA_OK) order_links(transmitters, links, key, graph->pattern.link);
+  if (status == PA_OK) pa__order_links(transmitters, owned, key, graph->pattern.link);
+  for (size_t k = owned; k < links && status == PA_OK; k++) graph->pattern.link[k] = (int32_t)k;
   pa__release(&graph->allocator, key);
   if (status == PA_OK) status = grid_create(&grid, graph, receivers, cutoff);
-  if (status == PA_OK) status = fill(graph, &grid, transmitters, receivers, cutoff);
+  if (status == PA_OK) status = fill(graph, &grid, owned, transmitters, receivers, cutoff);
   grid_free(&grid, &graph->allocator);
   if (status != PA_OK) {
     pa_graph_free(graph);
@@ -215,12 +219,19 @@ pa_status pa__graph_of_positions(pa_graph **out, size_t links, const double *tra
   return PA_OK;
 }
 
-pa_status pa_graph_create_positions(pa_graph **out, size_t links, const double *transmitters, const double *receivers,
-                                    double cutoff, const pa_allocator *allocator) {
+pa_status pa_graph_create_positions_part(pa_graph **out, size_t owned, size_t links, const double *transmitters,
+                                         const double *receivers, double cutoff, const pa_allocator *allocator) {
   pa_status status = pa__graph_check_links(links);
-  if (status == PA_OK) status = pa__positions_check("transmitters", transmitters, links);
+  if (status == PA_OK && owned > links)
+    status = pa__fail(PA_ERROR_ARGUMENT, "owned is %zu, there are %zu links", owned, links);
+  if (status == PA_OK && owned > 0) status = pa__positions_check("transmitters", transmitters, owned);
   if (status == PA_OK) status = pa__positions_check("receivers", receivers, links);
   if (status == PA_OK) status = pa__key_check(PA_NETWORK_CUTOFF, cutoff);
   if (status != PA_OK) return status;
-  return pa__graph_of_positions(out, links, transmitters, receivers, cutoff, allocator);
+  return pa__graph_of_positions(out, owned, links, transmitters, receivers, cutoff, allocator);
+}
+
+pa_status pa_graph_create_positions(pa_graph **out, size_t links, const double *transmitters, const double *receivers,
+                                    double cutoff, const pa_allocator *allocator) {
+  return pa_graph_create_positions_part(out, links, links, transmitters, receivers, cutoff, allocator);
 }

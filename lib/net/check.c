@@ -71,13 +71,17 @@ pa_status pa__states_check_rest(const pa_states *states) {
   if (!pa__states_channel(states))
     return pa__fail(PA_ERROR_ARGUMENT, "states are in %s precision, the call is for the other one",
                     states->precision == PA__SINGLE ? "single" : "double");
-  if (states->trusted) return PA_OK;
+  pa_status status = pa__states_check_graph(states);
+  if (status == PA_OK && states->halo)
+    status =
+        pa__fail(PA_ERROR_ARGUMENT, "the states are a part of a network, with a halo: this call takes whole ones");
+  if (status != PA_OK || states->trusted) return status;
   for (size_t k = 0; states->start && k < states->batch * states->links; k++)
     if (!(states->start[k] >= 0 && states->start[k] <= states->limit[k % states->links]))
       return pa__fail(PA_ERROR_ARGUMENT, "start[%zu][%zu] is %g, must be 0 to %g", k / states->links, k % states->links,
                       states->start[k], states->limit[k % states->links]);
   size_t n = states->links;
-  pa_status status = parameter_fault("noise", states->noise, n);
+  status = parameter_fault("noise", states->noise, n);
   if (status == PA_OK) status = parameter_fault("power limit", states->limit, n);
   if (status == PA_OK) status = parameter_fault("weights", states->weights, n);
   return status;

@@ -21,7 +21,7 @@ struct group {
 struct tree {
   size_t leaves;
   struct group *group;
-  double *transmitter, *receiver, *limit; /* by rows: [links][2], [links][2], [links] */
+  double *transmitter, *receiver, *limit; /* by rows: [links][2], [links][2], [links]; limit 0: absent */
 };
 
 /* What a walk needs. */
@@ -76,7 +76,7 @@ static pa_status tree_create(struct tree *t, const pa_network *n) {
     size_t i = pa__graph_link(n->graph, row);
     memcpy(t->transmitter + 2 * row, n->transmitter_at + 2 * i, 2 * sizeof(double));
     memcpy(t->receiver + 2 * row, n->receiver_at + 2 * i, 2 * sizeof(double));
-    t->limit[row] = n->limit[i];
+    t->limit[row] = isnan(n->transmitter_at[2 * i]) ? 0 : n->limit[i];
   }
   for (size_t k = 2 * t->leaves; k-- > 1;) {
     struct group *g = &t->group[k];
@@ -86,7 +86,7 @@ static pa_status tree_create(struct tree *t, const pa_network *n) {
       join(g, &t->group[2 * k + 1]);
     } else {
       for (size_t row = (k - t->leaves) * LEAF; row < n->links && row < (k - t->leaves + 1) * LEAF; row++)
-        extend(g, t->transmitter + 2 * row, t->limit[row]);
+        if (t->limit[row] > 0) extend(g, t->transmitter + 2 * row, t->limit[row]);
     }
     if (g->weight > 0) settle(g);
   }
@@ -124,9 +124,9 @@ static void flush(struct walk *w) {
 static void pairs(struct walk *w, size_t leaf) {
   const struct tree *t = w->tree;
   for (size_t row = leaf * LEAF; row < w->links && row < (leaf + 1) * LEAF; row++)
-    for (size_t k = 0; k < w->count; k++) {
+    for (size_t k = 0; k < w->count && t->limit[row] > 0; k++) {
       double squared = pa__squared_distance(t->transmitter + 2 * row, t->receiver + 2 * (w->first + k));
-      if (row == w->first + k || squared <= w->cutoff * w->cutoff) continue;
+      if (row == w->first + k || t->limit[w->first + k] == 0 || squared <= w->cutoff * w->cutoff) continue;
       w->squared[w->waiting] = fmax(squared, w->nearest * w->nearest);
       w->weight[w->waiting] = t->limit[row];
       w->owner[w->waiting] = (uint8_t)k;
@@ -171,16 +171,19 @@ pa_status pa_network_left_out(const pa_network *n, double *mean, double *most) {
     w.here = empty;
     w.mean = w.most = 0;
     for (size_t k = 0; k < w.count; k++) {
-      extend(&w.here, tree.receiver + 2 * (w.first + k), 1);
       w.near[k] = 0;
+      if (tree.limit[w.first + k] > 0) extend(&w.here, tree.receiver + 2 * (w.first + k), 1);
     }
-    settle(&w.here);
-    walk(&w, 1);
-    flush(&w);
+    if (w.here.weight > 0) {
+      settle(&w.here);
+      walk(&w, 1);
+      flush(&w);
+    }
     for (size_t k = 0; k < w.count; k++) {
       size_t j = pa__graph_link(n->graph, w.first + k);
-      mean[j] = fading * (w.near[k] + w.mean);
-      if (most) most[j] = fading * (w.near[k] + w.most);
+      double part = tree.limit[w.first + k] > 0 ? fading : 0;
+      mean[j] = part * (w.near[k] + w.mean);
+      if (most) most[j] = part * (w.near[k] + w.most);
     }
   }
   tree_free(&tree, &n->allocator);

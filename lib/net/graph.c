@@ -8,6 +8,13 @@ pa_status pa__graph_check_links(size_t links) {
   return pa__fail(PA_ERROR_ARGUMENT, "links is %zu, must be 1 to %d", links, INT32_MAX);
 }
 
+/* Not so small that threads wait for each other more than they work. */
+static size_t segment_of(size_t links) {
+  enum { LEAST = 1024, UNIT = 64 };
+  size_t equal = (links + PA__PATTERN_SEGMENTS - 1) / PA__PATTERN_SEGMENTS;
+  return equal < LEAST ? LEAST : (equal + UNIT - 1) / UNIT * UNIT;
+}
+
 pa_status pa__graph_begin(pa_graph **out, size_t links, const int64_t *offset, const pa_allocator *allocator) {
   pa_graph *g = NULL;
   pa_status status = pa__graph_check_links(links);
@@ -17,10 +24,12 @@ pa_status pa__graph_begin(pa_graph **out, size_t links, const int64_t *offset, c
   g->holders = 1;
   g->pattern.links = links;
   g->pattern.own = pa__allocate(&g->allocator, links, sizeof *g->pattern.own);
-  g->pattern.block = pa__allocate(&g->allocator, blocks, sizeof *g->pattern.block);
+  g->pattern.segment = segment_of(links);
+  g->pattern.reach = pa__allocate(&g->allocator, blocks, sizeof *g->pattern.reach);
   if (!offset) g->offset = pa__allocate(&g->allocator, links + 1, sizeof *g->offset);
   g->pattern.offset = offset ? offset : g->offset;
-  if (!g->pattern.own || !g->pattern.block || !g->pattern.offset) {
+  if (g->pattern.offset) g->pattern.end = g->pattern.offset + 1;
+  if (!g->pattern.own || !g->pattern.reach || !g->pattern.offset) {
     pa_graph_free(g);
     return PA_ERROR_MEMORY;
   }
@@ -28,12 +37,31 @@ pa_status pa__graph_begin(pa_graph **out, size_t links, const int64_t *offset, c
   return PA_OK;
 }
 
-/* Where the direct channels are, and the bounds of blocks of rows. */
+uint64_t pa__graph_segments(const pa__pattern *p, const int32_t *receiver, size_t count) {
+  uint64_t segments = 0;
+  for (size_t k = 0, first = 1, last = 0; k < count; k++) {
+    size_t j = (size_t)receiver[k];
+    if (j >= first && j <= last) continue;
+    first = j / p->segment * p->segment;
+    last = first + p->segment - 1;
+    segments |= (uint64_t)1 << j / p->segment;
+  }
+  return segments;
+}
+
+void pa__graph_reach(pa__pattern *p) {
+  for (size_t b = 0; b * PA__PATTERN_ROWS < p->links; b++) p->reach[b] = 0;
+  for (size_t i = 0; i < p->links; i++)
+    p->reach[i / PA__PATTERN_ROWS] |=
+        pa__graph_segments(p, p->receiver + p->offset[i], (size_t)(p->end[i] - p->offset[i]));
+}
+
+/* Where the direct channels are, and what blocks of rows reach. */
 void pa__graph_finish(pa_graph *g) {
   pa__pattern *p = &g->pattern;
-  p->edges = (size_t)p->offset[p->links];
+  p->edges = p->slots = (size_t)p->offset[p->links];
   for (size_t i = 0; i < p->links; i++) {
-    size_t begin = (size_t)p->offset[i], end = (size_t)p->offset[i + 1], low = begin, high = end;
+    size_t begin = (size_t)p->offset[i], end = (size_t)p->end[i], low = begin, high = end;
     while (low < high) {
       size_t middle = low + (high - low) / 2;
       if ((size_t)p->receiver[middle] < i)
@@ -43,17 +71,7 @@ void pa__graph_finish(pa_graph *g) {
     }
     p->own[i] = (int32_t)((low < end && (size_t)p->receiver[low] == i ? low : end) - begin);
   }
-  for (size_t b = 0; b * PA__PATTERN_ROWS < p->links; b++) {
-    int32_t first = INT32_MAX, last = -1;
-    for (size_t i = b * PA__PATTERN_ROWS; i < p->links && i < (b + 1) * PA__PATTERN_ROWS; i++) {
-      if (p->offset[i] == p->offset[i + 1]) continue;
-      int32_t begin = p->receiver[p->offset[i]], end = p->receiver[p->offset[i + 1] - 1];
-      first = begin < first ? begin : first;
-      last = end > last ? end : last;
-    }
-    p->block[b].first = first;
-    p->block[b].last = last;
-  }
+  pa__graph_reach(p);
 }
 
 static pa_status check_offsets(size_t links, const int64_t *offset) {
@@ -156,9 +174,11 @@ void pa_graph_free(pa_graph *graph) {
   pa_allocator allocator = graph->allocator;
   pa__release(&allocator, graph->pattern.own);
   pa__release(&allocator, graph->pattern.link);
-  pa__release(&allocator, graph->pattern.block);
+  pa__release(&allocator, graph->pattern.reach);
   pa__release(&allocator, graph->offset);
+  pa__release(&allocator, graph->end);
   pa__release(&allocator, graph->receiver);
+  pa__release(&allocator, graph->ghost);
   pa__release(&allocator, graph);
 }
 
@@ -166,7 +186,11 @@ size_t pa_graph_links(const pa_graph *graph) { return graph ? graph->pattern.lin
 
 size_t pa_graph_edges(const pa_graph *graph) { return graph ? graph->pattern.edges : 0; }
 
+size_t pa_graph_slots(const pa_graph *graph) { return graph ? graph->pattern.slots : 0; }
+
 const int64_t *pa_graph_offset(const pa_graph *graph) { return graph ? graph->pattern.offset : NULL; }
+
+const int64_t *pa_graph_end(const pa_graph *graph) { return graph ? graph->pattern.end : NULL; }
 
 const int32_t *pa_graph_receiver(const pa_graph *graph) { return graph ? graph->pattern.receiver : NULL; }
 
@@ -180,12 +204,13 @@ pa_status pa_graph_pick(const pa_graph *graph, const double *h, double *value, d
   if (status == PA_OK) status = check_matrix(n, h);
   if (status != PA_OK) return status;
   for (size_t j = 0; left_out && j < n; j++) left_out[j] = 0;
+  for (size_t e = 0; e < p->slots; e++) value[e] = 0;
   for (size_t k = 0; k < n; k++) {
     const double *row = h + pa__graph_link(graph, k) * n;
     int64_t e = p->offset[k];
     for (size_t c = 0; c < n; c++) {
       size_t j = pa__graph_link(graph, c);
-      if (e < p->offset[k + 1] && (size_t)p->receiver[e] == c)
+      if (e < p->end[k] && (size_t)p->receiver[e] == c)
         value[e++] = row[j];
       else if (left_out)
         left_out[j] += row[j] * row[j];

@@ -269,6 +269,7 @@ void pa_network_free(pa_network *network) {
   pa__release(&allocator, network->receiver_at);
   pa__release(&allocator, network->receiver_of);
   pa__release(&allocator, network->noise);
+  pa__network_free_room(network);
   pa__release(&allocator, network);
 }
 
@@ -285,10 +286,11 @@ pa_status pa_network_set(pa_network *network, int32_t key, double value) {
   if (status != PA_OK) return status;
   double old = PA__VALUE(network, key);
   PA__VALUE(network, key) = value;
+  if (key == PA_NETWORK_FADING) return PA_OK;
   if ((status = build(network)) == PA_OK) status = check_coincidence(network);
   if (status != PA_OK) {
     PA__VALUE(network, key) = old;
-    build(network);
+    if (!network->graph) build(network); /* else nothing was built */
   }
   return status;
 }
@@ -324,7 +326,7 @@ pa_status pa_network_physics(const pa_network *network, double *noise, double *l
   return PA_OK;
 }
 
-static size_t channels_of(const pa_network *n) { return n->graph ? pa_graph_edges(n->graph) : n->links * n->links; }
+static size_t channels_of(const pa_network *n) { return n->graph ? pa_graph_slots(n->graph) : n->links * n->links; }
 
 size_t pa_network_links(const pa_network *network) { return network ? network->links : 0; }
 
@@ -447,10 +449,9 @@ static pa_status check_draw(const pa_network *network, size_t batch, const void 
                     network->links_min, network->links);
   size_t elements;
   if (!network->graph) return pa__channel_size(batch, network->links, &elements);
-  if (pa__multiply(batch, pa_graph_edges(network->graph), &elements) && elements <= PTRDIFF_MAX / sizeof(double))
-    return PA_OK;
+  if (pa__multiply(batch, channels_of(network), &elements) && elements <= PTRDIFF_MAX / sizeof(double)) return PA_OK;
   return pa__fail(PA_ERROR_MEMORY, "%zu samples of %zu channels overflow the address space", batch,
-                  pa_graph_edges(network->graph));
+                  channels_of(network));
 }
 
 /* Asks into memory of its own, so that h is untouched if the callback fails. */

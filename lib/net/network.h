@@ -26,10 +26,11 @@ struct pa_network {
   uint64_t seed;
   size_t links, links_min, receivers;
   const pa_graph *graph;           /* of a sparse network, held; NULL: dense */
+  struct pa__room *room;           /* of one that can change; NULL: it cannot */
   double density_min, density_max; /* family */
   double value[PA__NETWORK_KEYS];
-  double *gain;           /* [links][receivers] or [edges]; NULL for a family and a callback */
-  double *transmitter_at; /* [links][2]; NULL for these and for path gains */
+  double *gain;           /* [links][receivers] or [slots]; NULL for a family and a callback */
+  double *transmitter_at; /* [links][2], NaN if there is no such link now; NULL for these and for path gains */
   double *receiver_at;    /* [receivers][2], likewise */
   size_t *receiver_of;    /* [links]; NULL: link j has receiver j of its own */
   double *noise, *limit;  /* [links] */
@@ -50,6 +51,13 @@ pa_status pa__positions_check(const char *name, const double *at, size_t count);
 
 /* network_sparse.c: graph, and path gains on it, from positions and keys. */
 pa_status pa__network_build_sparse(pa_network *network);
+/* Path gains [count] from squares of distances that are no shorter than the least; count is a whole number of vectors.
+ */
+void pa__network_edge_gains(const pa_network *network, size_t count, double *gain);
+
+/* reserve.c: the network with room for changes; unchanged on an error. */
+pa_status pa__network_make_room(pa_network *network, size_t links, size_t slots);
+void pa__network_free_room(pa_network *network);
 
 /* Draws that share a topology come in groups; a draw's group is first / pa__network_group(). */
 size_t pa__network_group(const pa_network *network);

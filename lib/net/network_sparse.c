@@ -2,7 +2,7 @@
 #include "../base/random.h"
 #include "../la/la.h"
 #include "cells.h"
-#include "network.h"
+#include "room.h"
 
 #include <float.h>
 #include <math.h>
@@ -13,43 +13,76 @@ static double *take_gains(const pa_network *n, const pa_graph *graph) {
   return pa__allocate(&n->allocator, pa_graph_edges(graph) + pa__la_best()->width, sizeof(double));
 }
 
-/* max(distance, min_distance)^-exponent, as pa__path_gain() has it. */
-static pa_status edge_gains(const pa_network *n, const pa_graph *graph, double *gain) {
-  const pa__pattern *p = &graph->pattern;
+/* Path gains of squared distances, of a whole number of vectors. */
+static void of_squared(size_t count, double *gain, double exponent) {
   const pa__la *la = pa__la_best();
-  double nearest = PA__VALUE(n, PA_NETWORK_MIN_DISTANCE), exponent = PA__VALUE(n, PA_NETWORK_PATH_LOSS_EXPONENT);
-  size_t padded = (p->edges + la->width - 1) / la->width * la->width;
-  for (size_t k = 0; k < p->links; k++)
-    for (int64_t e = p->offset[k]; e < p->offset[k + 1]; e++) {
-      size_t i = pa__graph_link(graph, k), j = pa__graph_link(graph, (size_t)p->receiver[e]);
-      double squared = pa__squared_distance(n->transmitter_at + 2 * i, n->receiver_at + 2 * j);
-      gain[e] = fmax(squared, nearest * nearest);
-      if (!(gain[e] >= DBL_MIN))
-        return pa__fail(PA_ERROR_ARGUMENT, "transmitter %zu stands on receiver %zu: min_distance must be > 0", i, j);
+  la->log(count, gain, gain);
+  for (size_t e = 0; e < count; e++) gain[e] *= -exponent / 2;
+  la->exp(count, gain, gain);
+}
+
+void pa__network_edge_gains(const pa_network *n, size_t count, double *gain) {
+  of_squared(count, gain, PA__VALUE(n, PA_NETWORK_PATH_LOSS_EXPONENT));
+}
+
+/* max(distance, min_distance)^-exponent, as pa__path_gain() has it, of edges a few at a time. */
+static pa_status edge_gains(const pa_graph *graph, const double *transmitters, const double *receivers, double nearest,
+                            double exponent, double *gain) {
+  enum { PART = 256 }; /* a multiple of every vector's width */
+  const pa__pattern *p = &graph->pattern;
+  size_t width = pa__la_best()->width;
+  double squared[PART], part[PART];
+  for (size_t k = 0; k < p->links; k++) {
+    size_t i = pa__graph_link(graph, k), end = (size_t)p->offset[k + 1];
+    for (size_t first = (size_t)p->offset[k]; first < end; first += PART) {
+      size_t count = end - first < PART ? end - first : PART;
+      size_t padded = (count + width - 1) / width * width;
+      for (size_t e = 0; e < padded; e++) {
+        size_t at = first + (e < count ? e : 0), j = pa__graph_link(graph, (size_t)p->receiver[at]);
+        squared[e] = pa__squared_distance(transmitters + 2 * i, receivers + 2 * j);
+        part[e] = fmax(squared[e], nearest * nearest);
+      }
+      of_squared(padded, part, exponent);
+      for (size_t e = 0; e < count; e++) {
+        size_t j = pa__graph_link(graph, (size_t)p->receiver[first + e]);
+        gain[first + e] = part[e];
+        if (!isfinite(squared[e]))
+          return pa__fail(PA_ERROR_ARGUMENT, "transmitter %zu and receiver %zu are infinitely far apart", i, j);
+        if (!(fmax(squared[e], nearest * nearest) >= DBL_MIN && part[e] <= DBL_MAX))
+          return pa__fail(PA_ERROR_ARGUMENT, "transmitter %zu stands on receiver %zu: min_distance must be > 0", i, j);
+      }
     }
-  for (size_t e = p->edges; e < padded; e++) gain[e] = 1;
-  la->log(padded, gain, gain);
-  for (size_t e = 0; e < padded; e++) gain[e] *= -exponent / 2;
-  la->exp(padded, gain, gain);
-  for (size_t k = 0; k < p->links; k++)
-    for (int64_t e = p->offset[k]; e < p->offset[k + 1]; e++)
-      if (!(gain[e] <= DBL_MAX))
-        return pa__fail(PA_ERROR_ARGUMENT, "transmitter %zu stands on receiver %zu: min_distance must be > 0",
-                        pa__graph_link(graph, k), pa__graph_link(graph, (size_t)p->receiver[e]));
+  }
   return PA_OK;
+}
+
+pa_status pa_graph_path_gain(const pa_graph *graph, const double *transmitters, const double *receivers,
+                             double min_distance, double exponent, double *gain) {
+  if (!graph || !transmitters || !receivers || !gain)
+    return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL",
+                    !graph          ? "graph"
+                    : !transmitters ? "transmitters"
+                    : !receivers    ? "receivers"
+                                    : "gain");
+  pa_status status = pa__key_check(PA_NETWORK_MIN_DISTANCE, min_distance);
+  if (status == PA_OK) status = pa__key_check(PA_NETWORK_PATH_LOSS_EXPONENT, exponent);
+  return status == PA_OK ? edge_gains(graph, transmitters, receivers, min_distance, exponent, gain) : status;
 }
 
 pa_status pa__network_build_sparse(pa_network *n) {
   if (n->kind == PA__ON_GRAPH) return PA_OK;
+  if (n->room) return pa__network_make_room(n, n->links, n->room->wanted);
   if (n->kind == PA__SPARSE_ADHOC)
     pa__drop_pairs(pa__random_key(n->seed, PA__STREAM_POSITIONS, 0), 0, 0, n->links, pa__network_box(n),
                    n->transmitter_at, n->receiver_at);
   pa_graph *graph;
-  pa_status status = pa__graph_of_positions(&graph, n->links, n->transmitter_at, n->receiver_at,
+  pa_status status = pa__graph_of_positions(&graph, n->links, n->links, n->transmitter_at, n->receiver_at,
                                             PA__VALUE(n, PA_NETWORK_CUTOFF), &n->allocator);
   if (status != PA_OK) return status;
   double *gain = take_gains(n, graph);
-  status = gain ? edge_gains(n, graph, gain) : PA_ERROR_MEMORY;
+  status = gain ? edge_gains(graph, n->transmitter_at, n->receiver_at, PA__VALUE(n, PA_NETWORK_MIN_DISTANCE),
+                             PA__VALUE(n, PA_NETWORK_PATH_LOSS_EXPONENT), gain)
+                : PA_ERROR_MEMORY;
   if (status != PA_OK) {
     pa__release(&n->allocator, gain);
     pa_graph_free(graph);
@@ -109,6 +142,7 @@ pa_status pa_network_create_sparse_positions(pa_network **out, size_t links, con
 pa_status pa_network_create_graph(pa_network **out, const pa_graph *graph, const double *path_gain, uint64_t seed,
                                   const pa_allocator *allocator) {
   if (!graph || !path_gain) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", graph ? "path_gain" : "graph");
+  if (graph->end) return pa__fail(PA_ERROR_ARGUMENT, "the graph is of a network that can change it");
   size_t links = graph->pattern.links, edges = graph->pattern.edges;
   pa_network *n = NULL;
   pa_status status = pa__network_create(out ? &n : NULL, PA__ON_GRAPH, links, links, links, seed, allocator);

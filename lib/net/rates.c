@@ -3,6 +3,7 @@
 #include "../la/la.h"
 
 #include <math.h>
+#include <string.h>
 
 #ifdef PA_SINGLE
 #define pa_sinr pa_sinr_f32
@@ -13,6 +14,9 @@
 #endif
 
 enum { COLUMNS = 64 };
+
+/* What tells the calls here from other collective ones. */
+#define RATES_CALL 3
 
 /* Powers [links] of a sample: reals, or doubles if wide. */
 static inline real power_of(const void *power, bool wide, size_t link) {
@@ -39,12 +43,23 @@ static inline void sinr_of_columns(const pa_states *s, const real *h, const void
   }
 }
 
+static inline pa__numbers numbers_of(size_t bytes, void *x) {
+  return (pa__numbers){.at = x, .bytes = bytes, .columns = 1, .step = 1};
+}
+
+static inline void clear_ghosts(const pa_states *s, size_t bytes, void *x) {
+  const pa__halo *h = s->halo ? &s->halo->nodes : NULL;
+  for (size_t k = 0; h && k < h->ghosts.first[h->neighbours]; k++)
+    memset((char *)x + bytes * (size_t)h->ghosts.node[k], 0, bytes);
+}
+
 /* Functions on a sparse sample, with powers and results of a type.
  *
  * to_links: x_k of each row goes to the caller's link of the row, along the cycles of the order: what has moved is
  * negative until all have, so x must not be.
  *
- * sinr_of_graph: interference is summed over the rows in order. */
+ * sinr_of_graph: interference is summed over the rows in order. That of ghosts goes to their owners, who send the SINR.
+ */
 #define OF_GRAPH(TO_LINKS, SINR_OF_GRAPH, NUMBER)                                                             \
   static void TO_LINKS(const pa__pattern *p, NUMBER *x) {                                                     \
     if (!p->link) return;                                                                                     \
@@ -63,25 +78,31 @@ static inline void sinr_of_columns(const pa_states *s, const real *h, const void
   static void SINR_OF_GRAPH(const pa_states *s, const real *h, const NUMBER *power, NUMBER *sinr) {           \
     const pa__pattern *p = &s->graph->pattern;                                                                \
     for (size_t k = 0; k < p->links; k++) sinr[k] = (NUMBER)s->noise[pa__graph_link(s->graph, k)];            \
+    clear_ghosts(s, sizeof(NUMBER), sinr);                                                                    \
     for (size_t k = 0; k < p->links; k++) {                                                                   \
       NUMBER own_power = power[pa__graph_link(s->graph, k)];                                                  \
-      size_t begin = (size_t)p->offset[k], end = (size_t)p->offset[k + 1], own = pa__pattern_own(p, k);       \
+      size_t begin = (size_t)p->offset[k], end = (size_t)p->end[k], own = pa__pattern_own(p, k);              \
       if (own_power == 0) continue;                                                                           \
       for (size_t e = begin; e < own; e++) sinr[p->receiver[e]] += (NUMBER)h[e] * (NUMBER)h[e] * own_power;   \
       for (size_t e = own + 1; e < end; e++) sinr[p->receiver[e]] += (NUMBER)h[e] * (NUMBER)h[e] * own_power; \
     }                                                                                                         \
+    if (s->halo) pa__halo_collect(&s->halo->nodes, numbers_of(sizeof(NUMBER), sinr));                         \
     for (size_t k = 0; k < p->links; k++) {                                                                   \
       size_t own = pa__pattern_own(p, k);                                                                     \
-      NUMBER direct = own < (size_t)p->offset[k + 1] ? (NUMBER)h[own] : 0;                                    \
+      NUMBER direct = own < (size_t)p->end[k] ? (NUMBER)h[own] : 0;                                           \
       sinr[k] = direct * direct * power[pa__graph_link(s->graph, k)] / sinr[k];                               \
     }                                                                                                         \
+    clear_ghosts(s, sizeof(NUMBER), sinr);                                                                    \
+    if (s->halo) pa__halo_refresh(&s->halo->nodes, numbers_of(sizeof(NUMBER), sinr));                         \
     TO_LINKS(p, sinr);                                                                                        \
   }
 
 OF_GRAPH(to_links, sinr_of_graph, real)
 
 static pa_status check(const pa_states *states, const real *power, const real *out) {
-  pa_status status = pa__states_check(states);
+  if (!states) return pa__states_check(states);
+  struct pa_states alone = pa__states_alone(states);
+  pa_status status = pa__states_check(&alone);
   if (status != PA_OK) return status;
   if (!power || !out) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", power ? "the output" : "power");
   return pa__states_check_power(states, power);
@@ -92,7 +113,7 @@ static size_t part_of(size_t n, size_t first) { return n - first < COLUMNS ? n -
 static void sinr_of_batch(const pa_states *s, const real *power, real *sinr) {
   size_t n = s->links;
   for (size_t b = 0; s->graph && b < s->batch; b++)
-    sinr_of_graph(s, pa__states_channel(s) + b * s->graph->pattern.edges, power + b * n, sinr + b * n);
+    sinr_of_graph(s, pa__states_channel(s) + b * s->graph->pattern.slots, power + b * n, sinr + b * n);
   for (size_t b = 0; !s->graph && b < s->batch; b++)
     for (size_t first = 0; first < n; first += COLUMNS)
       sinr_of_columns(s, pa__states_channel(s) + b * n * n, power + b * n, false, first, part_of(n, first),
@@ -131,7 +152,7 @@ void pa__rates_widened(const pa_states *s, const double *power, double *rate) {
   size_t n = s->links, all = s->batch * n;
   real part[COLUMNS];
   for (size_t b = 0; s->graph && b < s->batch; b++)
-    widened_sinr_of_graph(s, s->h_f32 + b * s->graph->pattern.edges, power + b * n, rate + b * n);
+    widened_sinr_of_graph(s, s->h_f32 + b * s->graph->pattern.slots, power + b * n, rate + b * n);
   for (size_t b = 0; !s->graph && b < s->batch; b++)
     for (size_t first = 0; first < n; first += COLUMNS) {
       sinr_of_columns(s, s->h_f32 + b * n * n, power + b * n, true, first, part_of(n, first), part);
@@ -148,13 +169,15 @@ void pa__rates_widened(const pa_states *s, const double *power, double *rate) {
 #endif
 
 pa_status pa_sinr(const pa_states *states, const real *power, real *sinr) {
-  pa_status status = check(states, power, sinr);
-  if (status == PA_OK) sinr_of_batch(states, power, sinr);
-  return status;
+  pa_status status = pa__states_open(states, check(states, power, sinr), RATES_CALL);
+  if (status != PA_OK) return status;
+  sinr_of_batch(states, power, sinr);
+  return pa__states_close(states, PA_OK);
 }
 
 pa_status pa_rates(const pa_states *states, const real *power, real *rate) {
-  pa_status status = check(states, power, rate);
-  if (status == PA_OK) pa__rates(states, power, rate);
-  return status;
+  pa_status status = pa__states_open(states, check(states, power, rate), RATES_CALL);
+  if (status != PA_OK) return status;
+  pa__rates(states, power, rate);
+  return pa__states_close(states, PA_OK);
 }

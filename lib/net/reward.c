@@ -88,11 +88,11 @@ static void sparse_capacity_gradient(const pa_states *s, size_t sample, const do
                                      double *gradient, double *scratch) {
   const double per_bit = 1.44269504088896340736;
   const pa__pattern *p = &s->graph->pattern;
-  size_t n = s->links, at = sample * p->edges;
+  size_t n = s->links, at = sample * p->slots;
   double *interference = scratch, *toll = scratch + n;
   for (size_t j = 0; j < n; j++) interference[j] = s->noise[j];
   for (size_t k = 0; k < n; k++)
-    for (size_t e = (size_t)p->offset[k]; e < (size_t)p->offset[k + 1]; e++)
+    for (size_t e = (size_t)p->offset[k]; e < (size_t)p->end[k]; e++)
       if (e != pa__pattern_own(p, k))
         interference[pa__graph_link(s->graph, (size_t)p->receiver[e])] +=
             edge_gain(s, at + e) * power[pa__graph_link(s->graph, k)];
@@ -104,7 +104,7 @@ static void sparse_capacity_gradient(const pa_states *s, size_t sample, const do
     gradient[j] = weight[j] * per_bit * direct / total;
   }
   for (size_t k = 0; k < n; k++)
-    for (size_t e = (size_t)p->offset[k]; e < (size_t)p->offset[k + 1]; e++)
+    for (size_t e = (size_t)p->offset[k]; e < (size_t)p->end[k]; e++)
       if (e != pa__pattern_own(p, k))
         gradient[pa__graph_link(s->graph, k)] -=
             toll[pa__graph_link(s->graph, (size_t)p->receiver[e])] * edge_gain(s, at + e);
@@ -148,11 +148,11 @@ static void arrivals(const pa_states *s, size_t sample, const double *power, dou
     reward[j] = pa__states_direct(s, sample, k) * power[j] > 0;
   }
   for (size_t k = 0; k < s->links; k++)
-    for (size_t e = (size_t)p->offset[k]; e < (size_t)p->offset[k + 1]; e++) {
+    for (size_t e = (size_t)p->offset[k]; e < (size_t)p->end[k]; e++) {
       size_t row = (size_t)p->receiver[e], i = pa__graph_link(s->graph, row);
       double direct = pa__states_direct(s, sample, row), own = direct * direct * power[i];
       if (row != k && own > 0)
-        reward[i] *= own / (own + edge_gain(s, sample * p->edges + e) * power[pa__graph_link(s->graph, k)]);
+        reward[i] *= own / (own + edge_gain(s, sample * p->slots + e) * power[pa__graph_link(s->graph, k)]);
     }
 }
 

@@ -3,6 +3,9 @@
 #include <float.h>
 #include <math.h>
 
+/* What tells pa_states_set_halo() from other collective calls. */
+#define HALO_CALL 2
+
 /* Noise, power limits and weights stay within this factor of 1, so that products of them stay finite. */
 #define STRONGEST 1e100
 
@@ -24,11 +27,11 @@ pa_status pa__positive_per_link(const char *name, const double *values, size_t n
 static pa_status check_size(size_t batch, size_t links, const pa_graph *graph) {
   size_t elements;
   if (!graph) return pa__channel_size(batch, links, &elements);
-  if (pa__multiply(batch, graph->pattern.edges, &elements) && elements <= PTRDIFF_MAX / sizeof(double) &&
+  if (pa__multiply(batch, graph->pattern.slots, &elements) && elements <= PTRDIFF_MAX / sizeof(double) &&
       pa__multiply(batch, links, &elements) && elements <= PTRDIFF_MAX / sizeof(double))
     return PA_OK;
   return pa__fail(PA_ERROR_MEMORY, "%zu samples of %zu channels overflow the address space", batch,
-                  graph->pattern.edges);
+                  graph->pattern.slots);
 }
 
 /* States without channels yet. */
@@ -43,7 +46,7 @@ static pa_status create(pa_states **out, size_t batch, size_t links, const pa_gr
   if ((status = pa__handle_create(out ? (void *)&s : NULL, sizeof *s, allocator)) != PA_OK) return status;
   s->batch = batch;
   s->links = links;
-  s->graph = pa__graph_hold(graph);
+  pa__states_set_graph(s, pa__graph_hold(graph));
   s->noise = pa__allocate(&s->allocator, links, 3 * sizeof(double));
   if (!s->noise) {
     status = PA_ERROR_MEMORY;
@@ -101,6 +104,7 @@ pa_status pa_states_create_sparse_f32(pa_states **out, size_t batch, const pa_gr
 void pa_states_free(pa_states *states) {
   if (!states) return;
   pa_allocator allocator = states->allocator;
+  pa_halo_free(states->halo);
   pa__graph_release(states->graph);
   pa__release(&allocator, states->owned);
   pa__release(&allocator, states->owned_state);
@@ -116,10 +120,13 @@ static pa_status bind(pa_states *states, size_t batch, const void *h, int precis
   if (states->precision != precision)
     return pa__fail(PA_ERROR_STATE, "these states are in %s precision, the channels are not",
                     precision == PA__SINGLE ? "double" : "single");
+  if (states->graph && states->graph->replaced)
+    return pa__fail(PA_ERROR_STATE, "the network has another graph now: create states on that");
   pa_status status = check_size(batch, states->links, states->graph);
   if (status != PA_OK) return status;
   if (states->batch != batch) states->start = NULL;
   states->batch = batch;
+  pa__states_set_graph(states, states->graph);
   states->node_state = NULL;
   states->node_features = 0;
   return PA_OK;
@@ -156,19 +163,62 @@ const double *pa_states_node_state(const pa_states *states) { return states ? st
 
 size_t pa_states_node_features(const pa_states *states) { return states ? states->node_features : 0; }
 
+/* Ghosts have copies of them. */
+static pa_status keeps(const char *what) {
+  return pa__fail(PA_ERROR_STATE, "states with a halo keep their %s: set them, then the halo", what);
+}
+
 pa_status pa_states_set_noise(pa_states *states, const double *watts, size_t n) {
   if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
+  if (states->halo) return keeps("noise");
   return pa__positive_per_link("noise", watts, n, states->links, states->noise);
 }
 
 pa_status pa_states_set_power_limit(pa_states *states, const double *watts, size_t n) {
   if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
+  if (states->halo) return keeps("power limits");
   return pa__positive_per_link("power limit", watts, n, states->links, states->limit);
 }
 
 pa_status pa_states_set_weights(pa_states *states, const double *weights, size_t n) {
   if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
   return pa__positive_per_link("weights", weights, n, states->links, states->weights);
+}
+
+pa_status pa_states_set_halo(pa_states *states, pa_halo *halo) {
+  if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
+  if (halo) {
+    double *const values[] = {states->noise, states->limit};
+    pa_status status = PA_OK;
+    if (halo->graph != states->graph) status = pa__fail(PA_ERROR_ARGUMENT, "halo and states are not of the same graph");
+    if ((status = pa__halo_open(halo, status, HALO_CALL)) != PA_OK) return status;
+    for (int k = 0; k < 2; k++)
+      pa__halo_refresh_links(&halo->nodes,
+                             (pa__numbers){.at = values[k], .bytes = sizeof(double), .columns = 1, .step = 1});
+    if ((status = pa__halo_close(halo, PA_OK)) != PA_OK) return status;
+    pa__halo_hold(halo);
+  }
+  pa_halo_free(states->halo);
+  states->halo = halo;
+  return PA_OK;
+}
+
+pa_halo *pa_states_halo(const pa_states *states) { return states ? states->halo : NULL; }
+
+pa_status pa__states_open(const pa_states *states, pa_status status, uint32_t call) {
+  if (!states || !states->halo) return status;
+  call = pa__halo_call(call, &states->batch, sizeof states->batch);
+  return pa__halo_open(states->halo, status, pa__halo_call(call, &states->precision, sizeof states->precision));
+}
+
+pa_status pa__states_close(const pa_states *states, pa_status status) {
+  return states->halo ? pa__halo_close(states->halo, status) : status;
+}
+
+struct pa_states pa__states_alone(const pa_states *states) {
+  struct pa_states alone = *states;
+  alone.halo = NULL;
+  return alone;
 }
 
 pa_status pa_states_set_start(pa_states *states, const double *watts) {
@@ -203,6 +253,11 @@ const double *pa_states_weights(const pa_states *states) { return states ? state
 
 uint64_t pa_states_first(const pa_states *states) { return states ? states->first : 0; }
 
+pa_status pa__states_check_graph(const pa_states *states) {
+  if (!states->graph || states->version == states->graph->version) return PA_OK;
+  return pa__fail(PA_ERROR_STATE, "the graph has changed since these channels were bound: draw and bind them again");
+}
+
 pa_status pa__states_check_any(const pa_states *states) {
   return states && states->precision == PA__SINGLE ? pa__states_check_f32(states) : pa__states_check(states);
 }
@@ -214,6 +269,7 @@ pa__extent pa__extent_of_many(const pa_states *states, size_t batch) {
                       .links = states->links,
                       .precision = states->precision,
                       .sparse = states->graph != NULL,
+                      .part = states->halo != NULL,
                       .channels = pa__states_channels(states)};
 }
 

@@ -4,6 +4,7 @@
 #include "../base/pool.h"
 #include "../la/kernel_set.h"
 #include "graph.h"
+#include "halo.h"
 
 #include <powalloc/states.h>
 
@@ -12,6 +13,7 @@ typedef struct pa__extent {
   size_t batch, links;
   int precision;
   bool sparse;
+  bool part;       /* of a network, with a halo */
   size_t channels; /* of a sample */
 } pa__extent;
 
@@ -19,8 +21,10 @@ struct pa_states {
   pa_allocator allocator;
   size_t batch, links;
   const pa_graph *graph;           /* of sparse channels, the caller's; NULL: dense */
+  uint64_t version;                /* of the graph that the channels are for */
+  pa_halo *halo;                   /* of a part of a network, held; NULL: it is whole */
   int precision;                   /* PA__DOUBLE or PA__SINGLE, of the channels: */
-  const double *h;                 /* [batch][links][links], sparse [batch][edges]; NULL if single */
+  const double *h;                 /* [batch][links][links], sparse [batch][slots]; NULL if single */
   const float *h_f32;              /* the same, NULL if double */
   double *noise, *limit, *weights; /* [links] */
   uint64_t first;
@@ -45,11 +49,14 @@ pa__extent pa__extent_of_many(const pa_states *states, size_t batch);
 
 /* Channels of a sample. */
 static inline size_t pa__states_channels(const pa_states *states) {
-  return states->graph ? states->graph->pattern.edges : states->links * states->links;
+  return states->graph ? states->graph->pattern.slots : states->links * states->links;
 }
 
-/* Fails unless states is one in double precision, all its channels are finite, >= 0, and no link's gain over the noise
- * leaves the range that policies compute in; the same in single precision; and in whichever it is. */
+/* Fails if the graph has changed since the channels were bound. */
+pa_status pa__states_check_graph(const pa_states *states);
+
+/* Fails unless states is one without a halo in double precision, all its channels are finite, >= 0, and no link's gain
+ * over the noise leaves the range that policies compute in; the same in single precision; and in whichever it is. */
 pa_status pa__states_check(const pa_states *states);
 pa_status pa__states_check_f32(const pa_states *states);
 pa_status pa__states_check_any(const pa_states *states);
@@ -64,6 +71,12 @@ float pa__states_bound_f32(const pa_states *states);
  * finite rates with it. */
 pa_status pa__states_check_power(const pa_states *states, const double *power);
 pa_status pa__states_check_power_f32(const pa_states *states, const float *power);
+
+/* Puts states on a graph as it is now. */
+static inline void pa__states_set_graph(pa_states *states, const pa_graph *graph) {
+  states->graph = graph;
+  states->version = graph ? graph->version : 0;
+}
 
 /* The channels in the including file's precision. */
 static inline const real *pa__states_channel(const pa_states *states) {
@@ -94,8 +107,14 @@ static inline double pa__states_direct(const pa_states *states, size_t sample, s
   if (!states->graph) return pa__states_amplitude(states, at + row * (states->links + 1));
   const pa__pattern *p = &states->graph->pattern;
   size_t own = pa__pattern_own(p, row);
-  return own < (size_t)p->offset[row + 1] ? pa__states_amplitude(states, at + own) : 0;
+  return own < (size_t)p->end[row] ? pa__states_amplitude(states, at + own) : 0;
 }
+
+/* The start and the end of a call that may be collective, see pa__halo_open(); without a halo they return status. */
+pa_status pa__states_open(const pa_states *states, pa_status status, uint32_t call);
+pa_status pa__states_close(const pa_states *states, pa_status status);
+/* States that the checks above take as a whole. */
+struct pa_states pa__states_alone(const pa_states *states);
 
 /* View of at most `count` samples from number first on. */
 struct pa_states pa__states_part(const pa_states *states, size_t first, size_t count);

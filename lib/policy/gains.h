@@ -45,6 +45,6 @@ void pa__gains_begin(const pa_states *states, const pa__layout *layout, pa__gain
 /* The direct gains of a block. */
 void pa__gains_direct(const pa__block *block, const pa__gains *gains);
 /* power [links] of each sample in the block: pmax v^2. */
-void pa__block_power(const pa_states *states, const pa__block *block, const real *v, real *power);
+void pa__block_power(const pa__block *block, const pa__gains *gains, const real *v, real *power);
 
 #endif

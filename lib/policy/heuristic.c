@@ -10,6 +10,9 @@ static void no_workspace(const pa_policy *policy, const pa__extent *e, pa__arena
   (void)arena;
 }
 
+/* Links that have not left. */
+static size_t present(const pa_states *s) { return s->links - (s->graph ? s->graph->pattern.absent : 0); }
+
 static pa_status full_power(const pa_policy *policy, const pa_states *s, double *power, void *work) {
   (void)policy;
   (void)work;
@@ -18,8 +21,13 @@ static pa_status full_power(const pa_policy *policy, const pa_states *s, double 
 }
 
 static pa_status equal(const pa_policy *policy, const pa_states *s, double *power, void *work) {
-  double cap = pa__policy_value(policy, PA_POLICY_SUM_POWER), share = cap > 0 ? cap / (double)s->links : DBL_MAX;
+  double cap = pa__policy_value(policy, PA_POLICY_SUM_POWER), links = (double)present(s);
   (void)work;
+  if (s->halo && cap > 0) {
+    links = (double)s->halo->owned;
+    pa__halo_sum(&s->halo->nodes, &links, 1);
+  }
+  double share = cap > 0 ? cap / links : DBL_MAX;
   for (size_t k = 0; k < s->batch * s->links; k++) power[k] = fmin(s->limit[k % s->links], share);
   return PA_OK;
 }
@@ -30,16 +38,26 @@ static void random_workspace(const pa_policy *policy, const pa__extent *e, pa__a
   pa__arena_take(arena, e->links, sizeof(size_t));
 }
 
+static void list_present(const pa_states *s, size_t *order) {
+  size_t count = 0;
+  const pa__pattern *p = s->graph && s->graph->pattern.absent > 0 ? &s->graph->pattern : NULL;
+  for (size_t i = 0; i < s->links; i++) {
+    if (p && pa__pattern_absent(p, i)) continue;
+    order[count++] = p ? pa__graph_link(s->graph, i) : i;
+  }
+}
+
 static pa_status random_selection(const pa_policy *policy, const pa_states *s, double *power, void *work) {
   size_t n = s->links, *order = work;
   uint64_t key = pa__random_key((uint64_t)pa__policy_value(policy, PA_POLICY_SEED), PA__STREAM_SELECTION, 0);
   double cap = pa__policy_value(policy, PA_POLICY_SUM_POWER);
-  size_t share = (size_t)lround(pa__policy_value(policy, PA_POLICY_ACTIVE_SHARE) * (double)n);
+  size_t count = present(s), share = (size_t)lround(pa__policy_value(policy, PA_POLICY_ACTIVE_SHARE) * (double)count);
   for (size_t b = 0; b < s->batch; b++) {
     double *p = power + b * n, left = cap;
-    for (size_t i = 0; i < n; i++) order[i] = i, p[i] = 0;
-    for (size_t k = 0; k < (cap > 0 ? n : share); k++) {
-      size_t pick = k + (size_t)pa__random_below(key, s->first + b, k, n - k), link = order[pick];
+    list_present(s, order);
+    for (size_t i = 0; i < n; i++) p[i] = 0;
+    for (size_t k = 0; k < (cap > 0 ? count : share); k++) {
+      size_t pick = k + (size_t)pa__random_below(key, s->first + b, k, count - k), link = order[pick];
       order[pick] = order[k];
       if (cap > 0 && s->limit[link] > left) break;
       p[link] = s->limit[link];
@@ -67,9 +85,9 @@ static const int32_t equal_keys[] = {PA_POLICY_SUM_POWER, 0};
 static const int32_t random_keys[] = {PA_POLICY_SUM_POWER, PA_POLICY_ACTIVE_SHARE, PA_POLICY_SEED, 0};
 
 static const pa__policy_class full_power_class = {
-    .name = "full-power", .sparse = true, .workspace = no_workspace, .allocate = full_power};
+    .name = "full-power", .sparse = true, .parts = true, .workspace = no_workspace, .allocate = full_power};
 static const pa__policy_class equal_class = {
-    .name = "equal", .keys = equal_keys, .sparse = true, .workspace = no_workspace, .allocate = equal};
+    .name = "equal", .keys = equal_keys, .sparse = true, .parts = true, .workspace = no_workspace, .allocate = equal};
 static const pa__policy_class random_class = {
     .name = "random", .keys = random_keys, .sparse = true, .workspace = random_workspace, .allocate = random_selection};
 
@@ -77,6 +95,7 @@ static const pa__policy_class threshold_class = {.name = "threshold",
                                                  .keys = threshold_keys,
                                                  .budget_key = PA_POLICY_THRESHOLD,
                                                  .sparse = true,
+                                                 .parts = true,
                                                  .workspace = no_workspace,
                                                  .allocate = threshold};
 

@@ -8,20 +8,25 @@
  * two as great as the widest block. */
 static size_t part_samples(size_t links) { return links <= PA__SMALL ? 16 : 1; }
 
-static size_t part_count(const pa_policy *policy, size_t batch, size_t links, const pa_pool *pool) {
-  size_t samples = part_samples(links);
-  return policy->class->whole || !pool ? 1 : (batch + samples - 1) / samples;
+/* Collective calls are made sample by sample. */
+static size_t part_count(const pa_policy *policy, const pa__extent *e, const pa_pool *pool) {
+  size_t samples = part_samples(e->links);
+  return policy->class->whole || e->part || !pool ? 1 : (e->batch + samples - 1) / samples;
 }
 
+/* Threads that take parts, each in a workspace of its own; those that share the rows of a sample work in one. */
+static size_t part_takers(size_t parts, const pa_pool *pool) { return parts > 1 ? pa_pool_threads(pool) : 1; }
+
 static pa_status workspace(const pa_policy *policy, pa__extent e, const pa_pool *pool, size_t *bytes) {
-  size_t alone, staging = pa__policy_staging(&e);
   if (!policy || !bytes) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "bytes" : "policy");
-  if (part_count(policy, e.batch, e.links, pool) > 1) e.batch = part_samples(e.links);
+  size_t alone, staging = pa__policy_staging(&e);
+  size_t takers = part_takers(part_count(policy, &e, pool), pool);
+  if (takers > 1) e.batch = part_samples(e.links);
   pa_status status = pa__policy_workspace(policy, e, &alone);
   if (status != PA_OK) return status;
   alone = (alone + PA__ALIGNMENT - 1) / PA__ALIGNMENT * PA__ALIGNMENT;
-  if (!pa__multiply(alone, pa_pool_threads(pool), &alone) || alone > PTRDIFF_MAX || staging > PTRDIFF_MAX)
-    return pa__fail(PA_ERROR_MEMORY, "the workspaces of %zu threads overflow the address space", pa_pool_threads(pool));
+  if (!pa__multiply(alone, takers, &alone) || alone > PTRDIFF_MAX || staging > PTRDIFF_MAX)
+    return pa__fail(PA_ERROR_MEMORY, "the workspaces of %zu threads overflow the address space", takers);
   *bytes = staging + alone;
   return PA_OK;
 }
@@ -71,24 +76,28 @@ static pa_status allocate_parts(struct job *job, pa_pool *pool, size_t parts) {
   return status == PA_OK ? allocate_part(job, 0, job->failed) : status;
 }
 
-/* With states that were checked. */
-static pa_status allocate(const pa_policy *policy, const pa_states *states, void *power, size_t number, pa_pool *pool,
-                          void *work, size_t bytes) {
-  pa__extent extent = pa__extent_of(states);
-  size_t needed = 0, staging = pa__policy_staging(&extent),
-         parts = part_count(policy, states->batch, states->links, pool);
-  pa_status status = workspace(policy, extent, pool, &needed);
+/* With how the checks of the arguments went. */
+static pa_status allocate(const pa_policy *policy, const pa_states *states, pa_status status, void *power,
+                          size_t number, pa_pool *pool, void *work, size_t bytes) {
+  size_t needed = 0, staging = 0, parts = 0;
+  char *own = NULL, *staged = work;
+  if (status == PA_OK) {
+    pa__extent extent = pa__extent_of(states);
+    staging = pa__policy_staging(&extent);
+    parts = part_count(policy, &extent, pool);
+    status = workspace(policy, extent, pool, &needed);
+  }
   if (status == PA_OK) status = pa__work_check(work, bytes, needed);
-  if (status != PA_OK) return status;
-  char *own = work ? NULL : pa__allocate(&policy->allocator, needed, 1), *staged = work ? work : own;
-  if (!staged) return PA_ERROR_MEMORY;
+  if (status == PA_OK && !work && !(staged = own = pa__allocate(&policy->allocator, needed, 1)))
+    status = PA_ERROR_MEMORY;
+  if ((status = pa__policy_open(policy, states, status)) != PA_OK) goto done;
   struct pa_states seen = *states;
   struct job job = {.policy = policy,
                     .states = &seen,
                     .power = staged,
                     .work = staged + staging,
                     .number = number,
-                    .bytes = (needed - staging) / pa_pool_threads(pool),
+                    .bytes = (needed - staging) / part_takers(parts, pool),
                     .failed = SIZE_MAX};
   if (parts > 1) {
     status = allocate_parts(&job, pool, parts);
@@ -97,8 +106,10 @@ static pa_status allocate(const pa_policy *policy, const pa_states *states, void
     status = pa__policy_run(policy, &seen, staged, job.work);
   }
   if (pool && status == PA_OK) status = pa__pool_fault(pool);
+  status = pa__policy_close(states, status, staged);
   if (status == PA_OK) memcpy(power, staged, states->batch * states->links * number);
-  pa__release(&policy->allocator, own);
+done:
+  if (own) pa__release(&policy->allocator, own);
   return status;
 }
 
@@ -115,11 +126,11 @@ pa_status pa_policy_allocate_part(const pa_policy *policy, const pa_states *stat
 pa_status pa_policy_allocate_parallel(const pa_policy *policy, const pa_states *states, double *power, pa_pool *pool,
                                       void *work, size_t bytes) {
   pa_status status = pa__policy_call_check(policy, states, PA__DOUBLE, power);
-  return status == PA_OK ? allocate(policy, states, power, sizeof *power, pool, work, bytes) : status;
+  return allocate(policy, states, status, power, sizeof *power, pool, work, bytes);
 }
 
 pa_status pa_policy_allocate_parallel_f32(const pa_policy *policy, const pa_states *states, float *power, pa_pool *pool,
                                           void *work, size_t bytes) {
   pa_status status = pa__policy_call_check(policy, states, PA__SINGLE, power);
-  return status == PA_OK ? allocate(policy, states, power, sizeof *power, pool, work, bytes) : status;
+  return allocate(policy, states, status, power, sizeof *power, pool, work, bytes);
 }

@@ -6,6 +6,9 @@
 #include <math.h>
 #include <string.h>
 
+/* What tells allocations from other collective calls. */
+#define ALLOCATE_CALL 4
+
 void pa__policy_init(pa_policy *policy, const pa__policy_class *class) {
   policy->class = class;
   for (int32_t k = 0; k < PA__POLICY_KEYS; k++) policy->value[k] = pa__key_default(PA__POLICY_FIRST_KEY + k);
@@ -148,6 +151,9 @@ static pa_status allocate_widened(const pa_policy *policy, const pa_states *stat
 }
 
 pa_status pa__policy_takes(const pa_policy *policy, const pa__extent *e) {
+  if (e->part && !policy->class->parts)
+    return pa__fail(PA_ERROR_ARGUMENT, "policy %s takes whole networks, the states are a part of one",
+                    policy->class->name);
   if (!e->sparse || policy->class->sparse) return PA_OK;
   return pa__fail(PA_ERROR_ARGUMENT, "policy %s takes full channel matrices, the states are sparse",
                   policy->class->name);
@@ -194,6 +200,20 @@ pa_status pa_policy_workspace_f32(const pa_policy *policy, size_t batch, size_t 
   return workspace_of(policy, pa__extent_dense(batch, links, PA__SINGLE), bytes);
 }
 
+/* Links that have left do not transmit, whatever the policy makes of a link without channels. */
+static void silence(const pa_states *s, void *power) {
+  const pa__pattern *p = &s->graph->pattern;
+  for (size_t b = 0; b < s->batch && p->absent > 0; b++)
+    for (size_t row = 0; row < p->links; row++) {
+      size_t at = b * p->links + pa__graph_link(s->graph, row);
+      if (!pa__pattern_absent(p, row)) continue;
+      if (s->precision == PA__SINGLE)
+        ((float *)power)[at] = 0;
+      else
+        ((double *)power)[at] = 0;
+    }
+}
+
 pa_status pa__policy_run(const pa_policy *policy, const pa_states *states, void *power, void *work) {
   const pa__policy_class *class = policy->class;
   pa__flush saved = pa__flush_begin();
@@ -201,6 +221,7 @@ pa_status pa__policy_run(const pa_policy *policy, const pa_states *states, void 
                      : class->allocate_f32           ? class->allocate_f32(policy, states, power, work)
                                                      : allocate_widened(policy, states, power, work);
   pa__flush_end(saved);
+  if (status == PA_OK && states->graph) silence(states, power);
   return status;
 }
 
@@ -212,25 +233,63 @@ pa_status pa__work_check(const void *work, size_t bytes, size_t needed) {
   return PA_OK;
 }
 
+/* A rank that stopped in the middle of a collective call would leave the others waiting. */
+static pa_status check_part(const pa_policy *policy, const pa_states *states) {
+  const pa__learner_class *learner = policy->class->learner;
+  struct pa_states alone = pa__states_alone(states);
+  pa_status status = pa__states_check_any(&alone);
+  return status == PA_OK && learner && learner->check ? learner->check(policy, states) : status;
+}
+
 pa_status pa__policy_check(const pa_policy *policy, const pa_states *states) {
+  if (states->halo) return check_part(policy, states);
   bool single = states->precision == PA__SINGLE;
   if (!policy->class->looks || (single && !policy->class->allocate_f32)) return pa__states_check_any(states);
   return single ? pa__states_check_rest_f32(states) : pa__states_check_rest(states);
 }
 
-/* With states that were checked; `number` is the bytes of a power. */
-static pa_status allocate(const pa_policy *policy, const pa_states *states, void *power, size_t number, void *work,
-                          size_t bytes) {
+/* Of calls that would not fit together. */
+static uint32_t call_of(const pa_policy *policy) {
+  char text[PA__DESCRIPTION] = "";
+  const pa__learner_class *learner = policy->class->learner;
+  if (learner) learner->describe(policy, text);
+  uint32_t call = pa__halo_call(ALLOCATE_CALL, policy->class->name, strlen(policy->class->name));
+  call = pa__halo_call(call, text, strlen(text));
+  return pa__halo_call(call, policy->value, sizeof policy->value);
+}
+
+pa_status pa__policy_open(const pa_policy *policy, const pa_states *states, pa_status status) {
+  return states && states->halo ? pa__states_open(states, status, policy ? call_of(policy) : 0) : status;
+}
+
+pa_status pa__policy_close(const pa_states *states, pa_status status, void *power) {
+  if (!states->halo) return status;
+  size_t bytes = pa__number_size(states->precision), n = states->links;
+  for (size_t b = 0; b < states->batch; b++)
+    pa__halo_refresh_links(&states->halo->nodes,
+                           (pa__numbers){.at = (char *)power + b * n * bytes, .bytes = bytes, .columns = 1, .step = 1});
+  return pa__states_close(states, status);
+}
+
+/* With how the checks of the arguments went; `number` is the bytes of a power. */
+static pa_status allocate(const pa_policy *policy, const pa_states *states, pa_status status, void *power,
+                          size_t number, void *work, size_t bytes) {
   size_t needed = 0;
-  pa__extent extent = pa__extent_of(states);
-  pa_status status = workspace_of(policy, extent, &needed);
-  if (status != PA_OK) return status;
-  if ((status = pa__work_check(work, bytes, needed)) != PA_OK) return status;
-  char *own = work ? NULL : pa__allocate(&policy->allocator, needed, 1), *staged = work ? work : own;
-  if (!staged) return PA_ERROR_MEMORY;
+  char *own = NULL, *staged = work;
+  pa__extent extent = {0};
+  if (status == PA_OK) {
+    extent = pa__extent_of(states);
+    status = workspace_of(policy, extent, &needed);
+  }
+  if (status == PA_OK) status = pa__work_check(work, bytes, needed);
+  if (status == PA_OK && !work && !(staged = own = pa__allocate(&policy->allocator, needed, 1)))
+    status = PA_ERROR_MEMORY;
+  if ((status = pa__policy_open(policy, states, status)) != PA_OK) goto done;
   status = pa__policy_run(policy, states, staged, staged + pa__policy_staging(&extent));
+  status = pa__policy_close(states, status, staged);
   if (status == PA_OK) memcpy(power, staged, states->batch * states->links * number);
-  pa__release(&policy->allocator, own);
+done:
+  if (own) pa__release(&policy->allocator, own);
   return status;
 }
 
@@ -244,13 +303,13 @@ pa_status pa__policy_call_check(const pa_policy *policy, const pa_states *states
 pa_status pa_policy_allocate(const pa_policy *policy, const pa_states *states, double *power, void *work,
                              size_t bytes) {
   pa_status status = pa__policy_call_check(policy, states, PA__DOUBLE, power);
-  return status == PA_OK ? allocate(policy, states, power, sizeof *power, work, bytes) : status;
+  return allocate(policy, states, status, power, sizeof *power, work, bytes);
 }
 
 pa_status pa_policy_allocate_f32(const pa_policy *policy, const pa_states *states, float *power, void *work,
                                  size_t bytes) {
   pa_status status = pa__policy_call_check(policy, states, PA__SINGLE, power);
-  return status == PA_OK ? allocate(policy, states, power, sizeof *power, work, bytes) : status;
+  return allocate(policy, states, status, power, sizeof *power, work, bytes);
 }
 
 /* ---- an average budget: a price, or an offset that acts like a negative one ---- */

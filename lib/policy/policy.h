@@ -85,6 +85,7 @@ typedef struct pa__policy_class {
   /* The same for states in single precision. NULL: the policy sees a copy of them in double. */
   pa_status (*allocate_f32)(const pa_policy *policy, const pa_states *states, float *power, void *work);
   bool sparse;                      /* it takes sparse channels */
+  bool parts;                       /* and a part of a network */
   bool looks;                       /* allocate itself fails if channels are out of bounds */
   bool whole;                       /* a batch comes in one piece, whatever the threads */
   const pa__learner_class *learner; /* NULL: nothing to learn */
@@ -126,6 +127,11 @@ pa_status pa__policy_call_check(const pa_policy *policy, const pa_states *states
 size_t pa__policy_staging(const pa__extent *extent);
 /* Bytes that pa__policy_run() takes for states of a shape. */
 pa_status pa__policy_workspace(const pa_policy *policy, pa__extent extent, size_t *bytes);
+
+/* The start and the end of an allocation that may be collective: what the ranks agree on. The end gives the powers of
+ * ghosts, which are staged with the others. */
+pa_status pa__policy_open(const pa_policy *policy, const pa_states *states, pa_status status);
+pa_status pa__policy_close(const pa_states *states, pa_status status, void *power);
 
 /* Powers of states that passed the check above, in their precision, with work that is large enough; after a failure
  * they are unspecified. */

@@ -66,6 +66,9 @@ static void repack(pa_regnn *m) {
 /* ---- inference ---- */
 
 static pa_status check_states(const pa_regnn *m, const pa_states *states) {
+  if (m->link_count > 0 && states->halo)
+    return pa__fail(PA_ERROR_ARGUMENT, "the model has weights of %zu links of its own: it takes no part of a network",
+                    m->link_count);
   if (m->link_count > 0 && m->link_count != states->links)
     return pa__fail(PA_ERROR_ARGUMENT, "states has %zu links, the model has weights of %zu links", states->links,
                     m->link_count);
@@ -575,6 +578,7 @@ const pa__policy_class pa__regnn_class = {.name = "regnn",
                                           .key_changed = key_changed,
                                           .free = release,
                                           .sparse = true,
+                                          .parts = true,
                                           .looks = true,
                                           .workspace = workspace,
                                           .allocate = allocate,

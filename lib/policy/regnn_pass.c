@@ -77,8 +77,12 @@ static void product(const pa__la *la, const pa__layout *l, const struct tape *t,
 
 static void sum_of_squares(const pa__layout *l, const real *x, real sum[PA__WIDEST]) {
   for (size_t s = 0; s < l->width; s++) sum[s] = 0;
-  for (size_t i = 0; i < l->links; i++)
+  for (size_t i = pa__layout_begin(l); i < pa__layout_end(l); i++)
     for (size_t s = 0; s < l->width; s++) sum[s] += x[i * l->width + s] * x[i * l->width + s];
+  if (!l->halo) return;
+  double all = (double)sum[0]; /* of the one sample */
+  pa__layout_sum(l, &all, 1);
+  sum[0] = (real)all;
 }
 
 static void divide(const pa__layout *l, real *x, const real by[PA__WIDEST]) {
@@ -139,6 +143,15 @@ static bool build_shift(const pa__la *la, const pa__regnn_model *m, const pa__bl
   return good;
 }
 
+static double mean_weight(const pa_states *states, const pa__layout *l) {
+  double mean = 0, sum[2] = {0}; /* and links */
+  for (size_t i = 0; !l->halo && i < l->links; i++) mean += states->weights[i] / (double)l->links;
+  if (!l->halo) return mean;
+  for (size_t i = l->halo->begin; i < l->halo->end; i++) sum[0] += states->weights[pa__layout_link(l, i)], sum[1]++;
+  pa__layout_sum(l, sum, 2);
+  return sum[0] / sum[1];
+}
+
 /* The inputs in the order of their bits, the caller's node state last; a lone input of ones gives way to it. */
 static void node_inputs(const pa__la *la, const pa__regnn_model *m, const pa_states *states, const pa__block *block,
                         const struct tape *t) {
@@ -148,7 +161,6 @@ static void node_inputs(const pa__la *la, const pa__regnn_model *m, const pa_sta
   bool given = shape->inputs == 1 && shape->kinds == PA_REGNN_INPUT_ONES && states->node_features == 1;
   size_t from_state = given ? 1 : shape->state_features;
   real *x = t->power[0], *snr = t->scratch, *weight = node(t->scratch, l, 1);
-  double mean = 0;
   if (shape->kinds & (PA_REGNN_INPUT_SNR | PA_REGNN_INPUT_WEIGHT_SNR)) {
     pa__gains_direct(block, &t->gains);
     NODEWISE
@@ -157,7 +169,7 @@ static void node_inputs(const pa__la *la, const pa__regnn_model *m, const pa_sta
     NODEWISE
     for (size_t k = 0; k < n; k++) snr[k] /= (real)m->snr;
   }
-  for (size_t i = 0; i < l->links; i++) mean += states->weights[i] / (double)l->links;
+  double mean = mean_weight(states, l);
   NODEWISE
   for (size_t k = 0; k < n; k++) weight[k] = t->gains.weight[k] / (real)mean;
   if (shape->kinds & PA_REGNN_INPUT_ONES && !given) memcpy(node(x, l, column++), t->ones, n * sizeof(real));
@@ -313,6 +325,7 @@ static bool allocate(const pa__regnn_model *m, const pa_states *states, const pa
   pa__arena arena = {work, 0};
   struct tape tape = take(&arena, &m->shape, &l, false);
   bool plain = !key && output->kind != PA_REGNN_OUTPUT_LEVELS;
+  uint64_t origin = l.halo ? l.halo->first : 0; /* numbers of links in the whole network */
   begin(states, &l, &tape);
   for (size_t first = 0; first < states->batch; first += l.width) {
     pa__block block = pa__block_at(states, l, first);
@@ -326,7 +339,7 @@ static bool allocate(const pa__regnn_model *m, const pa_states *states, const pa
         if (!plain) {
           double y[PA__OUTPUT_MOST];
           for (size_t o = 0; o < output->count; o++) y[o] = (double)tape.output[o * l.length + i * l.width + s];
-          part = (real)(key ? pa__output_draw(output, y, *key, states->first + first + s, 2 * link, NULL)
+          part = (real)(key ? pa__output_draw(output, y, *key, states->first + first + s, 2 * (origin + link), NULL)
                             : pa__output_power(output, y, 0));
         }
         ((real *)power)[(first + s) * l.links + link] = (real)states->limit[link] * part;

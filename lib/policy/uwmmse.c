@@ -497,6 +497,7 @@ pa_status pa_uwmmse_gradient(const pa_uwmmse *model, const pa_states *states, do
 const pa__policy_class pa__uwmmse_class = {.name = "uwmmse",
                                            .free = release,
                                            .sparse = true,
+                                           .parts = true,
                                            .looks = true,
                                            .workspace = workspace,
                                            .allocate = allocate,

@@ -18,10 +18,11 @@ static void geometric_mean(const pa__la *la, const pa__block *block, real *c, re
     for (size_t s = 0; s < l->width; s++) channel[i * l->width + s] = pa__layout_direct(l, block->h[s], i);
   la->log(l->length, logarithm, channel);
   for (size_t s = 0; s < l->width; s++) {
-    double sum = 0, count = 0;
-    for (size_t i = 0; i < l->links; i++)
-      if (channel[i * l->width + s] > 0) sum += (double)logarithm[i * l->width + s], count++;
-    c[s] = (real)(count > 0 ? exp(sum / count) : 1);
+    double sum[2] = {0}; /* and how many */
+    for (size_t i = pa__layout_begin(l); i < pa__layout_end(l); i++)
+      if (channel[i * l->width + s] > 0) sum[0] += (double)logarithm[i * l->width + s], sum[1]++;
+    pa__layout_sum(l, sum, 2);
+    c[s] = (real)(sum[1] > 0 ? exp(sum[0] / sum[1]) : 1);
   }
 }
 

@@ -24,6 +24,10 @@
 
 #define node pa__node
 
+static real *take_vectors(pa__arena *arena, const pa__layout *layout, size_t count) {
+  return pa__arena_take(arena, count, layout->length * sizeof(real));
+}
+
 static pa__uwmmse_tape take(pa__arena *arena, const pa__uwmmse_shape *s, const pa__layout *layout, bool backward) {
   size_t layers = s->layers, gcns = s->gcns;
   /* The gates take more products with F than with its transpose; rounds of large matrices want it as it is. */
@@ -32,41 +36,43 @@ static pa__uwmmse_tape take(pa__arena *arena, const pa__uwmmse_shape *s, const p
                        .kept = backward,
                        .shift = pa__matrix_take(arena, layout, gcns > s->features ? gcns : s->features, flipped)};
   t.gains.cross = two ? pa__matrix_take(arena, layout, 1, flipped) : t.shift;
+  t.scratch = take_vectors(arena, layout, s->extended || backward ? 5 : 1);
+  t.own = take_vectors(arena, layout, 1);
+  t.enter = take_vectors(arena, layout, 1);
+  t.leave = take_vectors(arena, layout, 1);
+  t.ones = take_vectors(arena, layout, 1);
+  t.price = s->extended ? t.ones : t.gains.limit;
+  t.inputs = take_vectors(arena, layout, 2 * s->features);
+  t.gate = take_vectors(arena, layout, gcns);
+  /* Without a way back, the layers take the place of the heads, which the gates alone need. */
+  size_t kept = backward ? layers : 1, relaxed = s->extended ? kept : 0;
   const struct {
     real **vectors;
     size_t count;
-  } parts[] = {{&t.own, 1},
-               {&t.enter, 1},
-               {&t.leave, 1},
-               {&t.inputs, 2 * s->features},
-               {&t.ones, 1},
-               {&t.price, 1},
-               {&t.head, 2 * gcns},
-               {&t.gate, gcns},
-               {&t.v, backward ? layers + 1 : 2},
-               {&t.power, 1},
-               {&t.interference, backward ? layers + 1 : 1},
-               {&t.denominator, backward ? layers : 1},
-               {&t.log_ratio, !s->extended ? 0
-                              : backward   ? layers
-                                           : 1},
-               {&t.growth, !s->extended ? 0
-                           : backward   ? layers
-                                        : 1},
-               {&t.w, 1},
-               {&t.q, 1},
-               {&t.per_v, 1},
-               {&t.inverse_t, 1},
-               {&t.inverse_i, 1},
-               {&t.scratch, 5},
-               {&t.hidden, gcns * s->hidden},
-               {&t.d_v, 1},
-               {&t.d_gate, gcns},
-               {&t.d_head, 2 * gcns}};
-  enum { BACKWARD_ONLY = 4 };
-  size_t count = sizeof parts / sizeof parts[0] - (backward ? 0 : BACKWARD_ONLY);
-  for (size_t k = 0; k < count; k++)
-    *parts[k].vectors = pa__arena_take(arena, parts[k].count, layout->length * sizeof(real));
+  } of_layers[] = {{&t.v, backward ? layers + 1 : 2},
+                   {&t.power, 1},
+                   {&t.interference, backward ? layers + 1 : 1},
+                   {&t.denominator, kept},
+                   {&t.log_ratio, relaxed},
+                   {&t.growth, relaxed},
+                   {&t.q, 1},
+                   {&t.per_v, 1}};
+  size_t used = 0;
+  for (size_t k = 0; k < sizeof of_layers / sizeof of_layers[0]; k++) used += of_layers[k].count;
+  real *vectors = take_vectors(arena, layout, backward || used > 2 * gcns ? used : 2 * gcns);
+  t.head = backward ? take_vectors(arena, layout, 2 * gcns) : vectors;
+  for (size_t k = 0; k < sizeof of_layers / sizeof of_layers[0]; k++) {
+    *of_layers[k].vectors = vectors;
+    vectors += of_layers[k].count * layout->length;
+  }
+  if (!backward) return t;
+  t.w = take_vectors(arena, layout, 1);
+  t.inverse_t = take_vectors(arena, layout, 1);
+  t.inverse_i = take_vectors(arena, layout, 1);
+  t.hidden = take_vectors(arena, layout, gcns * s->hidden);
+  t.d_v = take_vectors(arena, layout, 1);
+  t.d_gate = take_vectors(arena, layout, gcns);
+  t.d_head = take_vectors(arena, layout, 2 * gcns);
   return t;
 }
 
@@ -75,18 +81,19 @@ static void begin(const pa__uwmmse_model *m, const pa_states *states, const pa__
   bool extended = m->shape.extended;
   pa__gains_begin(states, l, &t->gains);
   for (size_t k = 0; k < l->length; k++) {
-    bool link = k / l->width < l->links;
-    size_t i = link ? pa__layout_link(l, k / l->width) : 0;
+    size_t i = k / l->width;
+    bool link = i < l->links;
     t->ones[k] = link;
-    t->price[k] = extended ? t->ones[k] : t->gains.limit[k];
-    t->enter[k] = (real)(!link ? 0 : extended ? 1 : sqrt(states->noise[i]));
-    t->leave[k] = (real)(!link ? 0 : extended ? 1 : m->scale / sqrt(states->limit[i]));
+    t->enter[k] = !link ? 0 : extended ? 1 : 1 / t->gains.receive[i];
+    t->leave[k] = !link ? 0 : extended ? 1 : (real)m->scale / t->gains.transmit[i];
   }
 }
 
-/* From a, b, v and I: w, u^2 w, u h w / v, 1 / T and 1 / I. */
-static void receive(size_t n, const pa__uwmmse_tape *t, const real *restrict a, const real *restrict b,
-                    const real *restrict v, const real *restrict interference) {
+/* From a, b, v and I: u^2 w and u h w / v; for the way back also w, 1 / T and 1 / I. */
+static inline __attribute__((always_inline)) void receive_of(bool back, size_t n, const pa__uwmmse_tape *t,
+                                                             const real *restrict a, const real *restrict b,
+                                                             const real *restrict v,
+                                                             const real *restrict interference) {
   const real *restrict direct = t->gains.direct, *restrict weight = t->gains.weight;
   real *restrict w = t->w, *restrict q = t->q, *restrict per_v = t->per_v, *restrict inverse_t = t->inverse_t,
                  *restrict inverse_i = t->inverse_i;
@@ -94,12 +101,24 @@ static void receive(size_t n, const pa__uwmmse_tape *t, const real *restrict a, 
   for (size_t k = 0; k < n; k++) {
     real s = v[k] * v[k], i = interference[k], received = i + direct[k] * s, both = 1 / (received * i);
     real of_t = both * i, of_i = both * received;
-    w[k] = weight[k] * (a[k] * (received * of_i) + b[k]);
-    per_v[k] = direct[k] * w[k] * of_t;
-    q[k] = per_v[k] * s * of_t;
+    real of_w = weight[k] * (a[k] * (received * of_i) + b[k]), numerator = direct[k] * of_w * of_t;
+    per_v[k] = numerator;
+    q[k] = numerator * s * of_t;
+    if (!back) continue;
+    w[k] = of_w;
     inverse_t[k] = of_t;
     inverse_i[k] = of_i;
   }
+}
+
+static void receive(size_t n, const pa__uwmmse_tape *t, const real *a, const real *b, const real *v,
+                    const real *interference) {
+  receive_of(false, n, t, a, b, v, interference);
+}
+
+static void receive_again(size_t n, const pa__uwmmse_tape *t, const real *a, const real *b, const real *v,
+                          const real *interference) {
+  receive_of(true, n, t, a, b, v, interference);
 }
 
 /* One layer's update of v. */
@@ -338,7 +357,7 @@ static void block_backward(const pa__la *la, const pa__uwmmse_shape *shape, cons
     const real *restrict v = node(t->v, l, layer), *a = node(t->gate, l, 2 * layer),
                          *b = node(t->gate, l, 2 * layer + 1), *interference = node(t->interference, l, layer),
                          *denominator = node(t->denominator, l, layer);
-    receive(n, t, a, b, v, interference);
+    receive_again(n, t, a, b, v, interference);
     if (shape->extended) {
       transmit_relaxed_backward(n, t, v, denominator, 1 + weights->tau[layer], node(t->growth, l, layer), &slopes);
       la->outer(l, 1, 1, slopes.power, node(t->log_ratio, l, layer), d.tau + layer * width);
@@ -378,7 +397,7 @@ static bool allocate(const pa__uwmmse_model *m, const pa_states *states, void *p
   for (size_t first = 0; first < states->batch; first += layout.width) {
     pa__block block = pa__block_at(states, layout, first);
     if (!block_forward(la, m, &weights, &block, &tape, false)) return false;
-    pa__block_power(states, &block, pa__uwmmse_v(&tape, &layout, m->shape.layers), power);
+    pa__block_power(&block, &tape.gains, pa__uwmmse_v(&tape, &layout, m->shape.layers), power);
   }
   return true;
 }

@@ -41,9 +41,10 @@ typedef struct pa__uwmmse_tape {
   real *interference;          /* [layers + 1]: I of each v */
   real *denominator;           /* [layers] */
   real *log_ratio, *growth;    /* [layers], extended: log(z / v), (z / v)^(1 + tau) */
-  real *w, *q, *per_v;         /* of a layer: w, u^2 w, u h w / v */
-  real *inverse_t, *inverse_i; /* 1 / T, 1 / I */
-  real *scratch;               /* [5] */
+  real *q, *per_v;             /* of a layer: u^2 w, u h w / v */
+  real *w;                     /* backward only */
+  real *inverse_t, *inverse_i; /* 1 / T, 1 / I; backward only */
+  real *scratch;               /* [5]; `paper` without a backward pass [1] */
   real *d_v;                   /* backward only: of the last v on entry */
   real *d_gate, *d_head;       /* backward only, as those above */
 } pa__uwmmse_tape;

@@ -59,7 +59,9 @@ static const int32_t wmmse_keys[] = {PA_POLICY_ITERATIONS, PA_POLICY_TOLERANCE, 
 static const int32_t priced_keys[] = {PA_POLICY_ITERATIONS, PA_POLICY_TOLERANCE, PA_POLICY_START, PA_POLICY_PRICE, 0};
 
 /* Initialisers of the functions of WMMSE. */
-#define PASSES .sparse = true, .looks = true, .workspace = workspace, .allocate = allocate, .allocate_f32 = allocate_f32
+#define PASSES                                                                                \
+  .sparse = true, .parts = true, .looks = true, .workspace = workspace, .allocate = allocate, \
+  .allocate_f32 = allocate_f32
 
 static const pa__policy_class wmmse = {.name = "wmmse", .keys = wmmse_keys, PASSES};
 static const pa__policy_class truncated = {.name = "wmmse-truncated", .keys = wmmse_keys, .iterations = 4, PASSES};

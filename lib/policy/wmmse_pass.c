@@ -57,24 +57,27 @@ static void transmit(void *user, size_t at, size_t count) {
   }
 }
 
-/* How far the furthest v moved. */
-static real step_of(const pa__layout *l, const struct work *w) {
+/* Whether no v moved by more than the tolerance. */
+static bool settled(const pa__layout *l, const struct work *w, real tolerance) {
   real moved = 0;
-  for (size_t k = 0; k < l->length; k++) {
+  for (size_t k = pa__layout_begin(l); k < pa__layout_end(l); k++) {
     real step = w->v[k] < w->previous[k] ? w->previous[k] - w->v[k] : w->v[k] - w->previous[k];
     moved = step > moved ? step : moved;
   }
-  return moved;
+  double moving = !(moved <= tolerance);
+  pa__layout_sum(l, &moving, 1);
+  return moving == 0;
 }
 
 static double capped_power(const pa__layout *l, const struct work *w, double multiplier) {
   double total = 0;
-  for (size_t k = 0; k < l->length; k++) {
+  for (size_t k = pa__layout_begin(l); k < pa__layout_end(l); k++) {
     const pa__gains *g = &w->gains;
     real z = clipped(w->numerator[k], w->v[k],
                      w->denominator[k] + (g->direct[k] * w->ratio[k] + (real)multiplier * g->limit[k]));
     total += g->limit[k] * z * z;
   }
+  pa__layout_sum(l, &total, 1);
   return total;
 }
 
@@ -116,7 +119,7 @@ static void iterate(const pa__la *la, const pa__layout *l, const pa__wmmse_optio
     } else {
       la->round(l, w->denominator, w->received, &w->gains.cross, w->ratio, w->power, transmit, w);
     }
-    if (o->tolerance > 0 && step_of(l, w) <= (real)o->tolerance) break;
+    if (o->tolerance > 0 && settled(l, w, (real)o->tolerance)) break;
   }
 }
 
@@ -158,6 +161,7 @@ static bool allocate(const pa__wmmse_options *o, const pa_states *states, void *
   pa__layout layout = layout_for(o, la, pa__extent_of(states)), of_block = pa__block_layout(la, states);
   layout.pool = of_block.pool;
   layout.pattern = of_block.pattern;
+  layout.halo = of_block.halo;
   pa__arena arena = {memory, 0};
   struct work w = take(&arena, &layout);
   pa__gains_begin(states, &layout, &w.gains);
@@ -168,7 +172,7 @@ static bool allocate(const pa__wmmse_options *o, const pa_states *states, void *
     if (!pack(la, &block, &w.gains)) return false;
     start(o, states, &block, &w);
     iterate(la, &layout, o, o->iterations, &w);
-    pa__block_power(states, &block, w.v, power);
+    pa__block_power(&block, &w.gains, w.v, power);
   }
   return true;
 }
@@ -247,7 +251,7 @@ static bool best(const pa__wmmse_options *o, const pa_states *states, void *powe
     best_of_block(o, la, states, &block, &w);
     memcpy(w.one.v, w.best, layout.length * sizeof(real));
     iterate(la, &layout, o, POLISH * o->iterations, &w.one);
-    pa__block_power(states, &block, w.one.v, power);
+    pa__block_power(&block, &w.one.gains, w.one.v, power);
   }
   return true;
 }

@@ -57,7 +57,7 @@ static uint64_t hash_of_channels(const pa_states *s) {
   uint64_t hash = hash_bytes(BASIS, s->h ? (const void *)s->h : s->h_f32, count * pa__number_size(s->precision));
   if (!s->graph) return hash;
   hash = hash_bytes(hash, s->graph->pattern.offset, (links + 1) * sizeof *s->graph->pattern.offset);
-  return hash_bytes(hash, s->graph->pattern.receiver, s->graph->pattern.edges * sizeof *s->graph->pattern.receiver);
+  return hash_bytes(hash, s->graph->pattern.receiver, s->graph->pattern.slots * sizeof *s->graph->pattern.receiver);
 }
 
 /* All of the user's states; of a network's a few that are held out. */

@@ -855,7 +855,7 @@ static pa_status begin(pa__run *r) {
   own->problem = &t->problem;
   size_t n = own->states.links = pa__source_links(&t->source), elements;
   own->states.allocator = *allocator;
-  own->states.graph = pa__source_graph(&t->source);
+  pa__states_set_graph(&own->states, pa__source_graph(&t->source));
   own->states.precision = t->source.precision;
   own->states.node_features = pa__source_features(&t->source);
   own->states.batch = 1;

@@ -188,7 +188,8 @@ static pa_status begin(pa__run *r) {
   r->batch = (size_t)pa__trainer_value_or(t, PA_TRAINER_BATCH, 0, r->recipe.batch);
   r->held_out =
       pa__source_held_out(&t->source, (size_t)pa__trainer_value_or(t, PA_TRAINER_HELD_OUT, 0, r->recipe.held_out));
-  pa_status status = pa__estimates_create(t);
+  pa_status status = pa__source_check(&t->source, t->problem.links);
+  if (status == PA_OK) status = pa__estimates_create(t);
   if (t->pool)
     r->pool = t->pool;
   else if (status == PA_OK)

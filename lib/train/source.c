@@ -28,6 +28,13 @@ size_t pa__source_features(const pa__source *s) {
   return s->network ? pa_network_features(s->network) : s->states->node_features;
 }
 
+pa_status pa__source_check(const pa__source *s, size_t links) {
+  if (s->states) return pa__states_check_graph(s->states);
+  if (pa_network_links(s->network) == links) return PA_OK;
+  return pa__fail(PA_ERROR_STATE, "the network has room for %zu links now, the trainer was made for %zu",
+                  pa_network_links(s->network), links);
+}
+
 const pa_graph *pa__source_graph(const pa__source *s) {
   return s->network ? pa_network_graph(s->network) : s->states->graph;
 }
@@ -113,11 +120,9 @@ pa_status pa__chunk_create(pa__chunk *chunk, const pa__source *s, bool owns, con
   size_t scratch = s->network ? pa__network_scratch(s->network, s->precision) : 0,
          states = PA__CHUNK * links * features;
   size_t bytes = elements * pa__number_size(s->precision) + states * sizeof(double);
-  *chunk = (pa__chunk){.states = {.allocator = *allocator,
-                                  .links = links,
-                                  .graph = pa__source_graph(s),
-                                  .precision = s->precision,
-                                  .node_features = features}};
+  *chunk = (pa__chunk){
+      .states = {.allocator = *allocator, .links = links, .precision = s->precision, .node_features = features}};
+  pa__states_set_graph(&chunk->states, pa__source_graph(s));
   if (!(chunk->states.noise = pa__allocate(allocator, links, 3 * sizeof(double))) ||
       !(chunk->scratch = pa__allocate(allocator, scratch, sizeof(double))) ||
       (owns && !(chunk->owned = pa__allocate(allocator, bytes, 1)))) {

@@ -31,6 +31,8 @@ pa__source pa__source_of_states(const pa_states *states, uint64_t seed);
 
 size_t pa__source_links(const pa__source *source); /* the most */
 size_t pa__source_features(const pa__source *source);
+/* Fails if the source has changed too much since there were so many links. */
+pa_status pa__source_check(const pa__source *source, size_t links);
 const pa_graph *pa__source_graph(const pa__source *source); /* of sparse channels; NULL: dense */
 /* Of a batch of the most links. */
 pa__extent pa__source_extent(const pa__source *source, size_t batch);
