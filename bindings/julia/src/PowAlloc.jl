@@ -13,8 +13,9 @@ using Libdl
 export Network, States, Policy, UWMMSE, REGNN, MLP, IGCNet, Pool, Trainer, PowAllocError
 export adhoc, family, multicell, network_of_path_gain, network_of_positions, network_of_callback, features
 export path_gain, positions, draw, draw!, draw_states
-export Graph, graph, graph_of_matrix, graph_of_positions, edges, offsets, receivers, order, pick, is_sparse
+export Graph, graph, graph_of_matrix, graph_of_positions, edges, slots, offsets, ends, receivers, order, pick, is_sparse
 export sparse_adhoc, sparse_network_of_positions, network_of_graph, left_out
+export reserve!, join!, leave!, move!, present
 export bind!, noise!, power_limit!, weights!, node_state!, start!, first!
 export channels, noise, power_limit, weights, node_state, batch_size, links, rates, sinr
 export load_policy, policy_of_callback, allocate, allocate!, certify, meet_budget!, output_count, probabilities

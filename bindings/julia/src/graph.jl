@@ -49,6 +49,11 @@ links(graph::Graph) = Int(@ccall library.pa_graph_links(graph::Ptr{Cvoid})::Csiz
 
 edges(graph::Ptr{Cvoid}) = Int(@ccall library.pa_graph_edges(graph::Ptr{Cvoid})::Csize_t)
 
+slots(graph::Ptr{Cvoid}) = Int(@ccall library.pa_graph_slots(graph::Ptr{Cvoid})::Csize_t)
+
+"Numbers in a sample's channels on a graph, or of what stands on one: edges, and gaps if a network can change it."
+slots(graph::Graph) = Int(@ccall library.pa_graph_slots(graph::Ptr{Cvoid})::Csize_t)
+
 "Edges of a graph, or of what stands on one; 0 without one."
 edges(graph::Graph) = Int(@ccall library.pa_graph_edges(graph::Ptr{Cvoid})::Csize_t)
 
@@ -58,10 +63,16 @@ function offsets(graph::Graph)
     return GC.@preserve graph copy(unsafe_wrap(Array, values, links(graph) + 1))
 end
 
-"The column of each edge, from 0: a copy."
+"Where rows end, from 0: a copy."
+function ends(graph::Graph)
+    values = @ccall library.pa_graph_end(graph::Ptr{Cvoid})::Ptr{Int64}
+    return GC.@preserve graph copy(unsafe_wrap(Array, values, links(graph)))
+end
+
+"The column of each edge, from 0, -1 in gaps: a copy."
 function receivers(graph::Graph)
     values = @ccall library.pa_graph_receiver(graph::Ptr{Cvoid})::Ptr{Int32}
-    return GC.@preserve graph copy(unsafe_wrap(Array, values, edges(graph)))
+    return GC.@preserve graph copy(unsafe_wrap(Array, values, slots(graph)))
 end
 
 "Your link of each row and column, from 0: a copy; `nothing` if they are the same."
@@ -73,7 +84,7 @@ end
 "The channels on the edges of a full matrix, and the power gains to each receiver that they leave out."
 function pick(graph::Graph, h::Matrix{Float64})
     check_size(h, "h", links(graph), links(graph))
-    value, left_out = zeros(edges(graph)), zeros(links(graph))
+    value, left_out = zeros(slots(graph)), zeros(links(graph))
     check(@ccall library.pa_graph_pick(graph::Ptr{Cvoid}, h::Ptr{Cdouble}, value::Ptr{Cdouble},
                                        left_out::Ptr{Cdouble})::Int32)
     return value, left_out
@@ -81,7 +92,7 @@ end
 
 "States on a graph: channels `h[edge, sample]` in place; keywords as of States(h)."
 function States(h::Matrix{Float64}, graph::Graph; keys...)
-    check_size(h, "h", edges(graph), size(h, 2))
+    check_size(h, "h", slots(graph), size(h, 2))
     out = Ref{Ptr{Cvoid}}(C_NULL)
     check(@ccall library.pa_states_create_sparse(out::Ref{Ptr{Cvoid}}, size(h, 2)::Csize_t, graph::Ptr{Cvoid},
                                                  h::Ptr{Cdouble}, 1.0::Cdouble, 1.0::Cdouble, C_NULL::Ptr{Cvoid})::Int32)
@@ -89,7 +100,7 @@ function States(h::Matrix{Float64}, graph::Graph; keys...)
 end
 
 function States(h::Matrix{Float32}, graph::Graph; keys...)
-    check_size(h, "h", edges(graph), size(h, 2))
+    check_size(h, "h", slots(graph), size(h, 2))
     out = Ref{Ptr{Cvoid}}(C_NULL)
     check(@ccall library.pa_states_create_sparse_f32(out::Ref{Ptr{Cvoid}}, size(h, 2)::Csize_t, graph::Ptr{Cvoid},
                                                      h::Ptr{Cfloat}, 1.0::Cdouble, 1.0::Cdouble,
@@ -100,6 +111,8 @@ end
 states_graph(states::States) = @ccall library.pa_states_graph(states::Ptr{Cvoid})::Ptr{Cvoid}
 
 edges(states::States) = GC.@preserve states edges(states_graph(states))
+
+slots(states::States) = GC.@preserve states slots(states_graph(states))
 
 "True if the channels are on a graph."
 is_sparse(states::States) = states_graph(states) != C_NULL
@@ -149,5 +162,80 @@ network_graph(network::Network) = @ccall library.pa_network_graph(network::Ptr{C
 
 edges(network::Network) = GC.@preserve network edges(network_graph(network))
 
+slots(network::Network) = GC.@preserve network slots(network_graph(network))
+
 "True if the channels of a network are on a graph."
 is_sparse(network::Network) = network_graph(network) != C_NULL
+
+"""
+States on the graph of a sparse network: channels `h[slot, sample]` in place, those of draw!() for example; keywords as of
+States(h).
+"""
+function States(h::Matrix{Float64}, network::Network; keys...)
+    check_size(h, "h", slots(network), size(h, 2))
+    out = Ref{Ptr{Cvoid}}(C_NULL)
+    GC.@preserve network check(@ccall library.pa_states_create_sparse(out::Ref{Ptr{Cvoid}}, size(h, 2)::Csize_t,
+                                                                      network_graph(network)::Ptr{Cvoid},
+                                                                      h::Ptr{Cdouble}, 1.0::Cdouble, 1.0::Cdouble,
+                                                                      C_NULL::Ptr{Cvoid})::Int32)
+    return parameters!(States(owned(free_states, out[]; h, network)); keys...)
+end
+
+"""
+Room for links of a sparse network with a cut-off to join, leave and move: numbers for `most` links and slots for edges (0:
+chosen). The network has a new graph then: make States on it. The changes take no memory.
+"""
+function reserve!(network::Network, most::Integer = links(network); slots::Integer = 0)
+    check(@ccall library.pa_network_reserve(network::Ptr{Cvoid}, most::Csize_t, slots::Csize_t)::Int32)
+    return network
+end
+
+"""
+Links join at positions `(2, count)` both; returns their numbers, from 1. States must be bound to channels that were drawn
+after this, and so it is with leave!() and move!().
+"""
+function join!(network::Network, transmitters::Matrix{Float64}, receivers::Matrix{Float64})
+    count = size(transmitters, 2)
+    check_size(transmitters, "transmitters", 2, count)
+    check_size(receivers, "receivers", 2, count)
+    numbers = zeros(Int64, count)
+    check(@ccall library.pa_network_join(network::Ptr{Cvoid}, count::Csize_t, transmitters::Ptr{Cdouble},
+                                         receivers::Ptr{Cdouble}, numbers::Ptr{Int64})::Int32)
+    return numbers .+ 1
+end
+
+"Links, by their numbers from 1, leave: their power and rate are 0."
+function leave!(network::Network, numbers::AbstractVector{<:Integer})
+    indices = Int64[number - 1 for number in numbers]
+    check(@ccall library.pa_network_leave(network::Ptr{Cvoid}, length(indices)::Csize_t, indices::Ptr{Int64})::Int32)
+    return network
+end
+
+"Links, by their numbers from 1, move to positions `(2, count)`; `nothing`: where they were."
+function move!(network::Network, numbers::AbstractVector{<:Integer};
+               transmitters::Union{Matrix{Float64},Nothing} = nothing,
+               receivers::Union{Matrix{Float64},Nothing} = nothing)
+    indices = Int64[number - 1 for number in numbers]
+    transmitters === nothing || check_size(transmitters, "transmitters", 2, length(indices))
+    receivers === nothing || check_size(receivers, "receivers", 2, length(indices))
+    from, to = something(transmitters, C_NULL), something(receivers, C_NULL)
+    check(@ccall library.pa_network_move(network::Ptr{Cvoid}, length(indices)::Csize_t, indices::Ptr{Int64},
+                                         from::Ptr{Cdouble}, to::Ptr{Cdouble})::Int32)
+    return network
+end
+
+"Links that are there: all but for the numbers that are free."
+present(network::Network) = Int(@ccall library.pa_network_present(network::Ptr{Cvoid})::Csize_t)
+
+"Looks at other channels `h[slot, sample]` on the graph as it is now."
+function bind!(states::States, h::Matrix{Float64})
+    check_size(h, "h", slots(states), size(h, 2))
+    check(@ccall library.pa_states_bind(states::Ptr{Cvoid}, size(h, 2)::Csize_t, h::Ptr{Cdouble})::Int32)
+    return bound!(states, h)
+end
+
+function bind!(states::States, h::Matrix{Float32})
+    check_size(h, "h", slots(states), size(h, 2))
+    check(@ccall library.pa_states_bind_f32(states::Ptr{Cvoid}, size(h, 2)::Csize_t, h::Ptr{Cfloat})::Int32)
+    return bound!(states, h)
+end

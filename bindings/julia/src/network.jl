@@ -159,11 +159,11 @@ function positions(network::Network)
     return transmitters, receivers
 end
 
-"Size of a sample's channels: `(links, links)`, or `(edges,)` on a graph."
-channel_shape(network::Network) = is_sparse(network) ? (edges(network),) : (links(network), links(network))
+"Size of a sample's channels: `(links, links)`, or `(slots,)` on a graph."
+channel_shape(network::Network) = is_sparse(network) ? (slots(network),) : (links(network), links(network))
 
 """
-Draws channels into `h[receiver, transmitter, sample]`, or `h[edge, sample]` on a graph: the samples from number `first`
+Draws channels into `h[receiver, transmitter, sample]`, or `h[slot, sample]` on a graph: the samples from number `first`
 (from 0) of a stream.
 """
 function draw!(h::Array{Float64}, network::Network; first::Integer = 0, stream::Integer = 0)

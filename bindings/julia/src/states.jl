@@ -115,11 +115,11 @@ batch_size(states::States) = Int(@ccall library.pa_states_batch(states::Ptr{Cvoi
 links(states::States) = Int(@ccall library.pa_states_links(states::Ptr{Cvoid})::Csize_t)
 
 """
-The channels `(links, links, batch)`, or `(edges, batch)` on a graph, in place: while the states are, in a callback until it
+The channels `(links, links, batch)`, or `(slots, batch)` on a graph, in place: while the states are, in a callback until it
 returns. Do not write.
 """
 function channels(states::States)
-    shape = is_sparse(states) ? (edges(states), batch_size(states)) : (links(states), links(states), batch_size(states))
+    shape = is_sparse(states) ? (slots(states), batch_size(states)) : (links(states), links(states), batch_size(states))
     if precision_of(states) == Float32
         narrow = @ccall library.pa_states_channel_f32(states::Ptr{Cvoid})::Ptr{Cfloat}
         return unsafe_wrap(Array, narrow, shape)

@@ -56,10 +56,10 @@ def _opaque(noun):
 
 
 doubles, floats, int32s, int64s, sizes = map(_elements, (c_double, c_float, c_int32, c_int64, c_size_t))
-(pa_allocator, pa_array, pa_sparse_array, pa_model_file, pa_graph, pa_states, pa_network, pa_policy, pa_uwmmse, pa_regnn,
- pa_mlp, pa_igcnet, pa_pool, pa_trainer) = map(_opaque, (
-     "allocator", "array", "sparse_array", "model_file", "graph", "states", "network", "policy", "uwmmse", "regnn", "mlp",
-     "igcnet", "pool", "trainer"))
+(pa_allocator, pa_array, pa_sparse_array, pa_model_file, pa_graph, pa_halo, pa_states, pa_network, pa_policy, pa_uwmmse,
+ pa_regnn, pa_mlp, pa_igcnet, pa_pool, pa_trainer) = map(_opaque, (
+     "allocator", "array", "sparse_array", "model_file", "graph", "halo", "states", "network", "policy", "uwmmse", "regnn",
+     "mlp", "igcnet", "pool", "trainer"))
 
 pa_free_fn = CFUNCTYPE(None, c_void_p)
 pa_task_fn = CFUNCTYPE(None, c_void_p, c_size_t, c_size_t)
@@ -71,6 +71,8 @@ pa_reward_gradient_fn = CFUNCTYPE(c_int32, c_void_p, pa_states, doubles, doubles
 pa_utility_fn = CFUNCTYPE(c_int32, c_void_p, doubles, c_size_t, doubles, doubles)
 pa_constraint_fn = CFUNCTYPE(c_int32, c_void_p, doubles, c_size_t, doubles, doubles, c_size_t)
 pa_progress_fn = CFUNCTYPE(c_int32, c_void_p, pa_trainer)
+pa_exchange_fn = CFUNCTYPE(c_int32, c_void_p, c_void_p, sizes, c_void_p, sizes, c_size_t)
+pa_sum_fn = CFUNCTYPE(c_int32, c_void_p, doubles, c_size_t)
 pa_gather_fn = CFUNCTYPE(c_int32, c_void_p, doubles, sizes)
 
 # name: (what it returns, [arguments])
@@ -129,13 +131,28 @@ FUNCTIONS = {
     "pa_graph_create": (pa_status, [POINTER(pa_graph), size_t, int64s, int32s, pa_allocator]),
     "pa_graph_create_threshold": (pa_status, [POINTER(pa_graph), size_t, doubles, c_double, pa_allocator]),
     "pa_graph_create_positions": (pa_status, [POINTER(pa_graph), size_t, doubles, doubles, c_double, pa_allocator]),
+    "pa_graph_create_positions_part": (pa_status, [POINTER(pa_graph), size_t, size_t, doubles, doubles, c_double,
+                                                   pa_allocator]),
+    "pa_graph_create_rows": (pa_status, [POINTER(pa_graph), size_t, uint64_t, uint64_t, int64s, int64s, pa_allocator]),
     "pa_graph_free": (None, [pa_graph]),
     "pa_graph_links": (c_size_t, [pa_graph]),
     "pa_graph_edges": (c_size_t, [pa_graph]),
+    "pa_graph_slots": (c_size_t, [pa_graph]),
     "pa_graph_offset": (int64s, [pa_graph]),
+    "pa_graph_end": (int64s, [pa_graph]),
     "pa_graph_receiver": (int32s, [pa_graph]),
     "pa_graph_order": (int32s, [pa_graph]),
     "pa_graph_pick": (pa_status, [pa_graph, doubles, doubles, doubles]),
+    "pa_graph_ghost_count": (c_size_t, [pa_graph]),
+    "pa_graph_ghosts": (int64s, [pa_graph]),
+    "pa_graph_path_gain": (pa_status, [pa_graph, doubles, doubles, c_double, c_double, doubles]),
+    # halo.h
+    "pa_halo_create": (pa_status, [POINTER(pa_halo), pa_graph, size_t, uint64_t, size_t, sizes, int32s, sizes,
+                                   pa_exchange_fn, pa_sum_fn, c_void_p, pa_free_fn, pa_allocator]),
+    "pa_halo_free": (None, [pa_halo]),
+    "pa_halo_owned": (c_size_t, [pa_halo]),
+    "pa_halo_first": (c_uint64, [pa_halo]),
+    "pa_halo_refresh": (pa_status, [pa_halo, doubles, size_t]),
     # pool.h
     "pa_pool_create": (pa_status, [POINTER(pa_pool), size_t, pa_allocator]),
     "pa_pool_create_custom": (pa_status, [POINTER(pa_pool), size_t, pa_parallel_fn, c_void_p, pa_free_fn, pa_allocator]),
@@ -149,6 +166,8 @@ FUNCTIONS = {
     "pa_states_create_sparse_f32": (pa_status, [POINTER(pa_states), size_t, pa_graph, floats, c_double, c_double,
                                                 pa_allocator]),
     "pa_states_graph": (pa_graph, [pa_states]),
+    "pa_states_set_halo": (pa_status, [pa_states, pa_halo]),
+    "pa_states_halo": (pa_halo, [pa_states]),
     "pa_states_free": (None, [pa_states]),
     "pa_states_bind": (pa_status, [pa_states, size_t, doubles]),
     "pa_states_bind_f32": (pa_status, [pa_states, size_t, floats]),
@@ -188,6 +207,11 @@ FUNCTIONS = {
     "pa_network_create_sparse_positions": (pa_status, [POINTER(pa_network), size_t, doubles, doubles, c_double,
                                                        c_double, uint64_t, pa_allocator]),
     "pa_network_create_graph": (pa_status, [POINTER(pa_network), pa_graph, doubles, uint64_t, pa_allocator]),
+    "pa_network_reserve": (pa_status, [pa_network, size_t, size_t]),
+    "pa_network_join": (pa_status, [pa_network, size_t, doubles, doubles, int64s]),
+    "pa_network_leave": (pa_status, [pa_network, size_t, int64s]),
+    "pa_network_move": (pa_status, [pa_network, size_t, int64s, doubles, doubles]),
+    "pa_network_present": (c_size_t, [pa_network]),
     "pa_network_left_out": (pa_status, [pa_network, doubles, doubles]),
     "pa_network_graph": (pa_graph, [pa_network]),
     "pa_network_features": (c_size_t, [pa_network]),

@@ -13,7 +13,9 @@ class Graph(Resource):
     of_scipy(), of_matrix() and of_positions().
 
     Channels on a graph are one number an edge, in the order of the edges. Powers, rates and parameters of links are in
-    your order of links, also where the rows have another one: see order.
+    your order of links, also where the rows have another one: see order. The graph of a network that can change
+    (Network.reserve()) has gaps between its rows: there channels are one number a slot, and row i has the slots indptr[i]
+    to ends[i] - 1.
     """
 
     def __init__(self, indptr, indices):
@@ -56,9 +58,15 @@ class Graph(Resource):
                                    cutoff))
 
     def to_scipy(self, h):
-        """Channels h (edges,) on this graph as a scipy.sparse.csr_array in your order of links."""
+        """Channels h (slots,) on this graph as a scipy.sparse.csr_array in your order of links."""
         from scipy.sparse import csr_array
-        matrix = csr_array((h, self.indices, self.indptr), shape=(self.links, self.links))
+        indices, indptr = self.indices, self.indptr
+        if self.slots != self.edges or np.any(self.ends != indptr[1:]):
+            begin, length = indptr[:-1], self.ends - indptr[:-1]
+            indptr = np.concatenate(([0], np.cumsum(length)))
+            slot = np.arange(indptr[-1]) + np.repeat(begin - indptr[:-1], length)
+            h, indices = np.asarray(h)[slot], indices[slot]
+        matrix = csr_array((h, indices, indptr), shape=(self.links, self.links))
         if self.order is not None:
             row = np.argsort(self.order)
             matrix = matrix[row][:, row]
@@ -74,25 +82,43 @@ class Graph(Resource):
         return library.pa_graph_edges(self.handle)
 
     @property
+    def slots(self):
+        """Numbers in a sample's channels: edges and gaps."""
+        return library.pa_graph_slots(self.handle)
+
+    @property
     def indptr(self):
-        """Where rows begin (links + 1,), read-only."""
-        return view(library.pa_graph_offset(self.handle), (self.links + 1,), False, self.handle, np.int64)
+        """Where rows begin (links + 1,), read-only; of the graph of a network or of states a copy, as are all arrays."""
+        return self._array(library.pa_graph_offset, self.links + 1, np.int64)
+
+    @property
+    def ends(self):
+        """Where rows end (links,), read-only."""
+        return self._array(library.pa_graph_end, self.links, np.int64)
 
     @property
     def indices(self):
-        """The column of each edge (edges,), read-only."""
-        return view(library.pa_graph_receiver(self.handle), (self.edges,), False, self.handle, np.int32)
+        """The column of each edge (slots,), -1 in gaps, read-only."""
+        return self._array(library.pa_graph_receiver, self.slots, np.int32)
 
     @property
     def order(self):
         """Your link of each row and column (links,), read-only; None if they are the same."""
-        return view(library.pa_graph_order(self.handle), (self.links,), False, self.handle, np.int32)
+        return self._array(library.pa_graph_order, self.links, np.int32)
+
+    def _array(self, function, count, dtype):
+        array = view(function(self.handle), (count,), False, self.handle, dtype)
+        if array is None or "holder" not in self.handle.keep:
+            return array
+        array = array.copy()  # a network may change it
+        array.flags.writeable = False
+        return array
 
     def pick(self, h):
-        """The channels (edges,) of a full matrix h (links, links), and the power gains (links,) to each receiver that
+        """The channels (slots,) of a full matrix h (links, links), and the power gains (links,) to each receiver that
         they leave out."""
         borrow(h, "h", (self.links, self.links))
-        value, left_out = np.empty(self.edges), np.empty(self.links)
+        value, left_out = np.empty(self.slots), np.empty(self.links)
         library.pa_graph_pick(self.handle, h, value, left_out)
         return value, left_out
 

@@ -1,5 +1,7 @@
 """Networks: who hears whom, with random fading on top."""
+from contextlib import contextmanager
 from ctypes import byref
+from weakref import WeakSet
 
 import numpy as np
 
@@ -24,6 +26,7 @@ class Network(Tunable):
 
     def __init__(self, handle, noise=None, power_limit=None, **keys):
         super().__init__(handle)
+        self._graphs = WeakSet()
         self.set(**keys)
         if noise is not None:
             self.set_noise(noise)
@@ -130,12 +133,68 @@ class Network(Tunable):
 
     @property
     def graph(self):
-        """The Graph of a sparse network, None if its channels are full matrices."""
-        return shared(library.pa_network_graph(self.handle), self.handle)
+        """The Graph of a sparse network, None if its channels are full matrices. Once reserve() or a key has replaced it,
+        it is closed."""
+        graph = shared(library.pa_network_graph(self.handle), self.handle)
+        if graph is not None:
+            self._graphs.add(graph)
+        return graph
+
+    def set(self, **keys):
+        """Sets keys, in the given order, up to the first that is refused."""
+        with self._replacing():
+            super().set(**keys)
+
+    @contextmanager
+    def _replacing(self):
+        """Closes the graphs that were given out if they are gone."""
+        before = library.pa_network_graph(self.handle)
+        try:
+            yield
+        finally:
+            now = library.pa_network_graph(self.handle)
+            if before and now.value != before.value:
+                for graph in self._graphs:
+                    graph.close()
+                self._graphs.clear()
+
+    def reserve(self, links=None, slots=0):
+        """Room for links of a sparse network with a cut-off to join, leave and move: numbers for as many links (None: for
+        those that there are) and slots for edges (0: chosen). The network has a new graph then: make States on it.
+        """
+        with self._replacing():
+            library.pa_network_reserve(self.handle, self.links if links is None else links, slots)
+
+    def join(self, transmitters, receivers):
+        """Links join at positions (count, 2) both; returns their numbers, int64. States must be bound to channels that
+        were drawn after this, and so it is with leave() and move()."""
+        borrow(transmitters, "transmitters", (*np.shape(transmitters)[:1], 2))
+        borrow(receivers, "receivers", np.shape(transmitters))
+        links = np.empty(len(transmitters), np.int64)
+        library.pa_network_join(self.handle, len(links), transmitters, receivers, links)
+        return links
+
+    def leave(self, links):
+        """Links leave; their numbers are free, with power and rate 0."""
+        links = np.atleast_1d(np.asarray(links, np.int64))
+        library.pa_network_leave(self.handle, len(links), np.ascontiguousarray(links))
+
+    def move(self, links, transmitters=None, receivers=None):
+        """Links move to positions (count, 2); None: where they were."""
+        links = np.ascontiguousarray(np.atleast_1d(np.asarray(links, np.int64)))
+        for name, at in ("transmitters", transmitters), ("receivers", receivers):
+            if at is not None:
+                borrow(at, name, (len(links), 2))
+        library.pa_network_move(self.handle, len(links), links, transmitters, receivers)
+
+    @property
+    def present(self):
+        """Links that are there: all but for the numbers that are free."""
+        return library.pa_network_present(self.handle)
 
     def _channel_shape(self):
         graph = self.graph
-        return (self.links, self.links) if graph is None else (graph.edges,)
+        return (self.links, self.links) if graph is None else (graph.slots,)
 
     def left_out(self):
         """Of a sparse network with a cut-off: the interference (links,) in W, at full power, that it leaves out at each
@@ -146,20 +205,21 @@ class Network(Tunable):
 
     @property
     def path_gain(self):
-        """Path gains (links, links), or (edges,) if sparse, amplitudes, linear: a new array. Not of a family."""
+        """Path gains (links, links), or (slots,) if sparse, amplitudes, linear: a new array. Not of a family."""
         gain = np.empty(self._channel_shape())
         library.pa_network_path_gain(self.handle, gain)
         return gain
 
     @property
     def positions(self):
-        """Positions of the transmitters (links, 2) and of the receiver of each link (links, 2): new arrays."""
+        """Positions of the transmitters (links, 2) and of the receiver of each link (links, 2): new arrays; NaN where links
+        have left."""
         transmitters, receivers = np.empty((2, self.links, 2))
         library.pa_network_positions(self.handle, transmitters, receivers)
         return transmitters, receivers
 
     def draw(self, batch, first=0, stream=0, out=None):
-        """Channels (batch, links, links), or (batch, edges) if sparse, of samples first, first + 1, ... of a stream."""
+        """Channels (batch, links, links), or (batch, slots) if sparse, of samples first, first + 1, ... of a stream."""
         out = output(out, (batch, *self._channel_shape()))
         library.pa_network_draw(self.handle, stream, first, batch, out)
         return out

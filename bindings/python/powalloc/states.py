@@ -12,8 +12,8 @@ PRECISIONS = (np.float64, np.float32)
 def _shape(h, graph=None):
     """Shape of powers and rates for channels h."""
     if graph is not None:
-        if h.ndim not in (1, 2) or h.shape[-1] != graph.edges:
-            raise ValueError(f"h has shape {h.shape}, must have (batch, edges) or (edges,), edges = {graph.edges}")
+        if h.ndim not in (1, 2) or h.shape[-1] != graph.slots:
+            raise ValueError(f"h has shape {h.shape}, must have (batch, slots) or (slots,), slots = {graph.slots}")
         return (*h.shape[:-1], graph.links)
     if h.ndim not in (2, 3) or h.shape[-1] != h.shape[-2]:
         raise ValueError(f"h has shape {h.shape}, must have (batch, links, links) or (links, links)")
@@ -32,7 +32,7 @@ class States(Resource):
     weights: of the links in the sum-rate, one number or (links,)
     node_state: (batch, links, features), for policies that take one; float64, C-contiguous, used in place too
     first: number of the first sample in its stream, for policies that draw
-    graph: a Graph: h is (batch, edges) or (edges,) then, in the order of its edges
+    graph: a Graph: h is (batch, slots) or (slots,) then, in the order of its slots
 
     shape: of powers and rates: (batch, links), or (links,) if h is one sample
     dtype: of channels, powers and rates
@@ -129,9 +129,9 @@ class States(Resource):
 
     @property
     def h(self):
-        """The channels: the caller's array itself, or a read-only view (batch, links, links), (batch, edges) if sparse."""
+        """The channels: the caller's array itself, or a read-only view (batch, links, links), (batch, slots) if sparse."""
         graph = self.graph
-        shape = (*self.shape, self.links) if graph is None else (*self.shape[:-1], graph.edges)
+        shape = (*self.shape, self.links) if graph is None else (*self.shape[:-1], graph.slots)
         return self._borrowed("h", self.of_precision("pa_states_channel"), shape, self.dtype)
 
     @property
