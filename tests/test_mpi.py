@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Processes of mpirun give the files of one: test_mpi.py MPIRUN POWALLOC EXAMPLE"""
+"""Processes of mpirun give the files of one: test_mpi.py MPIRUN POWALLOC MPI_TRAIN MPI_HALO MPI_PARTS"""
 import json
 import os
 import pathlib
@@ -10,7 +10,7 @@ import tempfile
 import time
 import unittest
 
-MPIRUN, POWALLOC, EXAMPLE = map(os.path.abspath, sys.argv[1:4])
+MPIRUN, POWALLOC, EXAMPLE, HALO, PARTS = map(os.path.abspath, sys.argv[1:6])
 # As root, in containers, and with more processes than cores. Open MPI's mpirun 4.1 reads what it has freed, which meson's
 # MALLOC_PERTURB_ makes fatal.
 ENVIRONMENT = dict({name: value for name, value in os.environ.items() if name != "MALLOC_PERTURB_"},
@@ -67,6 +67,30 @@ class Ranks(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertRegex(done.stdout, rf"\A{ranks} processes: [01]\.\d{{4}} of WMMSE with 100 iterations\n\Z")
         self.same("example/model-1", "example/model-3")
+
+    def test_a_network_in_parts(self):
+        """Rates of one network, whoever owns its links; more processes than links leave some without any."""
+        for links in "3", "700":
+            tables = []
+            for ranks in 1, 2, 3, 5:
+                done = subprocess.run([MPIRUN, "-n", str(ranks), HALO, links, "builtin:uwmmse-robust"], timeout=120, **self.inside("halo"))
+                self.assertEqual(done.returncode, 0, done.stderr)
+                header, *lines = done.stdout.splitlines()
+                network, parts = header.split("; ")
+                self.assertRegex(parts, rf"{ranks} parts with " + ("0" if ranks == 1 else "[1-9]") )
+                rates = {name: float(rate) for name, rate, *_ in map(str.split, lines)}
+                self.assertEqual(set(rates), {"full-power", "wmmse", "uwmmse"})
+                self.assertLess(rates["full-power"], rates["uwmmse"])
+                tables.append((network, rates))
+            for network, rates in tables[1:]:
+                self.assertEqual(network, tables[0][0])
+                for name in rates:
+                    self.assertAlmostEqual(rates[name], tables[0][1][name], delta=2e-9)
+
+    def test_parts_and_the_whole(self):
+        for ranks in 1, 2, 3, 4:
+            done = subprocess.run([MPIRUN, "-n", str(ranks), PARTS], timeout=120, **self.inside("parts"))
+            self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_a_killed_process(self):
         """Its job ends; the checkpoint is whole, and the same run goes on from it."""

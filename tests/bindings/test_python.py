@@ -722,7 +722,7 @@ class Sparse(Case):
             pa.Graph(self.indptr, self.indices[::-1].copy())
         with self.assertRaisesRegex(TypeError, "int32"):
             pa.Graph(self.indptr, self.indices.astype(np.int64))
-        with self.assertRaisesRegex(ValueError, "edges"):
+        with self.assertRaisesRegex(ValueError, "slots"):
             pa.States(self.value[:, 1:].copy(), 1, 1, graph=self.graph)
 
     @unittest.skipUnless(importlib.util.find_spec("scipy"), "SciPy is not here")
@@ -770,6 +770,53 @@ class Sparse(Case):
         del network, states
         gc.collect()
         self.assertEqual(kept.links, 200)
+
+    @staticmethod
+    def matrix(graph, h):
+        """Channels on a graph as a full matrix in the caller's order."""
+        full, order = np.zeros(2 * (graph.links,)), graph.order
+        for row, (begin, end) in enumerate(zip(graph.indptr, graph.ends)):
+            full[order[row], order[graph.indices[begin:end]]] = h[begin:end]
+        return full
+
+    def test_changes(self):
+        network = pa.Network.sparse_adhoc(50, 20, cutoff=15, seed=4, noise=1e-6, fading=0)
+        old = network.graph
+        network.reserve(60)
+        with self.assertRaisesRegex(ValueError, "closed"):
+            old.edges
+        self.assertEqual((network.links, network.present), (60, 50))
+        graph, policy = network.graph, pa.Policy("wmmse")
+        states = pa.States(network.draw(1), 1e-6, 1, graph=graph)
+        power = policy.allocate(states)
+        network.leave([3, 7])
+        with self.assertRaisesRegex(RuntimeError, "the graph has changed"):
+            policy.allocate(states)
+        transmitters, receivers = network.positions
+        joined = network.join(transmitters[:1] + 1, receivers[:1] + 1)
+        network.move([1, 5], receivers=receivers[[1, 5]] + .5)
+        network.move(9, transmitters[[9]] + .5)
+        self.assertEqual((network.present, sorted({3, 7} - set(joined))), (49, [7]))
+        self.assertEqual(joined.tolist(), [3])
+        states.bind(network.draw(1))
+        states.set_start(power)
+        power = policy.allocate(states)
+        self.assertEqual((power[0, 7], power[0, 50:].sum(), states.rates(power)[0, 7]), (0, 0, 0))
+        transmitters, receivers = network.positions
+        there = np.flatnonzero(~np.isnan(transmitters[:, 0]))
+        self.assertEqual(len(there), 49)
+        anew = pa.Network.sparse_of_positions(transmitters[there], receivers[there], 15)
+        self.assertEqual(anew.graph.edges, graph.edges)
+        np.testing.assert_array_equal(self.matrix(graph, network.path_gain)[there][:, there],
+                                      self.matrix(anew.graph, anew.path_gain))
+        if importlib.util.find_spec("scipy"):
+            np.testing.assert_array_equal(graph.to_scipy(network.path_gain).toarray(),
+                                          self.matrix(graph, network.path_gain))
+        self.assertEqual((graph.indices >= 0).sum(), (graph.ends - graph.indptr[:-1]).sum())
+        with self.assertRaisesRegex(ValueError, "no such link"):
+            network.leave([7])
+        with self.assertRaisesRegex(RuntimeError, "room for 11 more links, not for 12"):
+            network.join(np.zeros((12, 2)), np.zeros((12, 2)))
 
     def test_training(self):
         network = pa.Network.sparse_adhoc(20, 20, cutoff=15, seed=4, noise=1e-6)
