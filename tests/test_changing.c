@@ -12,6 +12,7 @@ static size_t below(size_t n) { return (size_t)(uniform() * (double)n); }
 
 enum { MOST = 500 };
 #define CUTOFF .2
+#define NEAREST 5e-3 /* so that no gain leaves what single precision takes */
 
 /* What a network should be: positions by link. */
 static struct {
@@ -22,8 +23,9 @@ static struct {
 
 static void drop(double t[2], double r[2]) {
   for (int axis = 0; axis < 2; axis++) {
+    double width = uniform() < .1 ? 3 * CUTOFF : .3 * CUTOFF;
     t[axis] = uniform();
-    r[axis] = t[axis] + (uniform() < .1 ? 3 * CUTOFF : .3 * CUTOFF) * (uniform() - .5);
+    r[axis] = t[axis] + width * (uniform() - .5);
   }
 }
 
@@ -35,7 +37,7 @@ static size_t present(void) {
 
 static pa_network *built(double (*t)[2], double (*r)[2], size_t links, double cutoff) {
   pa_network *network;
-  ok(pa_network_create_sparse_positions(&network, links, &t[0][0], &r[0][0], 1e-3, cutoff, 5, NULL));
+  ok(pa_network_create_sparse_positions(&network, links, &t[0][0], &r[0][0], NEAREST, cutoff, 5, NULL));
   return network;
 }
 
@@ -109,15 +111,17 @@ static pa_status join(pa_network *network, size_t count) {
 }
 
 static pa_status change(pa_network *network) {
-  switch (below(5)) {
+  size_t what = below(5), few = 1 + below(4), many = 1 + below(plan.links);
+  bool near = below(2);
+  switch (what) {
   case 0:
-    return join(network, 1 + below(4));
+    return join(network, few);
   case 1:
-    return leave(network, 1 + below(4));
+    return leave(network, few);
   case 2:
-    return move(network, 1 + below(plan.links), below(2) ? .02 : 0);
+    return move(network, many, near ? .02 : 0);
   default:
-    return move(network, 1 + below(5), below(2) ? .1 : 0);
+    return move(network, few, near ? .1 : 0);
   }
 }
 
