@@ -90,7 +90,17 @@ INLINE vec gather(const real *z, const int32_t *receiver, size_t lanes) {
 }
 
 INLINE void scatter(real *y, const int32_t *receiver, vec x, size_t lanes) {
+#if BYTES == 64
+#ifdef PA_SINGLE
+  __mmask16 mask = (__mmask16)((1u << lanes) - 1);
+  _mm512_mask_i32scatter_ps(y, mask, _mm512_maskz_loadu_epi32(mask, receiver), (__m512)x, 4);
+#else
+  __mmask8 mask = (__mmask8)((1u << lanes) - 1);
+  _mm512_mask_i32scatter_pd(y, mask, _mm256_maskz_loadu_epi32(mask, receiver), (__m512d)x, 8);
+#endif
+#else
   for (size_t k = 0; k < lanes; k++) y[receiver[k]] = x[k];
+#endif
 }
 
 /* Elements of the edges e, ..., but for their factors; 0 for the row's own and in lanes without an edge. */
