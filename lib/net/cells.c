@@ -11,12 +11,14 @@
 #define CELL .5
 #define MOST_CELLS 4
 
-/* Square cells over the receivers; those of cell c are item[start[c]], ..., item[start[c + 1] - 1], ascending. */
+/* Square cells over the transmitters; those of cell c are number start[c], ..., start[c + 1] - 1: rows, ascending, and
+ * where they stand. */
 struct grid {
   double low[2], cell;
   int64_t size[2];
   int64_t *start;
-  int32_t *item;
+  int32_t *row;
+  double *x, *y;
 };
 
 static void bounds(const double *at, size_t count, double low[2], double high[2]) {
@@ -76,86 +78,73 @@ static int64_t cell_of(const struct grid *g, const double at[2]) {
 
 static void grid_free(struct grid *g, const pa_allocator *allocator) {
   pa__release(allocator, g->start);
-  pa__release(allocator, g->item);
+  pa__release(allocator, g->row);
+  pa__release(allocator, g->x);
 }
 
-/* Receivers of the rows into cells. */
-static pa_status grid_create(struct grid *g, const pa_graph *graph, const double *receivers, double cutoff) {
-  size_t links = graph->pattern.links;
+static void take_place(struct grid *g, size_t place, size_t row, const double at[2]) {
+  g->row[place] = (int32_t)row;
+  g->x[place] = at[0];
+  g->y[place] = at[1];
+}
+
+/* Transmitters of the first `rows` rows, at least one, into cells. */
+static pa_status grid_create(struct grid *g, const pa_graph *graph, size_t rows, const double *transmitters,
+                             double cutoff) {
   double high[2] = {-DBL_MAX, -DBL_MAX};
   *g = (struct grid){.low = {DBL_MAX, DBL_MAX}};
-  bounds(receivers, links, g->low, high);
+  bounds(transmitters, rows, g->low, high);
   double width = high[0] - g->low[0], height = high[1] - g->low[1];
-  double fewest = sqrt(width / MOST_CELLS * (height / (double)links));
-  g->cell = fmax(fmax(CELL * cutoff, fewest), fmax(width, height) / (MOST_CELLS * (double)links));
+  double fewest = sqrt(width / MOST_CELLS * (height / (double)rows));
+  g->cell = fmax(fmax(CELL * cutoff, fewest), fmax(width, height) / (MOST_CELLS * (double)rows));
   g->size[0] = (int64_t)(width / g->cell) + 1;
   g->size[1] = (int64_t)(height / g->cell) + 1;
   size_t cells = (size_t)(g->size[0] * g->size[1]);
   g->start = pa__allocate(&graph->allocator, cells + 1, sizeof *g->start);
-  g->item = pa__allocate(&graph->allocator, links, sizeof *g->item);
-  if (!g->start || !g->item) {
+  g->row = pa__allocate(&graph->allocator, rows, sizeof *g->row);
+  g->x = pa__allocate(&graph->allocator, rows, 2 * sizeof *g->x);
+  if (!g->start || !g->row || !g->x) {
     grid_free(g, &graph->allocator);
     return PA_ERROR_MEMORY;
   }
-  for (size_t k = 0; k < links; k++) g->start[cell_of(g, receivers + 2 * pa__graph_link(graph, k)) + 1]++;
+  g->y = g->x + rows;
+  for (size_t k = 0; k < rows; k++) g->start[cell_of(g, transmitters + 2 * pa__graph_link(graph, k)) + 1]++;
   for (size_t c = 0; c < cells; c++) g->start[c + 1] += g->start[c];
-  for (size_t k = links; k-- > 0;) {
-    int64_t c = cell_of(g, receivers + 2 * pa__graph_link(graph, k));
-    g->item[--g->start[c + 1]] = (int32_t)k;
+  for (size_t k = rows; k-- > 0;) {
+    const double *at = transmitters + 2 * pa__graph_link(graph, k);
+    take_place(g, (size_t)--g->start[cell_of(g, at) + 1], k, at);
   }
   /* Each start[c + 1] has come down to where cell c begins. */
   for (size_t c = 0; c < cells; c++) g->start[c] = g->start[c + 1];
-  g->start[cells] = (int64_t)links;
+  g->start[cells] = (int64_t)rows;
   return PA_OK;
 }
 
-/* Calls of what follows: cells within a cut-off of a transmitter. */
-struct reach {
-  int64_t from[2], to[2];
+/* The transmitters that may be within the cut-off of a receiver: those of rows of cells, number first, ..., last - 1
+ * of each. */
+struct around {
+  const struct grid *grid;
+  int64_t from[2], to[2]; /* cells */
+  size_t first, last;
 };
 
-static struct reach reach_of(const struct grid *g, const double at[2], double cutoff) {
-  struct reach r;
+static struct around around(const struct grid *g, const double at[2], double cutoff) {
+  struct around a = {.grid = g};
   for (int axis = 0; axis < 2; axis++) {
     int64_t from = cell_along(g, axis, at[axis] - cutoff), to = cell_along(g, axis, at[axis] + cutoff);
-    r.from[axis] = from < 0 ? 0 : from;
-    r.to[axis] = to >= g->size[axis] ? g->size[axis] - 1 : to;
+    a.from[axis] = from < 0 ? 0 : from;
+    a.to[axis] = to >= g->size[axis] ? g->size[axis] - 1 : to;
   }
-  return r;
+  return a;
 }
 
-/* At most so many edges, without a look at the links. */
-static double most_edges(const struct grid *g, const pa_graph *graph, size_t owned, const double *transmitters,
-                         double cutoff) {
-  double most = 0;
-  for (size_t k = 0; k < owned; k++) {
-    struct reach r = reach_of(g, transmitters + 2 * pa__graph_link(graph, k), cutoff);
-    most++;
-    for (int64_t y = r.from[1]; y <= r.to[1]; y++)
-      if (r.from[0] <= r.to[0])
-        most += (double)(g->start[y * g->size[0] + r.to[0] + 1] - g->start[y * g->size[0] + r.from[0]]);
-  }
-  return most;
-}
-
-/* Receivers of row k, in any order if row is not NULL; returns how many. */
-static size_t row_of(const struct grid *g, const pa_graph *graph, size_t k, const double *transmitters,
-                     const double *receivers, double cutoff, int32_t *row) {
-  const double *at = transmitters + 2 * pa__graph_link(graph, k);
-  struct reach r = reach_of(g, at, cutoff);
-  size_t count = 0;
-  bool own = false;
-  for (int64_t y = r.from[1]; y <= r.to[1] && r.from[0] <= r.to[0]; y++)
-    for (int64_t e = g->start[y * g->size[0] + r.from[0]]; e < g->start[y * g->size[0] + r.to[0] + 1]; e++) {
-      const double *there = receivers + 2 * pa__graph_link(graph, (size_t)g->item[e]);
-      double dx = at[0] - there[0], dy = at[1] - there[1];
-      if (!(dx * dx + dy * dy <= cutoff * cutoff)) continue;
-      own |= (size_t)g->item[e] == k;
-      if (row) row[count] = g->item[e];
-      count++;
-    }
-  if (!own && row) row[count] = (int32_t)k;
-  return count + !own;
+static bool next(struct around *a) {
+  const struct grid *g = a->grid;
+  if (a->from[1] > a->to[1] || a->from[0] > a->to[0]) return false;
+  a->first = (size_t)g->start[a->from[1] * g->size[0] + a->from[0]];
+  a->last = (size_t)g->start[a->from[1] * g->size[0] + a->to[0] + 1];
+  a->from[1]++;
+  return true;
 }
 
 static int compare_links(const void *a, const void *b) {
@@ -177,21 +166,83 @@ void pa__sort_row(int32_t *row, size_t count) {
   }
 }
 
-static pa_status fill(pa_graph *graph, const struct grid *g, size_t owned, const double *transmitters,
-                      const double *receivers, double cutoff) {
-  size_t links = graph->pattern.links;
-  double most = most_edges(g, graph, owned, transmitters, cutoff);
-  if (most > (double)PTRDIFF_MAX / 64)
-    return pa__fail(PA_ERROR_MEMORY, "a cut-off of %g leaves up to %g edges", cutoff, most);
-  graph->offset[0] = 0;
-  for (size_t k = 0; k < links; k++)
-    graph->offset[k + 1] =
-        graph->offset[k] + (int64_t)(k < owned ? row_of(g, graph, k, transmitters, receivers, cutoff, NULL) : 0);
-  pa_status status = pa__graph_take_receivers(graph);
-  for (size_t k = 0; k < owned && status == PA_OK; k++) {
-    int32_t *row = graph->receiver + graph->offset[k];
-    pa__sort_row(row, row_of(g, graph, k, transmitters, receivers, cutoff, row));
+/* A graph in the making. */
+struct layout {
+  pa_graph *graph;
+  const struct grid *grid;
+  size_t owned; /* rows that have edges */
+  const double *transmitters, *receivers;
+  double cutoff;
+};
+
+static const double *receiver_at(const struct layout *l, size_t column) {
+  return l->receivers + 2 * pa__graph_link(l->graph, column);
+}
+
+/* Whether a row's own receiver is no neighbour of its transmitter. */
+static bool own_is_far(const struct layout *l, size_t row) {
+  return !(pa__squared_distance(l->transmitters + 2 * pa__graph_link(l->graph, row), receiver_at(l, row)) <=
+           l->cutoff * l->cutoff);
+}
+
+/* At most so many edges, without a look at the links. */
+static double most_edges(const struct layout *l) {
+  double most = (double)l->owned;
+  for (size_t j = 0; j < l->graph->pattern.links; j++)
+    for (struct around a = around(l->grid, receiver_at(l, j), l->cutoff); next(&a);) most += (double)(a.last - a.first);
+  return most;
+}
+
+/* Edges of each row, row k's in offset[k + 1]; count is scratch [owned]. */
+static void count_edges(const struct layout *l, int64_t *restrict count) {
+  const double *restrict x = l->grid->x, *restrict y = l->grid->y;
+  double most = l->cutoff * l->cutoff;
+  for (size_t j = 0; j < l->graph->pattern.links; j++) {
+    const double *at = receiver_at(l, j);
+    for (struct around a = around(l->grid, at, l->cutoff); next(&a);)
+      for (size_t k = a.first; k < a.last; k++) {
+        double dx = x[k] - at[0], dy = y[k] - at[1];
+        count[k] += dx * dx + dy * dy <= most;
+      }
   }
+  for (size_t k = 0; k < l->owned; k++) {
+    size_t row = (size_t)l->grid->row[k];
+    l->graph->offset[row + 1] = count[k] + own_is_far(l, row);
+  }
+}
+
+/* Receivers are taken in order, so that rows ascend. */
+static void fill(const struct layout *l) {
+  const struct grid *g = l->grid;
+  int64_t *end = l->graph->offset + 1; /* of each row, so far */
+  double most = l->cutoff * l->cutoff;
+  for (size_t j = 0; j < l->graph->pattern.links; j++) {
+    const double *at = receiver_at(l, j);
+    for (struct around a = around(g, at, l->cutoff); next(&a);)
+      for (size_t k = a.first; k < a.last; k++) {
+        double dx = g->x[k] - at[0], dy = g->y[k] - at[1];
+        if (dx * dx + dy * dy <= most) l->graph->receiver[end[g->row[k]]++] = (int32_t)j;
+      }
+    if (j < l->owned && own_is_far(l, j)) l->graph->receiver[end[j]++] = (int32_t)j;
+  }
+}
+
+static pa_status add_edges(const struct layout *l) {
+  int64_t *offset = l->graph->offset, edges = 0;
+  double most = most_edges(l);
+  if (most > (double)PTRDIFF_MAX / 64)
+    return pa__fail(PA_ERROR_MEMORY, "a cut-off of %g leaves up to %g edges", l->cutoff, most);
+  int64_t *count = pa__allocate(&l->graph->allocator, l->owned, sizeof *count);
+  if (!count) return PA_ERROR_MEMORY;
+  count_edges(l, count);
+  pa__release(&l->graph->allocator, count);
+  for (size_t row = 0; row < l->graph->pattern.links; row++) {
+    int64_t of_row = offset[row + 1];
+    offset[row + 1] = edges;
+    edges += of_row;
+  }
+  pa_status status = pa__graph_take_receivers(l->graph, (size_t)edges);
+  if (status == PA_OK) fill(l);
   return status;
 }
 
@@ -207,8 +258,9 @@ pa_status pa__graph_of_positions(pa_graph **out, size_t owned, size_t links, con
   if (status == PA_OK) pa__order_links(transmitters, owned, key, graph->pattern.link);
   for (size_t k = owned; k < links && status == PA_OK; k++) graph->pattern.link[k] = (int32_t)k;
   pa__release(&graph->allocator, key);
-  if (status == PA_OK) status = grid_create(&grid, graph, receivers, cutoff);
-  if (status == PA_OK) status = fill(graph, &grid, owned, transmitters, receivers, cutoff);
+  if (status == PA_OK && owned > 0) status = grid_create(&grid, graph, owned, transmitters, cutoff);
+  const struct layout layout = {graph, &grid, owned, transmitters, receivers, cutoff};
+  if (status == PA_OK) status = owned > 0 ? add_edges(&layout) : pa__graph_take_receivers(graph, 0);
   grid_free(&grid, &graph->allocator);
   if (status != PA_OK) {
     pa_graph_free(graph);

@@ -31,11 +31,6 @@ void pa__drop_cells(uint64_t key, size_t cells, size_t users, pa__box box, doubl
       user[2 * i + axis] = stations[2 * (i % cells) + axis] + in_box(key, 1, 2 * i + axis, box.around);
 }
 
-double pa__squared_distance(const double a[2], const double b[2]) {
-  double x = a[0] - b[0], y = a[1] - b[1];
-  return x * x + y * y;
-}
-
 void pa__path_gain(const pa__la *la, size_t transmitters, const double *at, size_t receivers, const double *receiver_at,
                    double exponent, double min_distance, double *gain, double *work) {
   size_t n = transmitters * receivers, padded = (n + la->width - 1) / la->width * la->width;

@@ -20,9 +20,13 @@ void pa__drop_pairs(uint64_t key, uint64_t counter, uint64_t skip, size_t count,
 /* Multi-cell: `cells` base stations, user i around base station i mod cells. */
 void pa__drop_cells(uint64_t key, size_t cells, size_t users, pa__box box, double *stations, double *user);
 
+static inline double pa__squared_distance(const double a[2], const double b[2]) {
+  double x = a[0] - b[0], y = a[1] - b[1];
+  return x * x + y * y;
+}
+
 /* gain [transmitters][receivers] = max(distance, min_distance)^-exponent. work: transmitters * receivers + width
  * doubles. */
-double pa__squared_distance(const double a[2], const double b[2]);
 void pa__path_gain(const pa__la *la, size_t transmitters, const double *at, size_t receivers, const double *receiver_at,
                    double exponent, double min_distance, double *gain, double *work);
 

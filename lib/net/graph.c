@@ -117,8 +117,8 @@ pa_status pa_graph_create(pa_graph **out, size_t links, const int64_t *offset, c
   return PA_OK;
 }
 
-pa_status pa__graph_take_receivers(pa_graph *g) {
-  g->receiver = pa__allocate(&g->allocator, (size_t)g->offset[g->pattern.links], sizeof *g->receiver);
+pa_status pa__graph_take_receivers(pa_graph *g, size_t edges) {
+  g->receiver = pa__allocate(&g->allocator, edges, sizeof *g->receiver);
   g->pattern.receiver = g->receiver;
   return g->receiver ? PA_OK : PA_ERROR_MEMORY;
 }
@@ -152,7 +152,7 @@ pa_status pa_graph_create_threshold(pa_graph **out, size_t links, const double *
       }
     }
     g->offset[links] = edges;
-    if (!fill && (status = pa__graph_take_receivers(g)) != PA_OK) goto fail;
+    if (!fill && (status = pa__graph_take_receivers(g, (size_t)edges)) != PA_OK) goto fail;
   }
   pa__graph_finish(g);
   *out = g;

@@ -25,8 +25,8 @@ void pa__graph_release(const pa_graph *graph);
 pa_status pa__graph_check_links(size_t links);
 /* A graph that lacks its receivers, and its offsets if none are lent to it. */
 pa_status pa__graph_begin(pa_graph **out, size_t links, const int64_t *offset, const pa_allocator *allocator);
-/* Room for the receivers, once the graph's own offsets are known. */
-pa_status pa__graph_take_receivers(pa_graph *graph);
+/* Room for the receivers. */
+pa_status pa__graph_take_receivers(pa_graph *graph, size_t edges);
 /* What follows from offsets and receivers. */
 void pa__graph_finish(pa_graph *graph);
 

@@ -25,35 +25,57 @@ void pa__network_edge_gains(const pa_network *n, size_t count, double *gain) {
   of_squared(count, gain, PA__VALUE(n, PA_NETWORK_PATH_LOSS_EXPONENT));
 }
 
-/* max(distance, min_distance)^-exponent, as pa__path_gain() has it, of edges a few at a time. */
+/* The gain of an edge that is none: says why. */
+static pa_status refuse_edge(const pa_graph *graph, size_t edge, double squared) {
+  const pa__pattern *p = &graph->pattern;
+  size_t row = 0;
+  while ((size_t)p->offset[row + 1] <= edge) row++;
+  return pa__fail(PA_ERROR_ARGUMENT,
+                  isfinite(squared) ? "transmitter %zu stands on receiver %zu: min_distance must be > 0"
+                                    : "transmitter %zu and receiver %zu are infinitely far apart",
+                  pa__graph_link(graph, row), pa__graph_link(graph, (size_t)p->receiver[edge]));
+}
+
+/* Edges whose gains are computed together; a multiple of every vector's width. */
+enum { PART = 256 };
+
+/* max(distance, min_distance)^-exponent of `count` edges from number `first` on. */
+static pa_status part_gains(const pa_graph *graph, size_t first, size_t count, double *squared, double nearest,
+                            double exponent, double *gain) {
+  double part[PART];
+  bool good = true;
+  for (size_t e = count; e < PART; e++) squared[e] = 1;
+  for (size_t e = 0; e < PART; e++) part[e] = squared[e] > nearest * nearest ? squared[e] : nearest * nearest;
+  for (size_t e = 0; e < PART; e++) good &= part[e] >= DBL_MIN && squared[e] <= DBL_MAX;
+  if (good) {
+    of_squared(PART, part, exponent);
+    for (size_t e = 0; e < PART; e++) good &= part[e] <= DBL_MAX;
+  }
+  if (good) memcpy(gain + first, part, count * sizeof *gain);
+  for (size_t e = 0; e < count && !good; e++)
+    if (!(part[e] >= DBL_MIN && squared[e] <= DBL_MAX && part[e] <= DBL_MAX))
+      return refuse_edge(graph, first + e, squared[e]);
+  return PA_OK;
+}
+
+/* As pa__path_gain() has them. */
 static pa_status edge_gains(const pa_graph *graph, const double *transmitters, const double *receivers, double nearest,
                             double exponent, double *gain) {
-  enum { PART = 256 }; /* a multiple of every vector's width */
   const pa__pattern *p = &graph->pattern;
-  size_t width = pa__la_best()->width;
-  double squared[PART], part[PART];
-  for (size_t k = 0; k < p->links; k++) {
-    size_t i = pa__graph_link(graph, k), end = (size_t)p->offset[k + 1];
-    for (size_t first = (size_t)p->offset[k]; first < end; first += PART) {
-      size_t count = end - first < PART ? end - first : PART;
-      size_t padded = (count + width - 1) / width * width;
-      for (size_t e = 0; e < padded; e++) {
-        size_t at = first + (e < count ? e : 0), j = pa__graph_link(graph, (size_t)p->receiver[at]);
-        squared[e] = pa__squared_distance(transmitters + 2 * i, receivers + 2 * j);
-        part[e] = fmax(squared[e], nearest * nearest);
-      }
-      of_squared(padded, part, exponent);
-      for (size_t e = 0; e < count; e++) {
-        size_t j = pa__graph_link(graph, (size_t)p->receiver[first + e]);
-        gain[first + e] = part[e];
-        if (!isfinite(squared[e]))
-          return pa__fail(PA_ERROR_ARGUMENT, "transmitter %zu and receiver %zu are infinitely far apart", i, j);
-        if (!(fmax(squared[e], nearest * nearest) >= DBL_MIN && part[e] <= DBL_MAX))
-          return pa__fail(PA_ERROR_ARGUMENT, "transmitter %zu stands on receiver %zu: min_distance must be > 0", i, j);
-      }
+  double squared[PART];
+  size_t waiting = 0, done = 0;
+  pa_status status = PA_OK;
+  for (size_t k = 0; k < p->links && status == PA_OK; k++) {
+    const double *from = transmitters + 2 * pa__graph_link(graph, k);
+    for (size_t e = (size_t)p->offset[k]; e < (size_t)p->offset[k + 1] && status == PA_OK; e++) {
+      squared[waiting++] = pa__squared_distance(from, receivers + 2 * pa__graph_link(graph, (size_t)p->receiver[e]));
+      if (waiting < PART) continue;
+      status = part_gains(graph, done, waiting, squared, nearest, exponent, gain);
+      done += waiting;
+      waiting = 0;
     }
   }
-  return PA_OK;
+  return status == PA_OK ? part_gains(graph, done, waiting, squared, nearest, exponent, gain) : status;
 }
 
 pa_status pa_graph_path_gain(const pa_graph *graph, const double *transmitters, const double *receivers,

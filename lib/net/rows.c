@@ -75,7 +75,7 @@ static pa_status fill(pa_graph *g, size_t owned, int64_t first, const int64_t *o
   }
   for (size_t i = 0; i < owned; i++) g->pattern.link[lower + i] = (int32_t)i;
   for (size_t k = 0; k <= links; k++) g->offset[k] = offset[k < lower ? 0 : k - lower < owned ? k - lower : owned];
-  pa_status status = pa__graph_take_receivers(g);
+  pa_status status = pa__graph_take_receivers(g, (size_t)offset[owned]);
   for (int64_t e = 0; e < offset[owned] && status == PA_OK; e++) {
     int64_t j = receiver[e];
     size_t place = j >= first && j < end ? lower + (size_t)(j - first) : ghosts_before(ghost, ghosts, j);
