@@ -723,7 +723,7 @@ START_TEST(exchanges) {
     double shift;
     size_t exchanges, numbers, sums;
   } shifts[] = {
-      {PA_REGNN_SHIFT_SCALE, 33, 121, 3}, {PA_REGNN_SHIFT_SHARE, 35, 123, 3}, {PA_REGNN_SHIFT_SPECTRAL, 94, 182, 63}};
+      {PA_REGNN_SHIFT_SCALE, 33, 121, 2}, {PA_REGNN_SHIFT_SHARE, 35, 123, 2}, {PA_REGNN_SHIFT_SPECTRAL, 94, 182, 62}};
   for (int k = 0; k < 3; k++) {
     const double values[] = {8, 5, shifts[k].shift};
     pa_regnn *regnn;

@@ -104,7 +104,8 @@ typedef struct pa__la {
   int set;      /* instruction set, the index of the tables of kernels that other rooms keep */
   size_t width; /* reals in a vector */
 
-  /* y[c] = A z[c]: y_i = sum_j A_ij z_j, for node vectors c = 0..columns-1 of y and z, length apart. */
+  /* y[c] = A z[c]: y_i = sum_j A_ij z_j, for node vectors c = 0..columns-1 of y and z, length apart. If A is sparse, y
+   * may be z. */
   void (*shift)(const pa__layout *layout, real *y, const pa__matrix *a, const real *z, size_t columns);
   /* y[c] = A^T z[c]: y_j = sum_i A_ij z_i. */
   void (*shift_transposed)(const pa__layout *layout, real *y, const pa__matrix *a, const real *z, size_t columns);

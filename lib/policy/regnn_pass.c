@@ -15,12 +15,13 @@ enum { WEIGHTS_OF_PRECISION = sizeof(real) == sizeof(float) ? PA__SINGLE : PA__D
 
 /* What a pass over one block keeps; node vectors of the block. */
 struct tape {
-  pa__gains gains;
+  pa__gains gains; /* none if neither the shift nor the inputs use them */
+  real bound;      /* of the channels */
   pa__matrix shift;
   bool in_place; /* the shift's rows are the caller's channels, to be multiplied by */
   real *factor;
   real *ones;                       /* 1, 0 in the padding */
-  real *scratch;                    /* [4] */
+  real *scratch;                    /* [3] */
   real *power[PA__REGNN_LAYERS];    /* [K][F_in]: S^k z of the layer's input z; without a way back, two in turn */
   real *linear[PA__REGNN_LAYERS];   /* [F_out] before the activation; NULL where it is not needed */
   real *output;                     /* [outputs] */
@@ -30,6 +31,12 @@ struct tape {
 /* Columns of the products with the shift. */
 static size_t widest_shift(const pa__regnn_shape *s) {
   return s->layers > 1 && s->features > s->inputs ? s->features : s->inputs;
+}
+
+/* Whether gains are part of the shift or the inputs. */
+static bool uses_gains(const pa__regnn_shape *s) {
+  return s->shift == PA_REGNN_SHIFT_SHARE || s->shift == PA_REGNN_SHIFT_BOUNDED ||
+         s->kinds & (PA_REGNN_INPUT_SNR | PA_REGNN_INPUT_WEIGHT | PA_REGNN_INPUT_WEIGHT_SNR);
 }
 
 /* True if the caller's rows are whole vectors and no factor of the shift differs between links. Several columns at once
@@ -43,15 +50,16 @@ static bool fits(const pa__regnn_shape *s, const pa__layout *l) {
 static struct tape take(pa__arena *arena, const pa__regnn_shape *s, const pa__layout *layout, bool backward) {
   size_t vector = layout->length * sizeof(real), widest = s->features > s->outputs ? s->features : s->outputs;
   struct tape t;
-  t.gains = pa__gains_take(arena, layout);
+  t.gains = uses_gains(s) ? pa__gains_take(arena, layout) : (pa__gains){0};
   t.in_place = fits(s, layout);
   t.shift = t.in_place ? (pa__matrix){0} : pa__matrix_take(arena, layout, widest_shift(s), !s->transposed);
   t.factor = pa__arena_take(arena, 1, sizeof(real));
   t.ones = pa__arena_take(arena, 1, vector);
-  t.scratch = pa__arena_take(arena, 4, vector);
+  t.scratch = pa__arena_take(arena, 3, vector);
   for (size_t layer = 0; layer < s->layers; layer++) {
-    t.power[layer] = layer < 3 || backward ? pa__arena_take(arena, s->taps * pa__regnn_width_in(s, layer), vector)
-                                           : t.power[layer - 2];
+    /* Without a way back, layers whose inputs are of different widths share their memory. */
+    size_t most = backward || s->layers < 3 ? pa__regnn_width_in(s, layer) : widest_shift(s);
+    t.power[layer] = layer < 2 || backward ? pa__arena_take(arena, s->taps * most, vector) : t.power[layer - 2];
     bool keeps = layer + 1 < s->layers && s->activation == PA_REGNN_ACTIVATION_ABSOLUTE;
     t.linear[layer] = keeps ? pa__arena_take(arena, s->features, vector) : NULL;
   }
@@ -119,24 +127,24 @@ static bool build_shift(const pa__la *la, const pa__regnn_model *m, const pa__bl
   bool good;
   switch (m->shape.shift) {
   case PA_REGNN_SHIFT_SHARE:
-    good = la->pack(PA__PACK_GAIN, l, block->h, g->transmit, g->receive, g->bound, true, &t->shift, diagonal);
+    good = la->pack(PA__PACK_GAIN, l, block->h, g->transmit, g->receive, t->bound, true, &t->shift, diagonal);
     la->shift_transposed(l, sums, &t->shift, t->ones, 1);
     NODEWISE
     for (size_t k = 0; k < l->length; k++) sums[k] = 1 / (1 + sums[k]);
     la->scale(l, &t->shift, sums);
     break;
   case PA_REGNN_SHIFT_BOUNDED:
-    good = la->pack(PA__PACK_SHARE, l, block->h, g->transmit, g->receive, g->bound, true, &t->shift, diagonal);
+    good = la->pack(PA__PACK_SHARE, l, block->h, g->transmit, g->receive, t->bound, true, &t->shift, diagonal);
     normalise(la, l, t);
     break;
   default:
     if (t->in_place) {
       *t->factor = (real)m->scale;
-      good = la->within(l->links * l->links, block->h[0], g->bound);
+      good = la->within(l->links * l->links, block->h[0], t->bound);
     } else {
       NODEWISE
       for (size_t k = 0; k < l->length; k++) factor[k] = t->ones[k] * (real)m->scale;
-      good = la->pack(PA__PACK_AMPLITUDE, l, block->h, factor, t->ones, g->bound, true, &t->shift, diagonal);
+      good = la->pack(PA__PACK_AMPLITUDE, l, block->h, factor, t->ones, t->bound, true, &t->shift, diagonal);
     }
     if (m->shape.shift == PA_REGNN_SHIFT_SPECTRAL) normalise(la, l, t);
   }
@@ -169,9 +177,11 @@ static void node_inputs(const pa__la *la, const pa__regnn_model *m, const pa_sta
     NODEWISE
     for (size_t k = 0; k < n; k++) snr[k] /= (real)m->snr;
   }
-  double mean = mean_weight(states, l);
-  NODEWISE
-  for (size_t k = 0; k < n; k++) weight[k] = t->gains.weight[k] / (real)mean;
+  if (shape->kinds & (PA_REGNN_INPUT_WEIGHT | PA_REGNN_INPUT_WEIGHT_SNR)) {
+    double mean = mean_weight(states, l);
+    NODEWISE
+    for (size_t k = 0; k < n; k++) weight[k] = t->gains.weight[k] / (real)mean;
+  }
   if (shape->kinds & PA_REGNN_INPUT_ONES && !given) memcpy(node(x, l, column++), t->ones, n * sizeof(real));
   if (shape->kinds & PA_REGNN_INPUT_SNR) memcpy(node(x, l, column++), snr, n * sizeof(real));
   if (shape->kinds & PA_REGNN_INPUT_WEIGHT) memcpy(node(x, l, column++), weight, n * sizeof(real));
@@ -227,8 +237,9 @@ static size_t layer_size(const pa__regnn_shape *s, size_t layer) {
 }
 
 /* What does not depend on the channels of a block. */
-static void begin(const pa_states *states, const pa__layout *l, struct tape *t) {
-  pa__gains_begin(states, l, &t->gains);
+static void begin(const pa__regnn_shape *shape, const pa_states *states, const pa__layout *l, struct tape *t) {
+  if (uses_gains(shape)) pa__gains_begin(states, l, &t->gains);
+  t->bound = REAL(pa__states_bound)(states);
   NODEWISE
   for (size_t k = 0; k < l->length; k++) t->ones[k] = k / l->width < l->links;
 }
@@ -326,7 +337,7 @@ static bool allocate(const pa__regnn_model *m, const pa_states *states, const pa
   struct tape tape = take(&arena, &m->shape, &l, false);
   bool plain = !key && output->kind != PA_REGNN_OUTPUT_LEVELS;
   uint64_t origin = l.halo ? l.halo->first : 0; /* numbers of links in the whole network */
-  begin(states, &l, &tape);
+  begin(&m->shape, states, &l, &tape);
   for (size_t first = 0; first < states->batch; first += l.width) {
     pa__block block = pa__block_at(states, l, first);
     place(&tape, &block);
@@ -363,7 +374,7 @@ static void forward(const pa__regnn_model *m, const pa_states *states, double *y
   for (size_t first = 0; first < states->batch; first += l.width) {
     struct tape tape = take(&arena, &m->shape, &l, true);
     pa__block block = pa__block_at(states, l, first);
-    begin(states, &l, &tape);
+    begin(&m->shape, states, &l, &tape);
     place(&tape, &block);
     block_forward(la, m, states, &block, &tape);
     for (size_t s = 0; s < block.count; s++)

@@ -110,13 +110,22 @@ bool pa__gates_forward(const pa__la *la, const pa__uwmmse_shape *shape, const pa
   for (size_t f = 1; f < count; f++) NODEWISE
   for (size_t k = 0; k < n; k++) t->inputs[f * n + k] = diagonal[k] * x[f * n + k];
   far(la, l, t, pa__node(t->inputs, l, count), x, count);
-  la->perceptrons(n, 2 * count, gcns, shape->hidden, t->inputs, w->first, w->first_bias, w->second, t->hidden, t->head);
-  far(la, l, t, t->gate, pa__node(t->head, l, gcns), gcns);
+  real *head = pa__node(t->gate, l, gcns);
+  la->perceptrons(n, 2 * count, gcns, shape->hidden, t->inputs, w->first, w->first_bias, w->second, t->hidden, t->gate);
   for (size_t g = 0; g < gcns; g++) {
-    real *restrict y = pa__node(t->gate, l, g), bias = w->second_bias[g];
-    const real *restrict near = pa__node(t->head, l, g);
+    real *restrict near = pa__node(t->gate, l, g), *restrict of_w1 = pa__node(head, l, g), bias = w->second_bias[g];
     NODEWISE
-    for (size_t k = 0; k < n; k++) y[k] += diagonal[k] * near[k] + bias;
+    for (size_t k = 0; k < n; k++) {
+      near[k] = diagonal[k] * (near[k] + of_w1[k]) + bias;
+      of_w1[k] *= t->enter[k];
+    }
+  }
+  la->shift(l, t->far, &t->shift, head, gcns);
+  for (size_t g = 0; g < gcns; g++) {
+    real *restrict y = pa__node(t->gate, l, g);
+    const real *restrict sum = pa__node(t->far, l, g);
+    NODEWISE
+    for (size_t k = 0; k < n; k++) y[k] += t->leave[k] * sum[k];
   }
   la->sigmoid(gcns * n, t->gate, t->gate);
   return true;

@@ -43,8 +43,9 @@ static pa__uwmmse_tape take(pa__arena *arena, const pa__uwmmse_shape *s, const p
   t.ones = take_vectors(arena, layout, 1);
   t.price = s->extended ? t.ones : t.gains.limit;
   t.inputs = take_vectors(arena, layout, 2 * s->features);
-  t.gate = take_vectors(arena, layout, gcns);
-  /* Without a way back, the layers take the place of the heads, which the gates alone need. */
+  t.gate = take_vectors(arena, layout, 2 * gcns);
+  t.far = layout->pattern ? t.gate + gcns * layout->length : take_vectors(arena, layout, gcns);
+  /* Without a way back, the layers take the place of what the gates alone need. */
   size_t kept = backward ? layers : 1, relaxed = s->extended ? kept : 0;
   const struct {
     real **vectors;
@@ -59,8 +60,7 @@ static pa__uwmmse_tape take(pa__arena *arena, const pa__uwmmse_shape *s, const p
                    {&t.per_v, 1}};
   size_t used = 0;
   for (size_t k = 0; k < sizeof of_layers / sizeof of_layers[0]; k++) used += of_layers[k].count;
-  real *vectors = take_vectors(arena, layout, backward || used > 2 * gcns ? used : 2 * gcns);
-  t.head = backward ? take_vectors(arena, layout, 2 * gcns) : vectors;
+  real *vectors = backward || used > gcns ? take_vectors(arena, layout, used) : t.gate + gcns * layout->length;
   for (size_t k = 0; k < sizeof of_layers / sizeof of_layers[0]; k++) {
     *of_layers[k].vectors = vectors;
     vectors += of_layers[k].count * layout->length;

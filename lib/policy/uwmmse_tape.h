@@ -34,8 +34,8 @@ typedef struct pa__uwmmse_tape {
   real *ones;                  /* 1, 0 in the padding */
   real *price;                 /* unit of mu: pmax (paper, mu in 1/W) or 1 */
   real *hidden;                /* [gcns][hidden]; backward only */
-  real *head;                  /* [2][gcns]: of w0, of w1 */
-  real *gate;                  /* [gcns]: a, b of each layer, start */
+  real *gate;                  /* [2][gcns]: a, b of each layer, start; before that the heads of w0, then of w1 */
+  real *far;                   /* [gcns]: A times the heads of w1; in their place if A is sparse */
   real *v;                     /* [layers + 1] */
   real *power;                 /* v^2 of the last v */
   real *interference;          /* [layers + 1]: I of each v */
