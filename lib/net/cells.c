@@ -79,7 +79,7 @@ static void grid_free(struct grid *g, const pa_allocator *allocator) {
   pa__release(allocator, g->item);
 }
 
-/* Receivers of the rows into cells. */
+/* Receivers of the rows into cells; to be freed also after an error. */
 static pa_status grid_create(struct grid *g, const pa_graph *graph, const double *receivers, double cutoff) {
   size_t links = graph->pattern.links;
   double high[2] = {-DBL_MAX, -DBL_MAX};
@@ -93,10 +93,7 @@ static pa_status grid_create(struct grid *g, const pa_graph *graph, const double
   size_t cells = (size_t)(g->size[0] * g->size[1]);
   g->start = pa__allocate(&graph->allocator, cells + 1, sizeof *g->start);
   g->item = pa__allocate(&graph->allocator, links, sizeof *g->item);
-  if (!g->start || !g->item) {
-    grid_free(g, &graph->allocator);
-    return PA_ERROR_MEMORY;
-  }
+  if (!g->start || !g->item) return PA_ERROR_MEMORY;
   for (size_t k = 0; k < links; k++) g->start[cell_of(g, receivers + 2 * pa__graph_link(graph, k)) + 1]++;
   for (size_t c = 0; c < cells; c++) g->start[c + 1] += g->start[c];
   for (size_t k = links; k-- > 0;) {
