@@ -247,9 +247,9 @@ PA_API pa_status pa_network_reserve(pa_network *network, size_t links, size_t sl
  * other links close by; now and then, as often as rows have outgrown the gaps, to all slots. Channels that states are
  * bound to are for the graph as it was: calls with such states fail with PA_ERROR_STATE until channels are drawn and
  * bound again. Noise, power limit and weight of a number stay what they are. A remainder (@ref PA_NETWORK_REMAINDER) is
- * of the links as they were, since every transmitter counts at every receiver: draws of states, training and the noise of
- * pa_network_physics() fail with PA_ERROR_STATE until that key is set again; pa_network_draw() draws channels alone, and
- * does not.
+ * of the links as they were, since every transmitter counts at every receiver: draws of states, training and the noise
+ * of pa_network_physics() fail with PA_ERROR_STATE until that key is set again; pa_network_draw() draws channels alone,
+ * and does not.
  * @param network      the network, with room; unchanged on an error: PA_ERROR_STATE if there is no room for the links
  *                     or their edges
  * @param count        links, may be 0

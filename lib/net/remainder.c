@@ -1,5 +1,5 @@
-/* The remainder: of what a cut-off leaves out, the part that counts as noise. It is kept, since every transmitter counts
- * at every receiver: finding it takes longer than a draw. */
+/* The remainder: of what a cut-off leaves out, the part that counts as noise. It is kept, since every transmitter
+ * counts at every receiver: finding it takes longer than a draw. */
 #include "network.h"
 
 pa_status pa__remainder_find(pa_network *n) {
