@@ -24,18 +24,16 @@ static double mean_rate(const pa_states *states, const double *power, double *ra
 int main(int count, char **words) {
   if (count != 3) return 2;
   size_t links = strtoul(words[1], NULL, 10), bytes;
-  double *power = malloc(links * sizeof *power), *rate = malloc(links * sizeof *rate),
-         *noise = malloc(links * sizeof *noise);
+  double *power = malloc(links * sizeof *power), *rate = malloc(links * sizeof *rate), noise = NOISE;
   pa_network *network;
   pa_states *states;
   pa_policy *policies[2];
-  if (!power || !rate || !noise) return 1;
+  if (!power || !rate) return 1;
 
   /* As dense as the networks of 20 links that the model was trained on. */
   must(pa_network_create_sparse_adhoc(&network, links, 20, CUTOFF, 1, NULL));
-  must(pa_network_left_out(network, noise, NULL));
-  for (size_t i = 0; i < links; i++) noise[i] += NOISE;
-  must(pa_network_set_noise(network, noise, links));
+  must(pa_network_set_noise(network, &noise, 1));
+  must(pa_network_set(network, PA_NETWORK_REMAINDER, 1));
   must(pa_network_draw_states(network, 0, 0, 1, &states, NULL));
   printf("%zu links, %.1f channels each\n", links, (double)pa_graph_edges(pa_network_graph(network)) / (double)links);
 
@@ -54,6 +52,5 @@ int main(int count, char **words) {
   pa_network_free(network);
   free(power);
   free(rate);
-  free(noise);
   return 0;
 }

@@ -169,6 +169,7 @@ START_TEST(keys_are_those_of_the_headers) {
                                 PA_NETWORK_FADING,
                                 PA_NETWORK_DRAWS_PER_TOPOLOGY,
                                 PA_NETWORK_CUTOFF,
+                                PA_NETWORK_REMAINDER,
                                 PA_POLICY_ITERATIONS,
                                 PA_POLICY_TOLERANCE,
                                 PA_POLICY_START,
@@ -200,8 +201,8 @@ START_TEST(keys_are_those_of_the_headers) {
                                 PA_TRAINER_BARRIER,
                                 PA_TRAINER_SHARPNESS,
                                 PA_TRAINER_PRECISION};
-  static const double defaults[] = {1,   0, 1, 2.2, 0,  1,  8,  45, 100, 0, 1, 0, 0,    0.5, 0,   0, 0,  0,  60, 1e-3,
-                                    1e5, 0, 0, 0,   -1, -1, -1, 0,  0,   1, 0, 8, .003, 10,  .05, 0, -1, 10, 0};
+  static const double defaults[] = {1,    0,   1, 2.2, 0, 1,  8,  45, 0, 100, 0, 1, 0, 0,    0.5, 0,   0, 0,  0,  60,
+                                    1e-3, 1e5, 0, 0,   0, -1, -1, -1, 0, 0,   1, 0, 8, .003, 10,  .05, 0, -1, 10, 0};
   static const int32_t first = 101;
   ck_assert_int_eq(all[0], first);
   for (size_t k = 0; k < sizeof all / sizeof all[0]; k++) {

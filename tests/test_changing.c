@@ -551,6 +551,55 @@ START_TEST(left_out_knows_who_left) {
 }
 END_TEST
 
+/* A remainder is of links that stay where they are: after a change it is refused until it is found again. */
+START_TEST(remainders_are_found_again_after_changes) {
+  enum { LINKS = 60 };
+  const char *words = "set network.remainder again";
+  pa_network *network = start(50, LINKS, 0);
+  const double base = 1e-3;
+  double noise[LINKS], limit[LINKS], left_out[LINKS];
+  pa_states *states = NULL;
+  pa_uwmmse *model;
+  pa_trainer *trainer;
+  ok(pa_network_set_noise(network, &base, 1));
+  ok(pa_network_set(network, PA_NETWORK_REMAINDER, .5));
+  double *h = calloc(pa_graph_slots(pa_network_graph(network)), sizeof *h);
+  ok(pa_uwmmse_create(&model, PA_UWMMSE_EXTENDED, 4, 5, 3, NULL));
+  ok(pa_trainer_create(&trainer, pa_uwmmse_policy(model), network, 1, NULL));
+  ok(pa_trainer_set(trainer, PA_TRAINER_HELD_OUT, 10));
+  for (int kind = 0; kind < 3; kind++) {
+    ok(pa_trainer_run(trainer, 2));
+    ok(kind == 0 ? move(network, 3, .01) : kind == 1 ? leave(network, 4) : join(network, 4));
+    fails(pa_network_draw_states(network, 0, 0, 1, &states, NULL), PA_ERROR_STATE, words);
+    fails(pa_network_physics(network, noise, NULL), PA_ERROR_STATE, words);
+    fails(pa_trainer_run(trainer, 2), PA_ERROR_STATE, words);
+    ck_assert(states == NULL);
+    ok(pa_network_physics(network, NULL, limit));
+    ok(pa_network_draw(network, 0, 0, 1, h)); /* channels alone */
+    ok(pa_network_set(network, PA_NETWORK_REMAINDER, .5));
+    ok(pa_network_physics(network, noise, NULL));
+    ok(pa_network_left_out(network, left_out, NULL));
+    for (size_t i = 0; i < LINKS; i++) {
+      ck_assert(plan.there[i] == (left_out[i] > 0));
+      close_to(noise[i], base + .5 * left_out[i], 1e-15);
+    }
+  }
+  ok(move(network, 3, .01));
+  ok(pa_network_set(network, PA_NETWORK_CUTOFF, CUTOFF)); /* finds it again, too */
+  ok(pa_network_physics(network, noise, NULL));
+  ok(move(network, 3, .01));
+  ok(pa_network_set(network, PA_NETWORK_REMAINDER, 0));
+  ok(pa_network_physics(network, noise, NULL));
+  for (size_t i = 0; i < LINKS; i++) ck_assert(noise[i] == base);
+  ok(move(network, 3, .01));
+  ok(pa_trainer_run(trainer, 2));
+  pa_trainer_free(trainer);
+  pa_uwmmse_free(model);
+  pa_network_free(network);
+  free(h);
+}
+END_TEST
+
 START_TEST(training_on_a_network_that_changed) {
   for (int single = 0; single < 2; single++) {
     pa_network *network = start(25, 30, 0);
@@ -869,7 +918,8 @@ START_TEST(memory) {
   pa_network *network = start(30, 40, 0);
   pa_network_free(network);
   ok(pa_network_create_sparse_positions(&network, 30, &plan.t[0][0], &plan.r[0][0], 1e-3, CUTOFF, 5, &allocator));
-  for (int again = 0; again < 3; again++) {
+  for (int again = 0; again < 4; again++) {
+    if (again == 2) ok(pa_network_set(network, PA_NETWORK_REMAINDER, .5));
     struct view before = view_of(network);
     int out = meter.out, refused = 0;
     for (pa_status status = PA_ERROR_MEMORY; status != PA_OK; refused++) {
@@ -904,6 +954,7 @@ int main(void) {
                                 selections_are_of_those_that_are_there,
                                 warm_starts_go_on,
                                 left_out_knows_who_left,
+                                remainders_are_found_again_after_changes,
                                 training_on_a_network_that_changed,
                                 stale_channels_are_refused,
                                 training_on_stale_states_is_refused,

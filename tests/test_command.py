@@ -303,7 +303,7 @@ class Help(CommandTest):
             self.assertEqual(self.done(verb, "-h"), own)
 
     def test_pinned_options(self):
-        network = "--network --links --cells --density --reference-links --cutoff --seed --path-gain"
+        network = "--network --links --cells --density --reference-links --cutoff --remainder --seed --path-gain"
         pinned = {"simulate": network + " --samples --out --layout",
                   "allocate": "--policy --model --channel --noise-power --pmax --out --iterations --state --weights --seed "
                               "--rates --sample --probabilities",
@@ -713,6 +713,74 @@ class Sparse(CommandTest):
             self.write("bad.npz", content)
             self.refused(FAILED, ["allocate", "--policy", "wmmse", "--channel", "bad.npz", *words, "--out", "old.npy"],
                          "bad.npz: ", part)
+
+    def left_out(self, links=30, seed=3):
+        """Mean power gains from beyond the cut-off, of all positions in the layout."""
+        words = ["--links", links, "--reference-links", "10", "--seed", seed, "--cutoff", "15"]
+        out = self.done("simulate", *words, "--out", "h.npz", "--layout", "l.json")
+        layout = self.json("l.json")
+        exact = [sum(2 * math.dist(t, r) ** -4.4 for i, t in enumerate(layout["transmitters"])
+                     if i != j and math.dist(t, r) > 15) for j, r in enumerate(layout["receivers"])]
+        for x, mean, most in zip(exact, layout["left_out"]["mean"], layout["left_out"]["most"]):
+            self.assertLessEqual(x * (1 - 1e-9), most)
+            self.assertAlmostEqual(mean / x, 1, delta=.05)
+        return layout["left_out"], out
+
+    def test_what_the_cutoff_leaves_out_is_told(self):
+        physics = ["--noise-power", "2e-5", "--pmax", "4"]
+        per_link, out = self.left_out()
+        mean, most = 4 * sum(per_link["mean"]) / 30 / 2e-5, 4 * max(per_link["most"]) / 2e-5
+        self.assertEqual(out, "beyond the cut-off: %.3g W (at most %.3g W) with 1 W at every transmitter\n"
+                         % (sum(per_link["mean"]) / 30, max(per_link["most"])))
+        told = "\nbeyond the cut-off: %.3g times the noise (at most %.3g) at full power; " % (mean, most)
+        train = ["train", "--model", "uwmmse", "--iterations", "2", "--out", "m.safetensors"]
+        for verb in ["evaluate", "--policy", "equal", "--samples", "3"], train:
+            for remainder, counts in ([], "none of it counts"), (["--remainder", ".25"], "0.25 of it counts"):
+                out = self.done(*verb, *self.NETWORK, *physics, *remainder, "--json", "o.json")
+                self.assertIn(told + counts + "\n", out)
+                source = self.json("o.json")["source"]
+                self.close([source["left_out_over_noise"]["mean"], source["left_out_over_noise"]["most"]], [mean, most])
+                self.assertEqual(source.get("remainder"), .25 if remainder else None)
+            json.loads(self.done(*verb, *self.NETWORK, *physics, "--json", "-"))
+        # Over networks: the mean of the means, and the largest bound.
+        other, _ = self.left_out(seed=4)
+        out = self.done("evaluate", "--policy", "equal", "--samples", "3", *self.NETWORK, *physics, "--networks", "2")
+        self.assertIn("beyond the cut-off: %.3g times the noise (at most %.3g)"
+                      % ((mean + 4 * sum(other["mean"]) / 30 / 2e-5) / 2, max(most, 4 * max(other["most"]) / 2e-5)), out)
+        # Nothing can be said of channels from files, or is left out without a cut-off.
+        self.done("simulate", "--links", "4", "--out", "full.npy", "--layout", "l.json")
+        self.assertNotIn("left_out", self.json("l.json"))
+        for words in ["--channel", "h.npz"], ["--links", "4"]:
+            out = self.done("evaluate", "--policy", "equal", *words, "--samples", "3", *physics, "--json", "o.json")
+            self.assertNotIn("beyond", out)
+            self.assertNotIn("left_out", self.read("o.json").decode())
+        json.loads(self.done("simulate", *self.NETWORK, "--out", "h.npz", "--layout", "-"))
+
+    def test_remainders_count_as_noise(self):
+        """With all distances alike every receiver is left with the same remainder: that of a noise power."""
+        network = ["--links", "6", "--seed", "3", "--cutoff", "1e-3", "--min-distance", "1e3", "--pmax", "2"]
+        beyond = 5 * 2 * 2 * 1e3 ** -4.4
+        evaluate = ["evaluate", "--policy", "full-power", "--policy", "wmmse", "--samples", "10", *network]
+        train = ["train", "--model", "uwmmse", "--iterations", "3", "--out", "m.safetensors", *network]
+        for verb, rates in (evaluate, lambda json: [row["sum_rate"] for row in json["rows"]]), \
+                (train, lambda json: [json["held_out_sum_rate"], json["wmmse_sum_rate"]]):
+            found = []
+            for noise, remainder in (1e-12, .75), (1e-12 + .75 * beyond, 0), (1e-12, 0):
+                self.done(*verb, "--noise-power", repr(noise), "--remainder", remainder, "--json", "o.json")
+                found.append(rates(self.json("o.json")))
+            self.close(found[0], found[1])
+            self.assertGreater(found[2][0], 1.5 * found[0][0])
+
+    def test_wrong_remainders(self):
+        physics = ["--noise-power", "1e-6", "--pmax", "1", "--remainder"]
+        self.done("simulate", *self.NETWORK, "--out", "h.npz")
+        self.write("gain.npz", npz_bytes(csr_members(read_npz(self.path("h.npz"))[0][0])))
+        for verb in ["evaluate", "--policy", "equal"], ["train", "--model", "uwmmse", "--out", "m"]:
+            self.refused(USAGE, [*verb, *self.NETWORK, *physics, "1.5"], "network.remainder is 1.5, must be 0 to 1")
+            self.refused(USAGE, [*verb, *self.NETWORK, *physics, "-1"], "network.remainder is -1")
+            for words in [], ["--channel", "h.npz"], ["--path-gain", "gain.npz"], ["--path-gain", "gain.npz", "--cutoff", "3"]:
+                self.refused(USAGE, [*verb, *words, *physics, ".5"], "--remainder: of a network with --cutoff")
+        self.refused(USAGE, ["simulate", *self.NETWORK, "--remainder", "1", "--out", "x.npz"], "without the noise")
 
     def test_wrong_usage(self):
         for words, part in ((["--cutoff", "10", "--out", "h.npy"], "go to a .npz"), (["--out", "h.npz"], "give --cutoff"),

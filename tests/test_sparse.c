@@ -1,4 +1,5 @@
 /* Sparse channels against full ones. */
+#define _POSIX_C_SOURCE 200809L /* mkstemp */
 #include "suite.h"
 
 #include "base/random.h"
@@ -7,6 +8,7 @@
 
 #include <powalloc/reward.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static uint64_t drawn;
 
@@ -475,6 +477,342 @@ START_TEST(cutoffs_leave_out_what_they_say) {
 }
 END_TEST
 
+/* ---- the remainder ---- */
+
+/* What draws, pa_network_physics() and the library say of the noise is this noise and a share of what is left out. */
+static void heard(const pa_network *network, const double *noise, double share) {
+  size_t n = pa_network_links(network);
+  double *left_out = calloc(3 * n, sizeof *left_out), *expected = left_out + n, *told = expected + n;
+  pa_states *states;
+  ok(pa_network_left_out(network, left_out, NULL));
+  for (size_t j = 0; j < n; j++) expected[j] = noise[j] + share * left_out[j];
+  ok(pa_network_draw_states(network, 0, 0, 1, &states, NULL));
+  ok(pa_network_physics(network, told, NULL));
+  for (size_t j = 0; j < n; j++) {
+    ck_assert(share == 0 || left_out[j] > 0);
+    close_to(pa_states_noise(states)[j], expected[j], 1e-15 * expected[j]);
+    ck_assert(told[j] == pa_states_noise(states)[j]);
+  }
+  pa_states_free(states);
+  free(left_out);
+}
+
+START_TEST(remainders_follow_all_that_they_depend_on) {
+  enum { N = 60 };
+  static const struct {
+    int32_t key;
+    double value;
+  } keys[] = {{PA_NETWORK_CUTOFF, 9},       {PA_NETWORK_DENSITY, 2},          {PA_NETWORK_REFERENCE_LINKS, 30},
+              {PA_NETWORK_FADING, 0},       {PA_NETWORK_CONSTANT_DENSITY, 0}, {PA_NETWORK_PATH_LOSS_EXPONENT, 1.8},
+              {PA_NETWORK_MIN_DISTANCE, 15}};
+  double noise[N], limit[N], before[N], after[N];
+  pa_network *network = whole_network(N, 12);
+  for (int i = 0; i < N; i++) noise[i] = 1e-6 * (1 + i % 7), limit[i] = 1 + i % 3;
+  ok(pa_network_set(network, PA_NETWORK_REMAINDER, .25));
+  ok(pa_network_set_noise(network, noise, N));
+  heard(network, noise, .25);
+  ok(pa_network_physics(network, before, NULL));
+  ok(pa_network_set_power_limit(network, limit, N));
+  ok(pa_network_physics(network, after, NULL));
+  for (int i = 0; i < N; i++) ck_assert(after[i] > before[i]);
+  heard(network, noise, .25);
+  for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++) {
+    ok(pa_network_physics(network, before, NULL));
+    ok(pa_network_set(network, keys[k].key, keys[k].value));
+    ok(pa_network_physics(network, after, NULL));
+    ck_assert_msg(memcmp(before, after, sizeof before) != 0, "%s changes nothing", pa_key_name(keys[k].key));
+    heard(network, noise, .25);
+  }
+  ok(pa_network_set(network, PA_NETWORK_REMAINDER, 1));
+  heard(network, noise, 1);
+  ok(pa_network_reserve(network, N, 0));
+  heard(network, noise, 1);
+  ok(pa_network_set(network, PA_NETWORK_REMAINDER, 0));
+  heard(network, noise, 0);
+  ok(pa_network_physics(network, after, NULL));
+  ck_assert(memcmp(after, noise, sizeof noise) == 0);
+  pa_network_free(network);
+}
+END_TEST
+
+START_TEST(remainders_of_networks_without_a_cutoff_are_refused) {
+  static const double at[4] = {0, 0, 3, 3}, gain[4] = {1, .5, .5, 1};
+  pa_network *network[5];
+  pa_graph *graph;
+  double value = 7;
+  ok(pa_graph_create_threshold(&graph, 2, gain, 0, NULL));
+  ok(pa_network_create_adhoc(&network[0], 4, 1, NULL));
+  ok(pa_network_create_adhoc_family(&network[1], 2, 4, 1, 1, 1, NULL));
+  ok(pa_network_create_positions(&network[2], 2, at, 2, at, NULL, 1, 1, NULL));
+  ok(pa_network_create_path_gain(&network[3], 2, gain, 1, NULL));
+  ok(pa_network_create_graph(&network[4], graph, gain, 1, NULL));
+  for (int k = 0; k < 5; k++) {
+    fails(pa_network_set(network[k], PA_NETWORK_REMAINDER, 1), PA_ERROR_ARGUMENT, "(network.remainder) does not apply");
+    fails(pa_network_get(network[k], PA_NETWORK_REMAINDER, &value), PA_ERROR_ARGUMENT, "does not apply");
+    pa_network_free(network[k]);
+  }
+  ck_assert(value == 7);
+  pa_graph_free(graph);
+  network[0] = whole_network(10, 5);
+  fails(pa_network_set(network[0], PA_NETWORK_REMAINDER, 1.5), PA_ERROR_ARGUMENT, "network.remainder is 1.5");
+  fails(pa_network_set(network[0], PA_NETWORK_REMAINDER, -.1), PA_ERROR_ARGUMENT, "network.remainder is -0.1");
+  ok(pa_network_get(network[0], PA_NETWORK_REMAINDER, &value));
+  ck_assert(value == 0);
+  pa_network_free(network[0]);
+}
+END_TEST
+
+/* Refuses one of its calls; negative: none. */
+struct meter {
+  int calls, refuse, out;
+};
+
+static void *metered(void *user, size_t bytes, size_t alignment) {
+  struct meter *meter = user;
+  if (meter->calls++ == meter->refuse) return NULL;
+  meter->out++;
+  return aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+}
+
+static void unmetered(void *user, void *memory) {
+  ((struct meter *)user)->out--;
+  free(memory);
+}
+
+/* Key k, or the power limits. */
+static pa_status set_one(pa_network *network, int k) {
+  static const int32_t keys[] = {PA_NETWORK_REMAINDER, PA_NETWORK_CUTOFF, PA_NETWORK_FADING, PA_NETWORK_DENSITY};
+  static const double values[] = {.5, 9, 0, 2};
+  return k < 4 ? pa_network_set(network, keys[k], values[k]) : pa_network_set_power_limit(network, &(double){2}, 1);
+}
+
+START_TEST(without_memory_networks_stay_as_they_are) {
+  enum { N = 40 };
+  struct meter meter = {.refuse = -1};
+  const pa_allocator allocator = {metered, unmetered, &meter};
+  pa_network *network;
+  ok(pa_network_create_sparse_adhoc(&network, N, 20, 12, 4, &allocator));
+  for (int k = 0; k < 5; k++) {
+    double noise[2][N], limit[2][N], at[2][4 * N];
+    const pa_graph *graph = pa_network_graph(network);
+    ok(pa_network_physics(network, noise[0], limit[0]));
+    ok(pa_network_positions(network, at[0], at[0] + 2 * N));
+    int out = meter.out, refused = 0;
+    for (pa_status status = PA_ERROR_MEMORY; status != PA_OK; refused++) {
+      meter.calls = 0;
+      meter.refuse = refused;
+      if ((status = set_one(network, k)) == PA_OK) break;
+      ck_assert_int_eq(status, PA_ERROR_MEMORY);
+      ck_assert_int_eq(meter.out, out);
+      ck_assert(pa_network_graph(network) == graph);
+      ok(pa_network_physics(network, noise[1], limit[1]));
+      ok(pa_network_positions(network, at[1], at[1] + 2 * N));
+      ck_assert(memcmp(noise[0], noise[1], sizeof noise[0]) == 0 && memcmp(limit[0], limit[1], sizeof limit[0]) == 0);
+      ck_assert(memcmp(at[0], at[1], sizeof at[0]) == 0);
+    }
+    ck_assert_int_gt(refused, 2);
+    meter.refuse = -1;
+    ok(pa_network_physics(network, noise[1], NULL));
+    ck_assert(memcmp(noise[0], noise[1], sizeof noise[0]) != 0);
+  }
+  pa_network_free(network);
+  ck_assert_int_eq(meter.out, 0);
+}
+END_TEST
+
+/* Weights after a few steps on a network. */
+static void trained(const pa_network *network, bool probing, bool single, double *weights, size_t count,
+                    const char *save, const char *resume, pa_status expected) {
+  pa_uwmmse *unfolded = NULL;
+  pa_regnn *filters = NULL;
+  pa_trainer *trainer;
+  if (probing)
+    ok(pa_regnn_create(&filters, NULL, NULL, 0, 3, NULL));
+  else
+    ok(pa_uwmmse_create(&unfolded, PA_UWMMSE_EXTENDED, 4, 5, 3, NULL));
+  ok(pa_trainer_create(&trainer, probing ? pa_regnn_policy(filters) : pa_uwmmse_policy(unfolded), network, 1, NULL));
+  if (probing) ok(pa_trainer_set_reward(trainer, pa_network_links(network), pa_reward_capacity, NULL, NULL));
+  ok(pa_trainer_set(trainer, PA_TRAINER_PRECISION, single));
+  ok(pa_trainer_set(trainer, PA_TRAINER_HELD_OUT, 10));
+  if (expected == PA_OK) {
+    if (resume) ok(pa_trainer_resume(trainer, resume));
+    ok(pa_trainer_run(trainer, 10));
+    if (save) ok(pa_trainer_save(trainer, save));
+  } else {
+    fails(pa_trainer_resume(trainer, resume), expected, "total noise");
+  }
+  if (weights && probing) ok(pa_regnn_get_weights(filters, weights, count));
+  if (weights && !probing) ok(pa_uwmmse_get_weights(unfolded, weights, count));
+  pa_trainer_free(trainer);
+  pa_uwmmse_free(unfolded);
+  pa_regnn_free(filters);
+}
+
+/* Training hears a remainder as it hears noise that was set. */
+START_TEST(training_with_a_remainder) {
+  enum { N = 30, MOST_WEIGHTS = 2000 };
+  const double base = 1e-6;
+  double noise[N], weights[3][MOST_WEIGHTS] = {{0}};
+  char path[] = "/tmp/powalloc-remainder-XXXXXX";
+  ck_assert_int_ge(close(mkstemp(path)), 0);
+  for (int kind = 0; kind < 4; kind++) {
+    bool probing = kind % 2, single = kind / 2;
+    pa_regnn *filters;
+    pa_uwmmse *unfolded;
+    ok(pa_regnn_create(&filters, NULL, NULL, 0, 3, NULL));
+    ok(pa_uwmmse_create(&unfolded, PA_UWMMSE_EXTENDED, 4, 5, 3, NULL));
+    size_t count = probing ? pa_regnn_weight_count(filters) : pa_uwmmse_weight_count(unfolded);
+    pa_regnn_free(filters);
+    pa_uwmmse_free(unfolded);
+    ck_assert_uint_le(count, MOST_WEIGHTS);
+    pa_network *network = whole_network(N, 12);
+    ok(pa_network_set_noise(network, &base, 1));
+    trained(network, probing, single, weights[0], count, NULL, NULL, PA_OK);
+    ok(pa_network_set(network, PA_NETWORK_REMAINDER, .3));
+    ok(pa_network_physics(network, noise, NULL));
+    trained(network, probing, single, weights[1], count, path, NULL, PA_OK);
+    trained(network, probing, single, NULL, 0, NULL, path, PA_OK);
+    ok(pa_network_set(network, PA_NETWORK_REMAINDER, .2));
+    trained(network, probing, single, NULL, 0, NULL, path, PA_ERROR_FORMAT);
+    ok(pa_network_set(network, PA_NETWORK_REMAINDER, 0));
+    trained(network, probing, single, NULL, 0, NULL, path, PA_ERROR_FORMAT);
+    ok(pa_network_set_noise(network, noise, N));
+    trained(network, probing, single, weights[2], count, NULL, NULL, PA_OK);
+    ck_assert(memcmp(weights[0], weights[1], count * sizeof(double)) != 0);
+    ck_assert(memcmp(weights[1], weights[2], count * sizeof(double)) == 0);
+    pa_network_free(network);
+  }
+  remove(path);
+}
+END_TEST
+
+/* ---- what a cut-off does to rates ---- */
+
+/* A network with a cut-off and one without, the same but for that, and a draw of the full one. */
+struct cut {
+  size_t links;
+  pa_network *sparse;
+  double *full, *value, *left_out; /* channels both ways; power gains from beyond */
+};
+
+static struct cut cut_of(size_t links, uint64_t seed, double cutoff) {
+  struct cut c = {.links = links};
+  pa_network *network;
+  ok(pa_network_create_sparse_adhoc(&c.sparse, links, 10, cutoff, seed, NULL));
+  ok(pa_network_create_adhoc(&network, links, seed, NULL));
+  ok(pa_network_set(network, PA_NETWORK_REFERENCE_LINKS, 10));
+  c.full = calloc(links * links, sizeof *c.full);
+  c.value = calloc(links * links, sizeof *c.value);
+  c.left_out = calloc(links, sizeof *c.left_out);
+  ok(pa_network_draw(network, 0, 0, 1, c.full));
+  ok(pa_graph_pick(pa_network_graph(c.sparse), c.full, c.value, c.left_out));
+  pa_network_free(network);
+  return c;
+}
+
+static void free_cut(struct cut *c) {
+  pa_network_free(c->sparse);
+  free(c->full);
+  free(c->value);
+  free(c->left_out);
+}
+
+/* Link by link: predicted rates are too high, by no more than if all beyond were at their limits, and the less the
+ * further the cut-off is. Powers are any. */
+START_TEST(rates_beyond_a_cutoff_are_bounded) {
+  const size_t links[] = {3, 20, 90};
+  const double cutoffs[] = {1, 3, 6, 10, 20, 1e3}, noise = 1e-4, limit = 2;
+  for (size_t size = 0; size < 3; size++)
+    for (int kind = 0; kind < 3; kind++) {
+      size_t n = links[size], cut_off = 0, tight = 0;
+      for (uint64_t seed = 0; seed < 8; seed++) {
+        double *memory = calloc(5 * n, sizeof *memory), *power = memory, *rate = power + n, *told = rate + n,
+               *sinr = told + n, *error = sinr + n;
+        for (size_t i = 0; i < n; i++)
+          power[i] = kind == 0 ? limit : kind == 1 ? limit * uniform() : limit * (double)(i % 3 > 0);
+        for (int c = 0; c < 6; c++) {
+          struct cut cut = cut_of(n, seed, cutoffs[c]);
+          pa_states *full, *sparse;
+          ok(pa_states_create(&full, 1, n, cut.full, noise, limit, NULL));
+          ok(pa_states_create_sparse(&sparse, 1, pa_network_graph(cut.sparse), cut.value, noise, limit, NULL));
+          ok(pa_rates(full, power, rate));
+          ok(pa_rates(sparse, power, told));
+          ok(pa_sinr(sparse, power, sinr));
+          for (size_t j = 0; j < n; j++) {
+            double own = cut.full[j * n + j] * cut.full[j * n + j] * power[j], near = 1e-11 * (1 + rate[j]);
+            double hears = own > 0 ? own / sinr[j] : INFINITY, more = told[j] - rate[j];
+            double bound =
+                log2(1 + limit * cut.left_out[j] / hears) - log2(1 + limit * cut.left_out[j] / (hears + own));
+            if (own == 0) bound = 0;
+            ck_assert_msg(more >= -near && more <= bound + near, "link %zu: %g, bound %g", j, more, bound);
+            ck_assert(c == 0 || more <= error[j] + near);
+            error[j] = more;
+            cut_off += cut.left_out[j] > 0 && more > near;
+            tight += kind == 0 && fabs(more - bound) <= near;
+          }
+          if (c == 5) ck_assert(pa_graph_edges(pa_network_graph(cut.sparse)) == n * n);
+          pa_states_free(full);
+          pa_states_free(sparse);
+          free_cut(&cut);
+        }
+        free(memory);
+      }
+      ck_assert_uint_gt(cut_off, n);
+      if (kind == 0) ck_assert_uint_eq(tight, 8 * 6 * n);
+    }
+}
+END_TEST
+
+/* In the mean over the fading what is reported bounds it too, and the mean remainder is nearer than none. */
+START_TEST(reports_bound_rates_in_the_mean) {
+  enum { N = 60, DRAWS = 200 };
+  const double noise = 1e-4, limit = 1;
+  for (uint64_t seed = 0; seed < 4; seed++) {
+    pa_network *sparse, *full;
+    double mean[N], most[N], power[N], rate[N], told[N], sinr[N], counted[N], sum[4] = {0};
+    double *h = calloc(2 * N * N, sizeof *h), *value = h + N * N, heard_noise[N];
+    pa_states *all, *cut, *with;
+    ok(pa_network_create_sparse_adhoc(&sparse, N, 10, 6, seed, NULL));
+    ok(pa_network_create_adhoc(&full, N, seed, NULL));
+    ok(pa_network_set(full, PA_NETWORK_REFERENCE_LINKS, 10));
+    ok(pa_network_left_out(sparse, mean, most));
+    ok(pa_network_set_noise(sparse, &noise, 1));
+    ok(pa_network_set(sparse, PA_NETWORK_REMAINDER, 1));
+    ok(pa_network_physics(sparse, heard_noise, NULL));
+    const pa_graph *graph = pa_network_graph(sparse);
+    ok(pa_states_create(&all, 1, N, h, noise, limit, NULL));
+    ok(pa_states_create_sparse(&cut, 1, graph, value, noise, limit, NULL));
+    ok(pa_states_create_sparse(&with, 1, graph, value, noise, limit, NULL));
+    ok(pa_states_set_noise(with, heard_noise, N));
+    for (size_t i = 0; i < N; i++) power[i] = limit;
+    for (uint64_t draw = 0; draw < DRAWS; draw++) {
+      ok(pa_network_draw(full, 0, draw, 1, h));
+      ok(pa_graph_pick(graph, h, value, NULL));
+      ok(pa_rates(all, power, rate));
+      ok(pa_rates(cut, power, told));
+      ok(pa_sinr(cut, power, sinr));
+      ok(pa_rates(with, power, counted));
+      for (size_t j = 0; j < N; j++) {
+        double own = h[j * N + j] * h[j * N + j] * power[j], hears = own / sinr[j];
+        sum[0] += rate[j];
+        sum[1] += told[j];
+        sum[2] += counted[j];
+        sum[3] += log2(1 + limit * most[j] / hears) - log2(1 + limit * most[j] / (hears + own));
+      }
+    }
+    ck_assert_msg(sum[1] > sum[0] && sum[1] - sum[0] <= sum[3], "%g above, bound %g", sum[1] - sum[0], sum[3]);
+    ck_assert_msg(fabs(sum[2] - sum[0]) < .5 * (sum[1] - sum[0]), "%g, %g with all of it, %g with nothing", sum[0],
+                  sum[2], sum[1]);
+    pa_states_free(all);
+    pa_states_free(cut);
+    pa_states_free(with);
+    pa_network_free(sparse);
+    pa_network_free(full);
+    free(h);
+  }
+}
+END_TEST
+
 /* Powers and gradients on a network of several tasks are the same by any number of threads, in the caller's order. */
 START_TEST(threads_share_large_networks) {
   enum { N = 5000 };
@@ -622,6 +960,12 @@ int main(void) {
                                 positions_find_all_neighbours,
                                 whole_networks_are_those_without_a_cutoff,
                                 cutoffs_leave_out_what_they_say,
+                                remainders_follow_all_that_they_depend_on,
+                                remainders_of_networks_without_a_cutoff_are_refused,
+                                without_memory_networks_stay_as_they_are,
+                                training_with_a_remainder,
+                                rates_beyond_a_cutoff_are_bounded,
+                                reports_bound_rates_in_the_mean,
                                 threads_share_large_networks,
                                 blocks_that_do_not_touch_decouple,
                                 training_on_sparse_networks,

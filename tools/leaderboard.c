@@ -80,6 +80,8 @@ void leaderboard_print_one(const leaderboard *b) {
     row[6] = text_of("%.2f", 1e6 * s->p99);
   }
   print_table(cells, b->policy_count + 1, ONE_COLUMNS);
+  if (!isnan(b->scenes[0].beyond.mean))
+    print_table((const char *const[]){beyond_text(b->scenes[0].beyond), NULL}, 1, 2);
   free(cells);
 }
 
@@ -105,6 +107,17 @@ static const char *size_text(const leaderboard *b, size_t links) {
                  most == 1 ? "state" : "states", networks > 1 ? " each" : "", networks > 1 ? "networks" : "states");
 }
 
+/* What the cut-offs of the networks of a size leave out. */
+static beyond size_beyond(const leaderboard *b, size_t links) {
+  beyond *at = need(b->scene_count, sizeof *at);
+  size_t count = 0;
+  for (size_t k = 0; k < b->scene_count; k++)
+    if (b->scenes[k].links == links) at[count++] = b->scenes[k].beyond;
+  beyond over = beyond_over(at, count);
+  free(at);
+  return over;
+}
+
 /* Beside the baseline's score, which is s itself for the baseline. */
 static void fill_row(const char **row, const char *label, const score *s, const score *baseline) {
   int decimals = baseline->of[SUM_RATE].value < 100 ? 3 : 2; /* a row fits into 100 columns */
@@ -122,8 +135,8 @@ static void fill_row(const char **row, const char *label, const score *s, const 
 void leaderboard_print(const leaderboard *b) {
   size_t *sizes = need(b->scene_count, sizeof *sizes), size_count = leaderboard_sizes(b, sizes);
   const char *const *labels = leaderboard_labels(b);
-  size_t rows = 1 + size_count * (b->policy_count + 2);
-  const char **cells = need(rows * COLUMNS, sizeof *cells), **row = cells;
+  size_t most_rows = 1 + size_count * (b->policy_count + 3);
+  const char **cells = need(most_rows * COLUMNS, sizeof *cells), **row = cells;
   const char *const heading[COLUMNS] = {"policy",  "bit/s/Hz", "of WMMSE-100", text_of("vs %s", labels[b->baseline]),
                                         "power W", "Jain",     "met %",        "us"};
   memcpy(row, heading, sizeof heading);
@@ -131,12 +144,14 @@ void leaderboard_print(const leaderboard *b) {
     score baseline = leaderboard_over(b, sizes[k], b->baseline, NULL);
     *(row += COLUMNS) = "";
     *(row += COLUMNS) = size_text(b, sizes[k]);
+    beyond left_out = size_beyond(b, sizes[k]);
+    if (!isnan(left_out.mean)) *(row += COLUMNS) = beyond_text(left_out);
     for (size_t p = 0; p < b->policy_count; p++) {
       score s = leaderboard_over(b, sizes[k], p, NULL);
       fill_row(row += COLUMNS, labels[p], &s, p == b->baseline ? &s : &baseline);
     }
   }
-  print_table(cells, rows, COLUMNS);
+  print_table(cells, (size_t)(row - cells) / COLUMNS + 1, COLUMNS);
   print_table((const char *const[]){"", NULL,
                                     text_of("* differs from %s at the 5 %% level (paired t-test of each policy alone)",
                                             labels[b->baseline]),

@@ -4,6 +4,7 @@
 #include "report.h"
 #include "source.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,7 +88,10 @@ void scene_open(scene *s, uint64_t samples, bool calibrate) {
   else
     draw(s, samples ? samples : wanted.samples, calibrate);
   s->samples = pa_states_batch(s->states);
-  if (!s->source) s->source = source_json();
+  if (s->source) return;
+  s->source = source_json();
+  s->beyond = s->network ? beyond_of(s->network, source_noise()) : (beyond){NAN, NAN};
+  beyond_add_json(s->source, "left_out_over_noise", s->beyond);
 }
 
 void scene_close(scene *s) {

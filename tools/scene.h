@@ -2,6 +2,7 @@
 #ifndef POWALLOC_TOOLS_SCENE_H
 #define POWALLOC_TOOLS_SCENE_H
 
+#include "beyond.h"
 #include "channels.h"
 #include "options.h"
 
@@ -13,6 +14,7 @@ typedef struct scene {
   uint64_t seed;
   size_t links, samples; /* of a file, and of any: once it was open */
   cJSON *source;         /* once it was open */
+  beyond beyond;         /* over the noise; likewise */
   /* While it is open. */
   pa_states *states,
       *calibration; /* those to compare on, and those to set prices on: other draws, or the same channels */

@@ -16,6 +16,7 @@ source_options source = {.network = "adhoc",
                          .exponent = NAN,
                          .min_distance = NAN,
                          .cutoff = NAN,
+                         .remainder = NAN,
                          .noise = NAN,
                          .bandwidth = NAN,
                          .noise_figure = 0,
@@ -34,6 +35,8 @@ const option network_options[] = {
     {"--min-distance", NUMBER, &source.min_distance, "L", "shorter distances count as this (default 0)"},
     {"--cutoff", NUMBER, &source.cutoff, "L",
      "of an ad hoc network: channels over a longer distance are left out; for up to millions of links"},
+    {"--remainder", NUMBER, &source.remainder, "SHARE",
+     "part of the interference from beyond --cutoff, at full power, that counts as noise (default 0)"},
     {"--path-gain", INPUT, &source.path_gain, "A.npy",
      "amplitudes [M,M], or sparse ones in a .npz, to draw Rayleigh fading on, in place of a network"},
     {"--seed", COUNT, &source.seed, "S", "seed of positions, fading and training (default 0)"},
@@ -140,11 +143,18 @@ static pa_network *drawn_network(void) {
   return network;
 }
 
+static void check_remainder(bool with_cutoff) {
+  if (!isnan(source.remainder) && !with_cutoff)
+    fail(EXIT_USAGE, "--remainder: of a network with --cutoff, which leaves something out");
+}
+
 pa_network *source_network(bool with_physics) {
   double noise = with_physics ? source_noise() : 1, limit = with_physics ? source_limit() : 1;
+  check_remainder(!isnan(source.cutoff) && !source.path_gain);
   pa_network *network = source.path_gain ? path_gain_network() : drawn_network();
   must(pa_network_set_noise(network, &noise, 1));
   must(pa_network_set_power_limit(network, &limit, 1));
+  if (!isnan(source.remainder)) set_key(network, PA_NETWORK_REMAINDER, source.remainder);
   return network;
 }
 
@@ -184,6 +194,7 @@ static void add_node_state(pa_states *states, size_t batch, size_t links) {
 }
 
 static pa_states *with_options(pa_states *states, const channels *c) {
+  check_remainder(false);
   source_weigh(states);
   add_node_state(states, c->batch, c->links);
   return states;
@@ -227,6 +238,7 @@ cJSON *source_json(void) {
     cJSON_AddNumberToObject(json, "density_min", source.density.lowest);
     cJSON_AddNumberToObject(json, "density", source.density.highest);
     if (!isnan(source.cutoff)) cJSON_AddNumberToObject(json, "cutoff", source.cutoff);
+    if (!isnan(source.remainder)) cJSON_AddNumberToObject(json, "remainder", source.remainder);
     if (strcmp(source.network, "multicell") == 0) cJSON_AddNumberToObject(json, "cells", (double)source.cells);
   }
   return json;

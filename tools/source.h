@@ -15,7 +15,7 @@ typedef struct source_options {
   const char *network, *path_gain, *channel;
   range links, density;
   uint64_t cells, reference_links, constant_density, seed;
-  double exponent, min_distance, cutoff, noise, bandwidth, noise_figure, pmax;
+  double exponent, min_distance, cutoff, remainder, noise, bandwidth, noise_figure, pmax;
   const char *weights, *state;
 } source_options;
 
@@ -44,7 +44,7 @@ pa_states *source_states_f32(const channels *c, const float *h);
 /* must(), and the message names the file of --channel if the states came from it. */
 pa_status source_must(pa_status status);
 
-/* JSON description of the source, for results. */
+/* JSON description of the source, for results; what the cut-off leaves out is the caller's to add. */
 struct cJSON *source_json(void);
 
 #endif

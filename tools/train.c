@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include "beyond.h"
 #include "command.h"
 #include "learned.h"
 #include "options.h"
@@ -116,6 +117,8 @@ static void set_problem(pa_trainer *trainer, size_t links) {
 
 /* ---- results ---- */
 
+static beyond left_out = {NAN, NAN}; /* by the cut-off of the network, over the noise */
+
 /* How the model came about, kept in its file: by how many ranks does not matter. */
 static const char *note(const training *t, int count, char **words) {
   text n = {0};
@@ -131,10 +134,15 @@ static const char *note(const training *t, int count, char **words) {
   return n.bytes;
 }
 
+static void print_left_out(void) {
+  if (!isnan(left_out.mean)) print_table((const char *const[]){beyond_text(left_out), NULL}, 1, 2);
+}
+
 static cJSON *report_begin(const training *t) {
-  cJSON *json = cJSON_CreateObject();
+  cJSON *json = cJSON_CreateObject(), *from = source_json();
+  beyond_add_json(from, "left_out_over_noise", left_out);
   cJSON_AddStringToObject(json, "model", wanted.out);
-  cJSON_AddItemToObject(json, "source", source_json());
+  cJSON_AddItemToObject(json, "source", from);
   cJSON_AddStringToObject(json, "version", pa_version_text());
   cJSON_AddNumberToObject(json, "best_step", t->best_step);
   cJSON_AddNumberToObject(json, "seconds", t->seconds);
@@ -158,6 +166,7 @@ static void report_model_based(const training *t) {
                                text_of("%.0f", t->best_step),
                                text_of("%.1f", t->seconds)};
   print_table(cells, 2, 5);
+  print_left_out();
   write_json(json);
 }
 
@@ -188,6 +197,7 @@ static void report_model_free(const training *t, const pa_trainer *trainer, size
                                text_of("%.0f", t->best_step),
                                text_of("%.1f", t->seconds)};
   print_table(cells, 2, 8);
+  print_left_out();
   write_json(json);
   free(rates);
 }
@@ -236,6 +246,7 @@ int train(int count, char **words) {
   } else {
     if (source.weights) fail(EXIT_USAGE, "--weights: training on a network counts all links alike; give --channel");
     network = source_network(true);
+    left_out = beyond_of(network, source_noise());
     links = pa_network_links(network);
   }
   policy = learned_model(links, wanted.min_rate != NULL);

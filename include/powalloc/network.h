@@ -48,6 +48,11 @@ typedef struct pa_network pa_network;
 /** Receivers further from a transmitter than this do not hear it in a sparse network, but for its own; in the units of
  * the geometry. */
 #define PA_NETWORK_CUTOFF 108
+/** Of a sparse network with a cut-off: the part of what that leaves out (the mean of pa_network_left_out()) which
+ * counts as noise, in draws, in training and in pa_network_physics(). 1: as if all transmitters were at their limits;
+ * less: the share of the limits that they use on average. Follows noise, power limits and all other keys; while it is
+ * not 0, setting a power limit or a key takes as long as pa_network_left_out(). Default 0. */
+#define PA_NETWORK_REMAINDER 109
 /** @} */
 
 /**
@@ -241,7 +246,10 @@ PA_API pa_status pa_network_reserve(pa_network *network, size_t links, size_t sl
  * pa_network_move(). These take time in proportion to the edges to and from the links that change, and to the number of
  * other links close by; now and then, as often as rows have outgrown the gaps, to all slots. Channels that states are
  * bound to are for the graph as it was: calls with such states fail with PA_ERROR_STATE until channels are drawn and
- * bound again. Noise, power limit and weight of a number stay what they are.
+ * bound again. Noise, power limit and weight of a number stay what they are. A remainder (@ref PA_NETWORK_REMAINDER) is
+ * of the links as they were, since every transmitter counts at every receiver: draws of states, training and the noise
+ * of pa_network_physics() fail with PA_ERROR_STATE until that key is set again; pa_network_draw() draws channels alone,
+ * and does not.
  * @param network      the network, with room; unchanged on an error: PA_ERROR_STATE if there is no room for the links
  *                     or their edges
  * @param count        links, may be 0
@@ -283,9 +291,14 @@ PA_API size_t pa_network_present(const pa_network *network);
 /**
  * @brief The interference that the cut-off of a sparse network leaves out, with all transmitters at their limits.
  *
- * Added to the noise (pa_network_set_noise(), or pa_states_set_noise()), in whole or times the share of the limits that
- * transmitters use on average, it stands for what lies beyond the cut-off. Takes time in proportion to
- * links times the logarithm of their number.
+ * Added to the noise (@ref PA_NETWORK_REMAINDER, or pa_states_set_noise()), in whole or times the share of the limits
+ * that transmitters use on average, it stands for what lies beyond the cut-off. Takes time in proportion to links times
+ * the logarithm of their number.
+ *
+ * With N_j the noise and S_j and I_j what a receiver hears of its own and of other transmitters within the cut-off, its
+ * rate without a remainder is too high by log2(1 + T_j / (N_j + I_j)) - log2(1 + T_j / (N_j + I_j + S_j)) for a T_j of
+ * interference from beyond: never less than 0, concave in T_j, and in the mean over the fading beyond the cut-off
+ * no more than this with @p most in place of T_j, for any powers that do not depend on that fading.
  * @param network    a network of pa_network_create_sparse_adhoc() or pa_network_create_sparse_positions()
  * @param[out] mean  [links] mean over the fading at each receiver in W, 0 where there is no link: far groups of
  * transmitters count as if they stood in their middle
@@ -317,7 +330,8 @@ PA_API pa_status pa_network_set(pa_network *network, int32_t key, double value);
 PA_API pa_status pa_network_get(const pa_network *network, int32_t key, double *value);
 
 /**
- * @brief Noise power of every receiver of the network; 1 W if never set.
+ * @brief Noise power of every receiver of the network, without a remainder (@ref PA_NETWORK_REMAINDER); 1 W if never
+ * set.
  * @param network the network
  * @param watts   [n] W, > 0, by link; copied
  * @param n       1 (all alike) or the number of links (1 only for a family)
@@ -335,9 +349,9 @@ PA_API pa_status pa_network_set_noise(pa_network *network, const double *watts, 
 PA_API pa_status pa_network_set_power_limit(pa_network *network, const double *watts, size_t n);
 
 /**
- * @brief Noise power and power limit of each link in W.
+ * @brief Noise power and power limit of each link in W, as draws have them.
  * @param network     the network; of a family all links have the same
- * @param[out] noise  [links], may be NULL
+ * @param[out] noise  [links], with the remainder (@ref PA_NETWORK_REMAINDER); may be NULL
  * @param[out] limit  [links], may be NULL
  * @since 0.1
  */
@@ -378,7 +392,7 @@ PA_API pa_status pa_network_positions(const pa_network *network, double *transmi
 PA_API pa_status pa_network_draw(const pa_network *network, uint64_t stream, uint64_t first, size_t batch, double *h);
 
 /**
- * @brief Draws states that own their channels, with the network's noise and power limits.
+ * @brief Draws states that own their channels, with the network's noise, remainder included, and power limits.
  * @param network   the network; a family must have links_min == links_max
  * @param stream    number of the stream
  * @param first     number of the first draw in its stream

@@ -31,6 +31,8 @@ static const struct key {
      "Consecutive draws of a family that share a topology.", 8, 1, MANY},
     {PA_NETWORK_CUTOFF, false, "network.cutoff", "length",
      "Receivers further from a transmitter than this do not hear it, but for its own.", 45, 0x1p-300, 0x1p300},
+    {PA_NETWORK_REMAINDER, false, "network.remainder", "1",
+     "Part of the interference from beyond the cut-off, at full power, that counts as noise.", 0, 0, 1},
     {PA_POLICY_ITERATIONS, true, "policy.iterations", "count", "WMMSE iterations.", 100, 0, 1e9},
     {PA_POLICY_TOLERANCE, false, "policy.tolerance", "1",
      "WMMSE ends once no amplitude moves by more than this part of sqrt(pmax); 0: never.", 0, 0, 1},

@@ -88,7 +88,7 @@ static void take_place(struct grid *g, size_t place, size_t row, const double at
   g->y[place] = at[1];
 }
 
-/* Transmitters of the first `rows` rows, at least one, into cells. */
+/* Transmitters of the first `rows` rows, at least one, into cells; to be freed also after an error. */
 static pa_status grid_create(struct grid *g, const pa_graph *graph, size_t rows, const double *transmitters,
                              double cutoff) {
   double high[2] = {-DBL_MAX, -DBL_MAX};
@@ -103,10 +103,7 @@ static pa_status grid_create(struct grid *g, const pa_graph *graph, size_t rows,
   g->start = pa__allocate(&graph->allocator, cells + 1, sizeof *g->start);
   g->row = pa__allocate(&graph->allocator, rows, sizeof *g->row);
   g->x = pa__allocate(&graph->allocator, rows, 2 * sizeof *g->x);
-  if (!g->start || !g->row || !g->x) {
-    grid_free(g, &graph->allocator);
-    return PA_ERROR_MEMORY;
-  }
+  if (!g->start || !g->row || !g->x) return PA_ERROR_MEMORY;
   g->y = g->x + rows;
   for (size_t k = 0; k < rows; k++) g->start[cell_of(g, transmitters + 2 * pa__graph_link(graph, k)) + 1]++;
   for (size_t c = 0; c < cells; c++) g->start[c + 1] += g->start[c];

@@ -31,6 +31,7 @@ static bool has_key(const pa_network *n, int32_t key) {
   case PA_NETWORK_FADING:
     return n->kind != PA__CALLBACK;
   case PA_NETWORK_CUTOFF:
+  case PA_NETWORK_REMAINDER:
     return n->kind == PA__SPARSE_ADHOC || n->kind == PA__SPARSE_POSITIONS;
   case PA_NETWORK_DRAWS_PER_TOPOLOGY:
     return n->kind == PA__FAMILY;
@@ -269,6 +270,7 @@ void pa_network_free(pa_network *network) {
   pa__release(&allocator, network->receiver_at);
   pa__release(&allocator, network->receiver_of);
   pa__release(&allocator, network->noise);
+  pa__release(&allocator, network->left_out);
   pa__network_free_room(network);
   pa__release(&allocator, network);
 }
@@ -286,12 +288,15 @@ pa_status pa_network_set(pa_network *network, int32_t key, double value) {
   if (status != PA_OK) return status;
   double old = PA__VALUE(network, key);
   PA__VALUE(network, key) = value;
-  if (key == PA_NETWORK_FADING) return PA_OK;
-  if ((status = build(network)) == PA_OK) status = check_coincidence(network);
-  if (status != PA_OK) {
-    PA__VALUE(network, key) = old;
-    if (!network->graph) build(network); /* else nothing was built */
-  }
+  bool geometry = key != PA_NETWORK_FADING && key != PA_NETWORK_REMAINDER;
+  status = geometry ? build(network) : pa__remainder_renew(network);
+  if (status == PA_OK) status = check_coincidence(network);
+  if (status == PA_OK) return PA_OK;
+  PA__VALUE(network, key) = old;
+  if (network->graph)
+    pa__network_drop(network); /* nothing else was built */
+  else
+    build(network);
   return status;
 }
 
@@ -311,17 +316,35 @@ static pa_status set_per_link(pa_network *network, const char *name, const doubl
 
 pa_status pa_network_set_noise(pa_network *network, const double *watts, size_t n) {
   if (!network) return pa__fail(PA_ERROR_ARGUMENT, "network is NULL");
-  return set_per_link(network, "noise", watts, n, network->noise);
+  pa_status status = set_per_link(network, "noise", watts, n, network->noise);
+  if (status == PA_OK) pa__remainder_add(network);
+  return status;
+}
+
+/* What is left out follows the limits. */
+static pa_status set_limit_and_remainder(pa_network *network, const double *watts, size_t n) {
+  size_t bytes = network->links * sizeof(double);
+  double *old = pa__allocate(&network->allocator, network->links, sizeof(double));
+  if (!old) return PA_ERROR_MEMORY;
+  memcpy(old, network->limit, bytes);
+  pa_status status = set_per_link(network, "power limit", watts, n, network->limit);
+  if (status == PA_OK) status = pa__remainder_renew(network);
+  if (status != PA_OK) memcpy(network->limit, old, bytes);
+  pa__release(&network->allocator, old);
+  return status;
 }
 
 pa_status pa_network_set_power_limit(pa_network *network, const double *watts, size_t n) {
   if (!network) return pa__fail(PA_ERROR_ARGUMENT, "network is NULL");
-  return set_per_link(network, "power limit", watts, n, network->limit);
+  return network->left_out ? set_limit_and_remainder(network, watts, n)
+                           : set_per_link(network, "power limit", watts, n, network->limit);
 }
 
 pa_status pa_network_physics(const pa_network *network, double *noise, double *limit) {
   if (!network) return pa__fail(PA_ERROR_ARGUMENT, "network is NULL");
-  for (size_t i = 0; noise && i < network->links; i++) noise[i] = network->noise[i];
+  pa_status status = noise ? pa__remainder_check(network) : PA_OK;
+  if (status != PA_OK) return status;
+  if (noise) memcpy(noise, pa__network_noise(network), network->links * sizeof *noise);
   for (size_t i = 0; limit && i < network->links; i++) limit[i] = network->limit[i];
   return PA_OK;
 }
@@ -381,7 +404,7 @@ size_t pa__network_scratch(const pa_network *n, int precision) {
   return drawn > family ? drawn : family;
 }
 
-const double *pa__network_noise(const pa_network *n) { return n->noise; }
+const double *pa__network_noise(const pa_network *n) { return n->heard ? n->heard : n->noise; }
 
 const double *pa__network_limit(const pa_network *n) { return n->limit; }
 
@@ -488,6 +511,7 @@ pa_status pa_network_draw(const pa_network *network, uint64_t stream, uint64_t f
 pa_status pa_network_draw_states(const pa_network *network, uint64_t stream, uint64_t first, size_t batch,
                                  pa_states **out, const pa_allocator *allocator) {
   pa_status status = check_draw(network, batch, out, "out");
+  if (status == PA_OK) status = pa__remainder_check(network);
   if (status != PA_OK) return status;
   pa_allocator memory;
   if ((status = pa__allocator_copy(&memory, allocator)) != PA_OK) return status;
@@ -513,7 +537,7 @@ pa_status pa_network_draw_states(const pa_network *network, uint64_t stream, uin
   }
   status = network->kind == PA__CALLBACK ? pa__network_ask(network, stream, first, batch, h, s->owned_state)
                                          : pa_network_draw(network, stream, first, batch, h);
-  if (status != PA_OK || (status = pa_states_set_noise(s, network->noise, network->links)) != PA_OK ||
+  if (status != PA_OK || (status = pa_states_set_noise(s, pa__network_noise(network), network->links)) != PA_OK ||
       (status = pa_states_set_power_limit(s, network->limit, network->links)) != PA_OK) {
     pa_states_free(s);
     return status;

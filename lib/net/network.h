@@ -18,7 +18,7 @@ enum pa__network_kind {
   PA__ON_GRAPH
 };
 
-enum { PA__NETWORK_FIRST_KEY = PA_NETWORK_DENSITY, PA__NETWORK_KEYS = 8 };
+enum { PA__NETWORK_FIRST_KEY = PA_NETWORK_DENSITY, PA__NETWORK_KEYS = 9 };
 
 struct pa_network {
   pa_allocator allocator;
@@ -34,6 +34,9 @@ struct pa_network {
   double *receiver_at;    /* [receivers][2], likewise */
   size_t *receiver_of;    /* [links]; NULL: link j has receiver j of its own */
   double *noise, *limit;  /* [links] */
+  double *left_out;       /* [links], what the cut-off leaves out; NULL without a remainder */
+  double *heard;          /* [links], likewise: the noise with the remainder */
+  uint64_t left_out_version; /* of the graph then */
   pa_state_fn draw;       /* callback */
   size_t features;
   void *user;
@@ -49,8 +52,10 @@ bool pa__network_is_sparse(enum pa__network_kind kind);
 pa__box pa__network_box(const pa_network *network);
 pa_status pa__positions_check(const char *name, const double *at, size_t count);
 
-/* network_sparse.c: graph, and path gains on it, from positions and keys. */
+/* network_sparse.c: graph, and path gains on it, from positions and keys; the network keeps what it has on an error,
+ * but for positions of an ad hoc network, which are dropped by its keys. */
 pa_status pa__network_build_sparse(pa_network *network);
+void pa__network_drop(pa_network *network);
 /* Path gains [count] from squares of distances that are no shorter than the least; count is a whole number of vectors.
  */
 void pa__network_edge_gains(const pa_network *network, size_t count, double *gain);
@@ -58,6 +63,15 @@ void pa__network_edge_gains(const pa_network *network, size_t count, double *gai
 /* reserve.c: the network with room for changes; unchanged on an error. */
 pa_status pa__network_make_room(pa_network *network, size_t links, size_t slots);
 void pa__network_free_room(pa_network *network);
+
+/* remainder.c: what the cut-off leaves out, for the keys, limits and graph of a network that has none or another's; and
+ * anew, in place of its own. The network is unchanged on an error. */
+pa_status pa__remainder_find(pa_network *network);
+pa_status pa__remainder_renew(pa_network *network);
+/* After other noise. */
+void pa__remainder_add(pa_network *network);
+/* Fails if it is of links that have changed since. */
+pa_status pa__remainder_check(const pa_network *network);
 
 /* Draws that share a topology come in groups; a draw's group is first / pa__network_group(). */
 size_t pa__network_group(const pa_network *network);
@@ -70,7 +84,7 @@ size_t pa__network_scratch(const pa_network *network, int precision);
 size_t pa__network_sample(const pa_network *network, int precision, uint64_t stream, uint64_t first, size_t count,
                           void *h, double *scratch);
 
-/* The network's noise and power limits [links of the network]. */
+/* The network's noise, with the remainder, and power limits [links of the network]. */
 const double *pa__network_noise(const pa_network *network);
 const double *pa__network_limit(const pa_network *network);
 

@@ -91,12 +91,16 @@ pa_status pa_graph_path_gain(const pa_graph *graph, const double *transmitters, 
   return status == PA_OK ? edge_gains(graph, transmitters, receivers, min_distance, exponent, gain) : status;
 }
 
-pa_status pa__network_build_sparse(pa_network *n) {
-  if (n->kind == PA__ON_GRAPH) return PA_OK;
-  if (n->room) return pa__network_make_room(n, n->links, n->room->wanted);
+void pa__network_drop(pa_network *n) {
   if (n->kind == PA__SPARSE_ADHOC)
     pa__drop_pairs(pa__random_key(n->seed, PA__STREAM_POSITIONS, 0), 0, 0, n->links, pa__network_box(n),
                    n->transmitter_at, n->receiver_at);
+}
+
+pa_status pa__network_build_sparse(pa_network *n) {
+  if (n->kind == PA__ON_GRAPH) return PA_OK;
+  if (n->room) return pa__network_make_room(n, n->links, n->room->wanted);
+  pa__network_drop(n);
   pa_graph *graph;
   pa_status status = pa__graph_of_positions(&graph, n->links, n->links, n->transmitter_at, n->receiver_at,
                                             PA__VALUE(n, PA_NETWORK_CUTOFF), &n->allocator);
@@ -105,6 +109,10 @@ pa_status pa__network_build_sparse(pa_network *n) {
   status = gain ? edge_gains(graph, n->transmitter_at, n->receiver_at, PA__VALUE(n, PA_NETWORK_MIN_DISTANCE),
                              PA__VALUE(n, PA_NETWORK_PATH_LOSS_EXPONENT), gain)
                 : PA_ERROR_MEMORY;
+  pa_network next = *n;
+  next.graph = graph;
+  next.gain = gain;
+  if (status == PA_OK) status = pa__remainder_find(&next);
   if (status != PA_OK) {
     pa__release(&n->allocator, gain);
     pa_graph_free(graph);
@@ -112,8 +120,8 @@ pa_status pa__network_build_sparse(pa_network *n) {
   }
   pa__graph_release(n->graph);
   pa__release(&n->allocator, n->gain);
-  n->graph = graph;
-  n->gain = gain;
+  pa__release(&n->allocator, n->left_out);
+  *n = next;
   return PA_OK;
 }
 

@@ -110,6 +110,7 @@ static void release(pa_network *n) {
   pa__release(&n->allocator, n->transmitter_at);
   pa__release(&n->allocator, n->receiver_at);
   pa__release(&n->allocator, n->noise);
+  pa__release(&n->allocator, n->left_out);
   pa__network_free_room(n);
 }
 
@@ -121,6 +122,7 @@ pa_status pa__network_make_room(pa_network *n, size_t links, size_t slots) {
   next.graph = NULL;
   next.gain = NULL;
   next.room = NULL;
+  next.left_out = next.heard = NULL;
   next.transmitter_at = pa__allocate(allocator, links, 2 * sizeof(double));
   next.receiver_at = pa__allocate(allocator, links, 2 * sizeof(double));
   next.noise = pa__allocate(allocator, links, 2 * sizeof(double));
@@ -137,6 +139,7 @@ pa_status pa__network_make_room(pa_network *n, size_t links, size_t slots) {
     next.limit[i] = n->limit[old ? i : n->links - 1];
   }
   pa_status status = settle(&next, slots);
+  if (status == PA_OK) status = pa__remainder_find(&next);
   if (status != PA_OK) {
     release(&next);
     return status;

@@ -30,7 +30,7 @@ size_t pa__source_features(const pa__source *s) {
 
 pa_status pa__source_check(const pa__source *s, size_t links) {
   if (s->states) return pa__states_check_graph(s->states);
-  if (pa_network_links(s->network) == links) return PA_OK;
+  if (pa_network_links(s->network) == links) return pa__remainder_check(s->network);
   return pa__fail(PA_ERROR_STATE, "the network has room for %zu links now, the trainer was made for %zu",
                   pa_network_links(s->network), links);
 }

@@ -764,6 +764,12 @@ class Sparse(Case):
         far = np.where((distance > 15) & ~np.eye(200, dtype=bool), 2 * distance ** -4.4, 0).sum(axis=0)
         np.testing.assert_allclose(mean, far, rtol=.05)
         self.assertTrue((most >= far * (1 - 1e-12)).all())
+        counted = pa.Network.sparse_adhoc(200, 20, cutoff=15, seed=4, remainder=.5, noise=1e-6)
+        np.testing.assert_allclose(counted.states(1).noise, 1e-6 + .5 * mean, rtol=1e-12)
+        counted.set(remainder=0)
+        self.assertEqual(set(counted.states(1).noise), {1e-6})
+        with self.assertRaisesRegex(pa.ArgumentError, "does not apply"):
+            pa.Network.adhoc(5, remainder=1)
         of_graph = pa.Network.of_graph(graph, network.path_gain, seed=4, noise=1e-6)
         np.testing.assert_array_equal(of_graph.draw(2), states.h)
         kept = network.states(1).graph
