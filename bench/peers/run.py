@@ -59,9 +59,9 @@ def timed(function):
 
 
 def measure(contestants, rounds, seconds, enough=ENOUGH, known=()):
-    """Nanoseconds of a run of each, [round], in alternation; the first runs are not counted, and those that are known to
-    take long have had theirs. After five turns a contestant has but its part of the seconds, before that all of them:
-    long runs get fewer turns."""
+    """Nanoseconds of a run of each, [round], in alternation; the first runs are not counted, and those that are known
+    to take long have had theirs. For the first five turns a contestant has all of the seconds, for more its part of
+    them: long runs get fewer turns."""
     times, results, part = {}, {name: [] for name in contestants}, 1e9 * seconds / len(contestants)
     for name, run in contestants.items():
         if name not in known:
@@ -286,9 +286,10 @@ def arguments():
     parser.add_argument("--precisions", default="float64,float32")
     parser.add_argument("--sparse-links", default="1000,10000,100000,1000000")
     parser.add_argument("--work", default=",".join(tasks.FORWARD + tasks.TRAINING))
-    parser.add_argument("--parts", default=",".join(PARTS))
+    parser.add_argument("--parts", default=",".join(part for part in PARTS if part != "sparse"))
     parser.add_argument("--rounds", type=int, default=21)
-    parser.add_argument("--seconds", type=float, default=2.5, help="of a comparison; of each contestant if 5 turns take longer")
+    parser.add_argument("--seconds", type=float, default=2.5,
+                        help="of a comparison; up to 5 turns take so many of each contestant")
     parser.add_argument("--calls", type=int, default=10**6, help="single samples")
     parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))
     parser.add_argument("--quick", action="store_true", help="little of everything: 20 and 50 links, no WMMSE")
