@@ -7,6 +7,7 @@ import warnings
 
 import torch
 
+import peer_gather
 import peer_torch
 import sparse
 
@@ -22,7 +23,7 @@ def prepared(graph):
 
     return types.SimpleNamespace(
         rows=narrow(graph.offset, graph.receiver), columns=narrow(*graph.transposed),
-        edges=torch.stack([torch.as_tensor(graph.row), torch.as_tensor(graph.receiver)]).long(),
+        edges=peer_gather.prepared(graph).by_row,
         order=torch.as_tensor(graph.order), own=torch.as_tensor(graph.own), shape=(graph.nodes, graph.nodes))
 
 

@@ -15,7 +15,7 @@ HEADER = """# Performance on sparse channels {#performance_sparse}
 
 This page is made by `bench/peers/report_sparse.py` from what the commands below measured; `bench/README.md` says how to
 do so. Contestants take turns in one process, on one core and one thread each: ratios are medians over the turns, of
-which runs that take long get fewer. Denormals are flushed to zero for all.
+which long runs get fewer; those of more than two seconds count once. Denormals are flushed to zero for all.
 
 """
 TIMES = """

@@ -5,6 +5,7 @@ import argparse
 import ctypes
 import importlib
 import json
+import math
 import os
 import platform
 import shlex
@@ -27,7 +28,7 @@ import tasks  # noqa: E402
 PEERS = ["peer_blis", "peer_numpy", "peer_torch", "peer_jax", "peer_onnx"]
 SPARSE_PEERS = ["peer_scipy", "peer_torch_sparse", "peer_gather", "peer_geometric"]
 ENOUGH = 2e6  # ns in one measurement
-LONG = 1e9  # ns of a run that needs no other before it is timed
+LONG = 2e9  # ns of a run on sparse channels that is timed when it is checked, and not again
 ENOUGH_OF_THREADS = 2e7  # the same where threads have to wake up first
 MOST_AMPLITUDES = 1 << 22  # in a batch
 GROWTH_LINKS = [10, 20, 50, 100, 200, 500, 1000]
@@ -58,15 +59,13 @@ def timed(function):
     return getattr(function, "timed", run)
 
 
-def measure(contestants, rounds, seconds, enough=ENOUGH, known=()):
-    """Nanoseconds of a run of each, [round], in alternation; the first runs are not counted, and those that are known
-    to take long have had theirs. For the first five turns a contestant has all of the seconds, for more its part of
-    them: long runs get fewer turns."""
+def measure(contestants, rounds, seconds, enough=ENOUGH):
+    """Nanoseconds of a run of each, [round], in alternation; the first runs are not counted. For the first five turns a
+    contestant has all of the seconds, for more its part of them: long runs get fewer turns."""
     times, results, part = {}, {name: [] for name in contestants}, 1e9 * seconds / len(contestants)
     for name, run in contestants.items():
-        if name not in known:
-            run(1)
-        times[name] = 1 if name in known else max(1, int(enough / max(run(1), 1)))
+        run(1)
+        times[name] = max(1, int(enough / max(run(1), 1)))
     for done in range(rounds):
         for name, run in contestants.items():
             if times[name] * sum(results[name]) < (part if done >= 5 else 1e9 * seconds):
@@ -78,23 +77,27 @@ def ratio(found, base):
     return statistics.median(a / b for a, b in zip(found, base))
 
 
-def compare(task, modules, options):
-    """A row: of each contestant the median in ns a sample, and how many times slower than the library."""
+def compare(task, modules, options, long=math.inf):
+    """A row: of each contestant the median in ns a sample, and how many times slower than the library. A peer whose first
+    run is a long one has no other."""
     row = {"work": task.kind, "links": task.links, "batch": task.batch, "precision": str(task.dtype), "times": {},
            "failed": []}
-    contestants, known = {lib.NAME: task.ours[1]}, set()
+    contestants, results = {lib.NAME: task.ours[1]}, {}
     for module in modules:
         try:
             for name, function in module.contestants(task).items():
                 start = time.perf_counter_ns()
-                task.check(name, function())
-                if time.perf_counter_ns() - start > LONG:
-                    known.add(name)
-                contestants[name] = timed(function)
+                result = function()
+                took = time.perf_counter_ns() - start
+                task.check(name, result)
+                if took > long:
+                    results[name] = [took]
+                else:
+                    contestants[name] = timed(function)
         except Exception as failed:  # a peer that cannot do a task is left out of it, visibly
             print(f"{module.NAME}: {task.kind}, {task.links} links, {task.dtype}: {failed}", file=sys.stderr)
             row["failed"].append(module.NAME)
-    results = measure(contestants, options.rounds, options.seconds, known=known)
+    results = {**measure(contestants, options.rounds, options.seconds), **results}
     ours = results[lib.NAME]
     for name, found in results.items():
         row["times"][name] = {"ns": statistics.median(found) / task.batch, "ratio": ratio(found, ours)}
@@ -149,7 +152,7 @@ def sparse_channels(library, options):
         network = sparse.Network(*library.sparse_adhoc(links, batch, sparse_tasks.CUTOFF))
         for kind in sparse_tasks.work(batch, options.work):
             for dtype in options.precisions:
-                row = compare(sparse_tasks.task(library, kind, network, dtype), modules, options)
+                row = compare(sparse_tasks.task(library, kind, network, dtype), modules, options, LONG)
                 found["rows"].append({**row, "edges": network.graph.edges})
                 show(row)
     return found
