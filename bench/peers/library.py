@@ -1,21 +1,26 @@
 """libpowalloc, through probe.c, which holds a whole copy of it."""
 
 import ctypes
+import weakref
 
 import numpy
+
+import sparse
 
 NAME = "libpowalloc"
 SINGLE = numpy.dtype("float32")
 
 
 DOUBLES = ["probe_allocate", "probe_gradient", "probe_step", "probe_train", "probe_repeat", "probe_peak",
-           "probe_bandwidth", "probe_tick", "probe_clock", "probe_product", "probe_product_f32", "probe_function",
-           "probe_function_f32"]
+           "probe_bandwidth", "probe_tick", "probe_clock", "probe_product", "probe_product_f32", "probe_sparse_product",
+           "probe_sparse_product_f32", "probe_function", "probe_function_f32"]
 TEXTS = ["pa_last_error", "pa_instruction_set", "pa_version_text", "bli_info_get_version_str"]
-POINTERS = ["pa_uwmmse_policy", "pa_regnn_policy"]
-SIZES = ["pa_uwmmse_weight_count", "blis_scratch", "blis_scratch_f32"]
+POINTERS = ["pa_uwmmse_policy", "pa_regnn_policy", "pa_states_graph", "pa_states_channel", "pa_graph_offset",
+            "pa_graph_receiver"]
+SIZES = ["pa_uwmmse_weight_count", "pa_graph_edges", "blis_scratch", "blis_scratch_f32"]
 PAPER, EXTENDED = 1, 2  # as in uwmmse.h
 HELD_OUT_EVERY, HELD_OUT = 307, 308  # as in trainer.h
+MIN_DISTANCE = 105  # as in network.h
 
 
 class Library:
@@ -36,11 +41,60 @@ class Library:
         return handle
 
     def states(self, h, noise):
-        make = "pa_states_create_f32" if h.dtype == SINGLE else "pa_states_create"
-        states = self.made(make, ctypes.c_size_t(h.shape[0]), ctypes.c_size_t(h.shape[1]), pointer(h),
-                           ctypes.c_double(noise), ctypes.c_double(1), None)
+        """On full matrices [batch][M][M], or on sparse.Channels."""
+        suffix, batch = "_f32" if h.dtype == SINGLE else "", ctypes.c_size_t(h.shape[0])
+        rest = ctypes.c_double(noise), ctypes.c_double(1), None
+        if isinstance(h, sparse.Channels):
+            states = self.made("pa_states_create_sparse" + suffix, batch, self.graph(h.graph), pointer(h.values), *rest)
+        else:
+            states = self.made("pa_states_create" + suffix, batch, ctypes.c_size_t(h.shape[1]), pointer(h), *rest)
         states.h = h  # borrowed, lives as long
-        return states
+        return self.owned(states, "pa_states_free")
+
+    def owned(self, handle, free):
+        """The handle, freed with the object."""
+        weakref.finalize(handle, getattr(self.c, free), ctypes.c_void_p(handle.value))
+        return handle
+
+    def graph(self, graph):
+        """Handle of a sparse.Graph, on its arrays."""
+        if graph.handle is None:
+            graph.handle = self.made("pa_graph_create", ctypes.c_size_t(graph.nodes), pointer(graph.offset),
+                                     pointer(graph.receiver), None)
+            self.owned(graph.handle, "pa_graph_free")
+        return graph.handle
+
+    def sparse_adhoc(self, links, batch, cutoff):
+        """A graph and channels [batch][edges] of an ad hoc network as dense as those of 20 links; its rows are along a
+        Hilbert curve."""
+        network = self.made("pa_network_create_sparse_adhoc", ctypes.c_size_t(links), ctypes.c_size_t(20),
+                            ctypes.c_double(cutoff), ctypes.c_uint64(1), None)
+        self.must(self.c.pa_network_set(network, ctypes.c_int32(MIN_DISTANCE), ctypes.c_double(.1)))
+        states = ctypes.c_void_p()
+        self.must(self.c.pa_network_draw_states(network, ctypes.c_uint64(0), ctypes.c_uint64(0), ctypes.c_size_t(batch),
+                                                ctypes.byref(states), None))
+        graph = ctypes.c_void_p(self.c.pa_states_graph(states))
+        edges = self.c.pa_graph_edges(graph)
+        copies = [copied(getattr(self.c, name)(handle), shape, dtype) for name, handle, shape, dtype in (
+            ("pa_graph_offset", graph, links + 1, numpy.int64), ("pa_graph_receiver", graph, edges, numpy.int32),
+            ("pa_states_channel", states, (batch, edges), numpy.float64))]
+        self.c.pa_states_free(states)
+        self.c.pa_network_free(network)
+        return sparse.Graph(*copies[:2]), copies[2]
+
+    def sparse_product(self, h, z, transposed):
+        """H z or H^T z, z [M] or [M][columns], of one sample of sparse.Channels; and a function that gives the
+        nanoseconds of so many."""
+        probe = getattr(self.c, "probe_sparse_product" + ("_f32" if h.dtype == SINGLE else ""))
+        graph, columns = self.graph(h.graph), numpy.ascontiguousarray(z.T)
+        y = numpy.empty_like(columns)
+
+        def run(times):
+            return probe(graph, pointer(h.values), pointer(columns), pointer(y), ctypes.c_size_t(z[0].size), transposed,
+                         ctypes.c_size_t(times))
+
+        run(1)
+        return y.T, run
 
     def wmmse(self, iterations):
         policy = self.made("pa_policy_create", b"wmmse", None)
@@ -136,6 +190,12 @@ class Library:
 
 def pointer(array):
     return ctypes.c_void_p(array.ctypes.data)
+
+
+def copied(address, shape, dtype):
+    array = numpy.empty(shape, dtype)
+    ctypes.memmove(array.ctypes.data, address, array.nbytes)
+    return array
 
 
 GCN = {"w0_1": 5, "w1_1": 5, "b0_1": 5, "b1_1": 5, "w0_2": 5, "w1_2": 5, "b0_2": 1, "b1_2": 1}

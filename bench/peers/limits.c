@@ -2,8 +2,6 @@
 #include "la/cpu.h"
 #include "probe.h"
 
-#include <string.h>
-
 PA_API double probe_peak(int single);
 PA_API double probe_bandwidth(size_t bytes);
 PA_API double probe_tick(void);
@@ -63,7 +61,6 @@ PEAK(peak_512_f32, "avx512f", __m512, _mm512_set1_ps, _mm512_fmadd_ps, 16)
 /* GB/s of reading `bytes` again and again by 256-bit loads. */
 __attribute__((target("avx2"))) double probe_bandwidth(size_t bytes) {
   double *data = probe_memory(bytes);
-  memset(data, 0, bytes);
   size_t times = ((size_t)1 << 28) / bytes + 1, numbers = bytes / sizeof *data / 32 * 32;
   __m256d sum[8];
   double best = 0;

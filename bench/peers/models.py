@@ -1,7 +1,8 @@
 """The work that is timed, once for every array library: `ops` is its namespace of functions. `vecmat` is the product
 of a row with a matrix, which a library may compute as that of the transpose with a column.
 
-h is [batch][M][M], amplitudes from transmitter to receiver; the power limit is 1 W.
+h is [batch][M][M], amplitudes from transmitter to receiver; the power limit is 1 W. On sparse channels h is a
+sparse.Matrix, and [batch][M] below is one axis of all nodes.
 """
 
 
@@ -50,10 +51,10 @@ def gates(ops, h, w):
     return ops.sigmoid(near * head0 + ops.matmul(f, head1) + w["bias2"])
 
 
-def uwmmse(ops, h, noise, w):
-    """v [batch][M] of 4 layers of the paper's architecture."""
+def uwmmse(ops, h, noise, w, known=None):
+    """v [batch][M] of 4 layers of the paper's architecture; the gains may be known."""
     gate = gates(ops, h, w)
-    g, d = gains(ops, h, noise)
+    g, d = known or gains(ops, h, noise)
     gt = ops.transposed(g)
     v = ops.ones(h)
     for layer in range(4):
@@ -68,8 +69,8 @@ def uwmmse(ops, h, noise, w):
     return v
 
 
-def sum_rate(ops, h, noise, v):
+def sum_rate(ops, h, noise, v, known=None):
     """Sum-rates [batch] in bit/s/Hz."""
-    g, d = gains(ops, h, noise)
+    g, d = known or gains(ops, h, noise)
     i = 1 + ops.vecmat(v * v, g)
     return ops.last_sums(ops.log(1 + d * v * v / i)) * 1.4426950408889634

@@ -58,6 +58,19 @@ def gradients(task, h, weights, ops):
     return [g.numpy() for g in torch.autograd.grad(task.objective(ops, h, weights), leaves)]
 
 
+def eager(task, ops, h):
+    """The work on the channels that h() makes, which counts."""
+    weights = tensors(task.weights)
+    if task.trains:
+        return lambda: gradients(task, h(), weights, ops)
+
+    def run():
+        with torch.no_grad():
+            return task.forward(ops, h(), weights).numpy()
+
+    return run
+
+
 def contestants(task):
     h, weights = torch.as_tensor(task.h), tensors(task.weights)
     if task.trains:

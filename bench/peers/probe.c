@@ -2,8 +2,6 @@
 #include "probe.h"
 #include "policy/policy.h"
 
-#include <string.h>
-
 typedef void probe_fn(const void *job);
 
 PA_API double probe_allocate(const pa_policy *policy, const pa_states *states, void *power, pa_pool *pool,
@@ -39,10 +37,7 @@ static pa_status allocate(const pa_policy *policy, const pa_states *states, void
 }
 
 static void *workspace(const pa_policy *policy, const pa_states *states, const pa_pool *pool, size_t *bytes) {
-  pa_status status = states->precision == PA__SINGLE
-                         ? pa_policy_workspace_parallel_f32(policy, states->batch, states->links, pool, bytes)
-                         : pa_policy_workspace_parallel(policy, states->batch, states->links, pool, bytes);
-  return status == PA_OK ? probe_memory(*bytes) : NULL;
+  return pa_policy_workspace_states(policy, states, pool, bytes) == PA_OK ? probe_memory(*bytes) : NULL;
 }
 
 /* Nanoseconds of `times` allocations, by the threads of a pool if there is one; negative on an error. */

@@ -5,6 +5,7 @@
 #include <powalloc/powalloc.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #if defined(__x86_64__)
@@ -28,6 +29,11 @@ static inline uint64_t probe_ticks(void) {
 #endif
 }
 
-static inline void *probe_memory(size_t bytes) { return aligned_alloc(64, (bytes + 63) / 64 * 64); }
+/* Written to: so that the first to use it does not wait for its pages. */
+static inline void *probe_memory(size_t bytes) {
+  size_t whole = (bytes + 63) / 64 * 64;
+  void *memory = aligned_alloc(64, whole);
+  return memory ? memset(memory, 0, whole) : NULL;
+}
 
 #endif

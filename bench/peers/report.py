@@ -17,7 +17,8 @@ HEADER = """# Performance {#performance}
 
 This page is made by `bench/peers/report.py` from what the commands below measured; `bench/README.md` says how to do so.
 Contestants take turns in one process, on one core unless two threads are spoken of: ratios are medians over the turns.
-Denormals are flushed to zero for all.
+Denormals are flushed to zero for all. Sparse channels of large networks have a page of their own, @ref
+performance_sparse.
 
 """
 BATCHES = """
@@ -93,8 +94,9 @@ def cell(name, times, failed):
     return f"**{number(ratio)}**" if ratio < 1 else number(ratio)
 
 
-def batches_table(found):
-    rows, names = all_of(found, "batches") + all_of(found, "growth"), []
+def batches_table(rows, unit="ns", of_unit=1):
+    """The library's times in a unit of so many ns, and the ratios of the others."""
+    names = []
     for row in rows:
         names += [name for name in row["times"] if name != lib.NAME and name not in names]
     lines, behind, count = [], 0, 0
@@ -106,9 +108,9 @@ def batches_table(found):
         ours = min(row["times"][lib.NAME]["ns"] for row in same)
         behind += sum(time["ratio"] < 1 for time in times.values())
         count += len(times)
-        lines.append([work, PRECISIONS[precision], str(links), str(batch), number(ours),
+        lines.append([work, PRECISIONS[precision], str(links), str(batch), number(ours / of_unit),
                       *(cell(name, times, failed) for name in names)])
-    text = markdown(["work", "precision", "links", "samples", "ns", *names], lines)
+    text = markdown(["work", "precision", "links", "samples", unit, *names], lines)
     return text + f"\nThe library is behind in {behind} of {count} cells.\n"
 
 
@@ -208,16 +210,21 @@ plot {', '.join(plots)}
     subprocess.run(["gnuplot"], input=script, text=True, check=True)
 
 
-def main():
-    out, image, *files = sys.argv[1:]
+def read(files):
     found = []
     for name in files:
         with open(name, encoding="utf-8") as file:
             found.append(json.load(file))
+    return found
+
+
+def main():
+    out, image, *files = sys.argv[1:]
+    found = read(files)
     text = HEADER + machines(found)
     if all_of(found, "batches"):
         picture(image, found)
-        text += BATCHES + batches_table(found)
+        text += BATCHES + batches_table(all_of(found, "batches") + all_of(found, "growth"))
         text += f"\n![Time a sample in a batch, double precision]({os.path.basename(image)})\n"
     for part, introduction, table in (("latencies", LATENCIES, latency_table), ("threads", THREADS, threads_table),
                                       ("architectures", ARCHITECTURES, architectures_table)):

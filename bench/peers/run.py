@@ -5,6 +5,7 @@ import argparse
 import ctypes
 import importlib
 import json
+import math
 import os
 import platform
 import shlex
@@ -20,20 +21,26 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import numpy  # noqa: E402
 
 import library as lib  # noqa: E402
+import sparse  # noqa: E402
+import sparse_tasks  # noqa: E402
 import tasks  # noqa: E402
 
 PEERS = ["peer_blis", "peer_numpy", "peer_torch", "peer_jax", "peer_onnx"]
+SPARSE_PEERS = ["peer_scipy", "peer_torch_sparse", "peer_gather", "peer_geometric"]
 ENOUGH = 2e6  # ns in one measurement
+LONG = 2e9  # ns of a run on sparse channels that is timed when it is checked, and not again
 ENOUGH_OF_THREADS = 2e7  # the same where threads have to wake up first
 MOST_AMPLITUDES = 1 << 22  # in a batch
 GROWTH_LINKS = [10, 20, 50, 100, 200, 500, 1000]
 QUICK_LINKS = 200
+SPARSE_BATCHES = [(1000, 16)]
+STREAM = 4 << 30  # bytes: no cache comes near
 SINGLE_SAMPLE_LINKS = [10, 20, 50]
 MOST_COMPILED = 50  # links: torch.compile takes longer than all the others together
 
 
-def peers():
-    for name in PEERS:
+def peers(names):
+    for name in names:
         try:
             yield importlib.import_module(name)
         except ImportError as missing:
@@ -53,16 +60,16 @@ def timed(function):
 
 
 def measure(contestants, rounds, seconds, enough=ENOUGH):
-    """Nanoseconds of a run of each, [round], in alternation; the first runs are not counted."""
-    times, results, end = {}, {name: [] for name in contestants}, time.monotonic() + seconds
+    """Nanoseconds of a run of each, [round], in alternation; the first runs are not counted. For the first five turns a
+    contestant has all of the seconds, for more its part of them: long runs get fewer turns."""
+    times, results, part = {}, {name: [] for name in contestants}, 1e9 * seconds / len(contestants)
     for name, run in contestants.items():
         run(1)
         times[name] = max(1, int(enough / max(run(1), 1)))
     for done in range(rounds):
         for name, run in contestants.items():
-            results[name].append(run(times[name]) / times[name])
-        if done >= 4 and time.monotonic() > end:
-            break
+            if times[name] * sum(results[name]) < (part if done >= 5 else 1e9 * seconds):
+                results[name].append(run(times[name]) / times[name])
     return results
 
 
@@ -70,20 +77,27 @@ def ratio(found, base):
     return statistics.median(a / b for a, b in zip(found, base))
 
 
-def compare(task, modules, options):
-    """A row: of each contestant the median in ns a sample, and how many times slower than the library."""
+def compare(task, modules, options, long=math.inf):
+    """A row: of each contestant the median in ns a sample, and how many times slower than the library. A peer whose first
+    run is a long one has no other."""
     row = {"work": task.kind, "links": task.links, "batch": task.batch, "precision": str(task.dtype), "times": {},
            "failed": []}
-    contestants = {lib.NAME: task.ours()[1]}
+    contestants, results = {lib.NAME: task.ours[1]}, {}
     for module in modules:
         try:
             for name, function in module.contestants(task).items():
-                task.check(name, function())
-                contestants[name] = timed(function)
+                start = time.perf_counter_ns()
+                result = function()
+                took = time.perf_counter_ns() - start
+                task.check(name, result)
+                if took > long:
+                    results[name] = [took]
+                else:
+                    contestants[name] = timed(function)
         except Exception as failed:  # a peer that cannot do a task is left out of it, visibly
             print(f"{module.NAME}: {task.kind}, {task.links} links, {task.dtype}: {failed}", file=sys.stderr)
             row["failed"].append(module.NAME)
-    results = measure(contestants, options.rounds, options.seconds)
+    results = {**measure(contestants, options.rounds, options.seconds), **results}
     ours = results[lib.NAME]
     for name, found in results.items():
         row["times"][name] = {"ns": statistics.median(found) / task.batch, "ratio": ratio(found, ours)}
@@ -93,7 +107,7 @@ def compare(task, modules, options):
 def show(row):
     precision = {"float64": "f64", "float32": "f32"}[row["precision"]]
     ours = row["times"][lib.NAME]["ns"]
-    print(f"{row['work']:16} {precision} M={row['links']:<4} B={row['batch']:<3} {ours:11.0f} ns")
+    print(f"{row['work']:16} {precision} M={row['links']:<7} B={row['batch']:<3} {ours:11.0f} ns")
     for name, found in row["times"].items():
         if name != lib.NAME:
             print(f"    {found['ratio']:8.1f} x  {name}")
@@ -107,7 +121,7 @@ def batch_of(kind, links, most):
 
 
 def of_peers(library, options, works, precisions, sizes):
-    modules, rows = list(peers()), []
+    modules, rows = list(peers(PEERS)), []
     for kind in works:
         for dtype in precisions:
             for links in sizes:
@@ -127,6 +141,21 @@ def growth(library, options):
     kinds = [kind for kind in options.work if kind in tasks.FORWARD]
     sizes = [n for n in GROWTH_LINKS if n not in options.links and not (options.quick and n > QUICK_LINKS)]
     return of_peers(library, options, kinds, ["float64"], sizes)
+
+
+def sparse_channels(library, options):
+    """Large networks: the peers on sparse channels, and the rate at which so much data would be read in order."""
+    found = {"stream, bytes": STREAM, "stream, GB/s": bandwidth(library, STREAM), "rows": []}
+    print(f"reads {found['stream, GB/s']:.1f} GB/s from an array of {STREAM >> 20} MiB")
+    modules = list(peers(SPARSE_PEERS))
+    for links, batch in [(n, 1) for n in options.sparse_links] + SPARSE_BATCHES:
+        network = sparse.Network(*library.sparse_adhoc(links, batch, sparse_tasks.CUTOFF))
+        for kind in sparse_tasks.work(batch, options.work):
+            for dtype in options.precisions:
+                row = compare(sparse_tasks.task(library, kind, network, dtype), modules, options, LONG)
+                found["rows"].append({**row, "edges": network.graph.edges})
+                show(row)
+    return found
 
 
 def latencies(library, options):
@@ -242,7 +271,7 @@ def kernels(library, options):
 # ---- the command ----
 
 PARTS = {"kernels": kernels, "latencies": latencies, "architectures": architectures, "threads": threads,
-         "batches": batches, "growth": growth}
+         "batches": batches, "growth": growth, "sparse": sparse_channels}
 
 def machine(library, command):
     model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")),
@@ -258,10 +287,12 @@ def arguments():
     parser.add_argument("--links", default="20,50,100,500")
     parser.add_argument("--batch", type=int, default=64, help="samples of a batch, fewer of many links")
     parser.add_argument("--precisions", default="float64,float32")
+    parser.add_argument("--sparse-links", default="1000,10000,100000,1000000")
     parser.add_argument("--work", default=",".join(tasks.FORWARD + tasks.TRAINING))
-    parser.add_argument("--parts", default=",".join(PARTS))
+    parser.add_argument("--parts", default=",".join(part for part in PARTS if part != "sparse"))
     parser.add_argument("--rounds", type=int, default=21)
-    parser.add_argument("--seconds", type=float, default=2.5, help="of a comparison; 5 rounds take what they take")
+    parser.add_argument("--seconds", type=float, default=2.5,
+                        help="of a comparison; up to 5 turns take so many of each contestant")
     parser.add_argument("--calls", type=int, default=10**6, help="single samples")
     parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))
     parser.add_argument("--quick", action="store_true", help="little of everything: 20 and 50 links, no WMMSE")
@@ -269,15 +300,17 @@ def arguments():
     options = parser.parse_args()
     given = [(name, value) for name, value in vars(options).items()
              if value != parser.get_default(name) and name not in ("library", "core", "out")]
-    words = [f"--{name}" if value is True else f"--{name} {shlex.quote(str(value))}" for name, value in given]
+    words = ["--" + name.replace("_", "-") + ("" if value is True else f" {shlex.quote(str(value))}")
+             for name, value in given]
     command = " ".join(["bench/peers/run.py", *words])
     if options.quick:
-        quick = {"links": "20,50", "rounds": 5, "seconds": .5, "calls": 10**4,
+        quick = {"links": "20,50", "sparse_links": "1000,10000", "rounds": 5, "seconds": .5, "calls": 10**4,
                  "work": ",".join(kind for kind in tasks.FORWARD + tasks.TRAINING if kind != "wmmse")}
         for name, value in quick.items():
             if getattr(options, name) == parser.get_default(name):
                 setattr(options, name, value)
-    options.links = [int(n) for n in options.links.split(",")]
+    for name in ("links", "sparse_links"):
+        setattr(options, name, [int(n) for n in getattr(options, name).split(",")])
     for name in ("precisions", "work", "parts"):
         setattr(options, name, getattr(options, name).split(","))
     options.cores = os.sched_getaffinity(0)

@@ -1,5 +1,7 @@
 """What is timed: a policy, a number of links, a batch and a precision, for the library and for the peers."""
 
+import functools
+
 import numpy
 
 import library as lib
@@ -20,23 +22,36 @@ def channels(links, batch, dtype):
 
 
 class Task:
+    iterations = 100  # of WMMSE
+    bounds = {"float64": 1e-6, "float32": 2e-2}  # of relative errors
+
     def __init__(self, library, kind, links, batch, dtype, compiles=True):
         self.kind, self.links, self.batch, self.dtype = kind, links, batch, numpy.dtype(dtype)
         self.trains, self.compiles = kind in TRAINING, compiles
-        self.h, self.noise = channels(links, batch, dtype)
+        self.h, self.noise = self.channels()
         self.library = library
         self.weights, self.learned = {}, []
-        getattr(self, "prepare_" + kind.split()[0])()
+        self.prepare()
+
+    def channels(self):
+        return channels(self.links, self.batch, self.dtype)
+
+    def prepare(self):
+        getattr(self, "prepare_" + self.kind.split()[0])()
 
     def prepare_regnn(self):
         rng = numpy.random.default_rng(1)
         taps = rng.normal(scale=0.3, size=(LAYERS, TAPS))
         taps[:, 0] += 1
-        scale = float(1 / self.h.sum(2).mean())
+        scale = self.scale()
         self.policy = self.library.regnn(taps, scale)
         dy = rng.normal(size=(self.batch, self.links)).astype(self.dtype)
         self.weights = {"taps": taps.astype(self.dtype), "scale": scale, "dy": dy}
         self.learned = ["taps"]
+
+    def scale(self):
+        """Of the shift: 1 over the mean sum of a row."""
+        return float(1 / self.h.sum(2).mean())
 
     def prepare_uwmmse(self):
         self.policy, flat = self.library.uwmmse(lib.PAPER)
@@ -45,13 +60,16 @@ class Task:
         self.learned = lib.LEARNED
 
     def prepare_wmmse(self):
-        self.policy = self.library.wmmse(100)
+        self.policy = self.library.wmmse(self.iterations)
 
     def forward(self, ops, h, w):
         """Parts of the power limit, [batch][M]."""
         if self.kind == "regnn":
             return ops.sigmoid(models.regnn(ops, h, w["taps"], w["scale"]))
-        v = models.uwmmse(ops, h, self.noise, w) if self.kind == "uwmmse" else models.wmmse(ops, h, self.noise, 100)
+        if self.kind == "uwmmse":
+            v = models.uwmmse(ops, h, self.noise, w)
+        else:
+            v = models.wmmse(ops, h, self.noise, self.iterations)
         return v * v
 
     def objective(self, ops, h, w):
@@ -59,6 +77,7 @@ class Task:
             return (models.regnn(ops, h, w["taps"], w["scale"]) * w["dy"]).sum()
         return models.sum_rate(ops, h, self.noise, models.uwmmse(ops, h, self.noise, w)).sum()
 
+    @functools.cached_property
     def ours(self):
         """The library's result, and a function that gives the nanoseconds of so many runs."""
         if self.kind == "regnn training":
@@ -69,12 +88,12 @@ class Task:
 
     def check(self, name, result):
         """A peer that computes something else is worth nothing."""
-        expected = self.ours()[0]
+        expected = self.ours[0]
         if self.kind == "regnn training":
             result = numpy.asarray(result[0]).ravel()
         elif self.kind == "uwmmse training":
             result = lib.paper_gradient([numpy.asarray(g) for g in result])
-        error = numpy.linalg.norm(numpy.asarray(result, dtype=float) - expected)
-        bound = (1e-6 if self.dtype == numpy.float64 else 2e-2) * numpy.linalg.norm(expected)
+        error = numpy.linalg.norm(numpy.asarray(result, dtype=float).reshape(expected.shape) - expected)
+        bound = self.bounds[str(self.dtype)] * numpy.linalg.norm(expected)
         if not error <= bound:
             raise RuntimeError(f"{name}: {self.kind}, {self.links} links: off by {error:g}, at most {bound:g}")
