@@ -917,7 +917,7 @@ START_TEST(memory) {
   const pa_allocator allocator = {metered, unmetered, &meter};
   pa_network *network = start(30, 40, 0);
   pa_network_free(network);
-  ok(pa_network_create_sparse_positions(&network, 30, &plan.t[0][0], &plan.r[0][0], 1e-3, CUTOFF, 5, &allocator));
+  ok(pa_network_create_sparse_positions(&network, 30, &plan.t[0][0], &plan.r[0][0], NEAREST, CUTOFF, 5, &allocator));
   for (int again = 0; again < 4; again++) {
     if (again == 2) ok(pa_network_set(network, PA_NETWORK_REMAINDER, .5));
     struct view before = view_of(network);

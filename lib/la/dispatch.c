@@ -32,7 +32,7 @@ static pa__matrix take_view(pa__arena *arena, const pa__layout *l, size_t column
   pa__matrix m = {.view = pa__arena_take(arena, 1, sizeof(pa__view))};
   m.row = pa__arena_take(arena, l->length, sizeof(real));
   m.column = pa__arena_take(arena, l->length, sizeof(real));
-  m.scratch = pa__arena_take(arena, l->length, (columns > 1 ? PA__COLUMNS : 1) * sizeof(real));
+  m.scratch = pa__arena_take(arena, l->length, pa__side_by_side(columns) * sizeof(real));
   return m;
 }
 

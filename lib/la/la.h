@@ -93,7 +93,7 @@ typedef struct pa__matrix {
   /* sparse, in place of these: */
   pa__view *view;
   real *row, *column; /* [length]: r and c of the packing */
-  real *scratch;      /* [length][PA__COLUMNS] for products with several columns; [length] if there are none */
+  real *scratch;      /* [length][pa__side_by_side(columns)] */
 } pa__matrix;
 
 /* May read y and sets p, of the same round, at numbers [at, at + count) of their node vectors. */
@@ -187,6 +187,9 @@ pa__matrix pa__matrix_take(pa__arena *arena, const pa__layout *layout, size_t co
 
 /* Columns that products with a sparse matrix take at a time. */
 enum { PA__COLUMNS = 8 };
+
+/* Columns that stand side by side in such a product of so many. */
+static inline size_t pa__side_by_side(size_t columns) { return columns <= 1 ? 1 : columns <= 4 ? 4 : PA__COLUMNS; }
 
 /* From this size on a single matrix is read row by row, and once a round: it does not fit into the first-level cache.
  */

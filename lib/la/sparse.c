@@ -138,6 +138,13 @@ INLINE real element(pa__packing packing, const pa__pattern *p, const pa__matrix 
   }
 }
 
+#define COUNT 4
+#define OF_COUNT(name) name##_4
+#include "sparse_wide.h"
+#define COUNT 8
+#define OF_COUNT(name) name##_8
+#include "sparse_wide.h"
+
 /* ---- rows: y_i = sum_j a_ij z_j, z times the columns' factors ---- */
 
 INLINE real dot(pa__packing packing, const pa__pattern *p, const pa__matrix *a, const struct row *row, const real *z) {
@@ -162,7 +169,7 @@ INLINE void rows_of(pa__packing packing, const pa__layout *l, const pa__matrix *
   for (size_t i = begin > l->links ? begin : l->links; i < end; i++) y[i] = 0;
 }
 
-/* Several columns, side by side: z [links][COUNT]. */
+/* Several columns, side by side: z [links][count]. */
 INLINE void wide_rows_of(size_t count, pa__packing packing, const pa__layout *l, const pa__matrix *a, size_t begin,
                          size_t end, const real *restrict z, real *y, size_t columns) {
   const pa__pattern *p = l->pattern;
@@ -170,11 +177,7 @@ INLINE void wide_rows_of(size_t count, pa__packing packing, const pa__layout *l,
     real sum[PA__COLUMNS] = {0}, factor = 0;
     if (i < l->links) {
       struct row row = row_at(p, a, i);
-      for (size_t e = row.begin; e < row.end; e++) {
-        const real *of_receiver = z + (size_t)p->receiver[e] * count;
-        real x = element(packing, p, a, &row, e);
-        for (size_t c = 0; c < count; c++) sum[c] += x * of_receiver[c];
-      }
+      (count == 4 ? wide_dot_4 : wide_dot_8)(packing, p, a, &row, z, sum);
       factor = of_row(packing, a, i);
     }
     for (size_t c = 0; c < columns; c++) y[c * l->length + i] = factor * sum[c];
@@ -197,14 +200,6 @@ INLINE void add(pa__packing packing, const pa__pattern *p, const pa__matrix *a, 
   }
 }
 
-INLINE void wide_add(size_t count, pa__packing packing, const pa__pattern *p, const pa__matrix *a,
-                     const struct row *row, const real *restrict z, real *restrict y) {
-  for (size_t e = row->begin; e < row->end; e++) {
-    real *of_receiver = y + (size_t)p->receiver[e] * count, x = element(packing, p, a, row, e);
-    for (size_t c = 0; c < count; c++) of_receiver[c] += x * z[c];
-  }
-}
-
 /* All rows, into y [first, last), all nodes or a segment, of one column. */
 INLINE void columns_of(pa__packing packing, const pa__layout *l, const pa__matrix *a, size_t first, size_t last,
                        const real *z, real *y) {
@@ -224,7 +219,7 @@ INLINE void wide_columns_of(size_t count, pa__packing packing, const pa__layout 
     struct row row = row_within(l->pattern, a, i, first, last);
     real factor[PA__COLUMNS] = {0};
     for (size_t c = 0; c < columns; c++) factor[c] = of_row(packing, a, i) * z[c * l->length + i];
-    wide_add(count, packing, l->pattern, a, &row, factor, side);
+    (count == 4 ? wide_add_4 : wide_add_8)(packing, l->pattern, a, &row, factor, side);
   }
   for (size_t c = 0; c < columns; c++)
     for (size_t j = first; j < last; j++) y[c * l->length + j] = of_column(packing, a, j) * side[j * count + c];
@@ -265,16 +260,9 @@ struct product {
 #define WIDE_COLUMNS(COUNT, PACKING) \
   wide_columns_of(COUNT, PACKING, p->layout, p->a, begin, end, p->z, p->y, p->columns)
 
-/* Columns side by side: 1, 2, 4 or 8. */
-static size_t side_by_side(size_t columns) {
-  return columns <= 1 ? 1 : columns <= 2 ? 2 : columns <= 4 ? 4 : PA__COLUMNS;
-}
-
 static void rows_part(const struct product *p, size_t begin, size_t end) {
   if (p->columns == 1)
     OF_PACKING(ROWS, 1)
-  else if (p->columns <= 2)
-    OF_PACKING(WIDE_ROWS, 2)
   else if (p->columns <= 4)
     OF_PACKING(WIDE_ROWS, 4)
   else
@@ -284,8 +272,6 @@ static void rows_part(const struct product *p, size_t begin, size_t end) {
 static void columns_part(const struct product *p, size_t begin, size_t end) {
   if (p->columns == 1)
     OF_PACKING(COLUMNS, 1)
-  else if (p->columns <= 2)
-    OF_PACKING(WIDE_COLUMNS, 2)
   else if (p->columns <= 4)
     OF_PACKING(WIDE_COLUMNS, 4)
   else
@@ -294,7 +280,7 @@ static void columns_part(const struct product *p, size_t begin, size_t end) {
 
 /* z [columns][length] side by side in the scratch, times the columns' factors. */
 static void gather_part(const struct product *p, size_t begin, size_t end) {
-  size_t count = side_by_side(p->columns), n = p->layout->length;
+  size_t count = pa__side_by_side(p->columns), n = p->layout->length;
   const pa__matrix *a = p->a;
   pa__packing packing = a->view->packing;
   if (count == 1) {
