@@ -1,129 +1,296 @@
-/* Growth to large networks: ad hoc networks as dense as those of 20 links, with channels up to a cut-off.
+/* Growth to large networks: ad hoc networks of constant density, with channels up to a cut-off that leaves about 32
+ * edges a link.
  *
- *   scale CUTOFF THREADS REPEATS LINKS ...
+ *   scale CSV|- THREADS LINKS ...
  *
- * For each size: edges a link, seconds and peak memory of building the network, drawing a state and telling what the
- * cut-off leaves out; then, in double and single precision, seconds of each policy (the best of
- * REPEATS), nanoseconds a link, the workspace, and the mean rate of a link. */
+ * Two settings, each with the models that were trained in it: that of the UWMMSE paper (-91 dB noise, 1 W, density of 20
+ * links), and that of the REGNN paper's authors' code (1 W noise, 4 W, a mean of 1 W a link, density of 50 links). For
+ * each size: edges a link, seconds of building the network and of drawing a state, and for each policy
+ *
+ * - the mean rate of a link in bit/s/Hz as the edges have it, and with the interference from beyond the cut-off that the
+ *   powers in use make, its mean over the fading, as noise;
+ * - mean power of a link in W, and the rate over that of the setting's first policy, with +- 95 % over the networks;
+ * - nanoseconds a link (the best of some runs on the first network), bytes a link of workspace, and the most memory that
+ *   the process had meanwhile, which without the network is the channels, the graph, the states, the workspace and the
+ *   powers.
+ *
+ * Small sizes are means over several networks, with one draw each; seeds are 1000, .... */
 #define _GNU_SOURCE
 #include "bench.h"
 
+#include <math.h>
+#include <stdbool.h>
 #include <string.h>
-#include <sys/resource.h>
 
-#define NOISE 7.94e-10 /* W: -91 dB of 1 W */
-#define NEAREST .1     /* so that gains over noise stay within what single precision takes */
+enum { POLICIES = 5, MOST_NETWORKS = 50, LINKS_IN_ALL = 20000, PRICING_LINKS = 20000 };
 
-/* Peak of this process in MB. */
-static double peak(void) {
-  struct rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  return (double)usage.ru_maxrss / 1024;
-}
-
-static pa_policy *paper_regnn(pa_regnn **model) {
-  const int32_t keys[] = {PA_REGNN_LAYERS, PA_REGNN_FEATURES, PA_REGNN_TAPS, PA_REGNN_INPUTS, PA_REGNN_SHIFT};
-  const double values[] = {8, 1, 5, PA_REGNN_INPUT_ONES, PA_REGNN_SHIFT_SCALE};
-  must(pa_regnn_create(model, keys, values, 5, 1, NULL));
-  return pa_regnn_policy(*model);
-}
-
-struct scene {
-  pa_states *states, *states_f32;
-  pa_pool *pool;
-  size_t links, repeats;
+struct contestant {
+  const char *name;
+  pa_policy *policy;
+  bool timed_only; /* not trained: its rates say nothing */
 };
 
-/* One policy in one precision. */
-static void row(const struct scene *s, const char *name, const pa_policy *policy, int single) {
-  size_t bytes, number = single ? sizeof(float) : sizeof(double);
-  const pa_states *states = single ? s->states_f32 : s->states;
-  must(pa_policy_workspace_states(policy, states, s->pool, &bytes));
-  void *work = aligned_alloc(64, bytes), *power = malloc(s->links * number), *rate = malloc(s->links * number);
-  double best = 1e300, sum = 0;
-  memset(work, 0, bytes);
-  for (size_t k = 0; k < s->repeats; k++) {
-    double start = now();
-    must(single ? pa_policy_allocate_parallel_f32(policy, states, power, s->pool, work, bytes)
-                : pa_policy_allocate_parallel(policy, states, power, s->pool, work, bytes));
-    double seconds = now() - start;
-    best = seconds < best ? seconds : best;
-  }
-  must(single ? pa_rates_f32(states, power, rate) : pa_rates(states, power, rate));
-  for (size_t i = 0; i < s->links; i++) sum += single ? (double)((float *)rate)[i] : ((double *)rate)[i];
-  printf("  %-24s %-6s %9.4f s %9.1f ns a link  work %7.1f MB  %.4f bit/s/Hz a link\n", name,
-         single ? "single" : "double", best, 1e9 * best / (double)s->links, (double)bytes / 1e6,
-         sum / (double)s->links);
-  free(work);
-  free(power);
-  free(rate);
+struct setting {
+  const char *name;
+  size_t reference;
+  double cutoff, exponent, noise, limit, budget; /* budget: W a link; 0: none */
+  struct contestant of[POLICIES];
+};
+
+static FILE *csv;
+
+static double *room(size_t count) {
+  double *memory = malloc(count * sizeof *memory);
+  if (memory) return memory;
+  fprintf(stderr, "out of memory\n");
+  exit(1);
 }
 
-static void policies(const struct scene *s, int single) {
-  pa_policy *wmmse, *robust, *regnn;
-  pa_uwmmse *paper;
-  pa_regnn *filters;
-  must(pa_policy_create(&wmmse, "wmmse", NULL));
-  must(pa_policy_set(wmmse, PA_POLICY_ITERATIONS, 10));
-  must(pa_policy_load(&robust, "builtin:uwmmse-robust", NULL));
-  must(pa_policy_load(&regnn, "builtin:regnn-adhoc50", NULL));
-  must(pa_uwmmse_create(&paper, PA_UWMMSE_PAPER, 4, 5, 1, NULL));
-  row(s, "WMMSE, 10 iterations", wmmse, single);
-  must(pa_policy_set(wmmse, PA_POLICY_ITERATIONS, 100));
-  row(s, "WMMSE, 100 iterations", wmmse, single);
-  row(s, "builtin:uwmmse-robust", robust, single);
-  row(s, "builtin:regnn-adhoc50", regnn, single);
-  row(s, "UWMMSE paper, untrained", pa_uwmmse_policy(paper), single);
-  row(s, "REGNN 8x5, untrained", paper_regnn(&filters), single);
-  pa_policy_free(wmmse);
-  pa_policy_free(robust);
-  pa_policy_free(regnn);
-  pa_uwmmse_free(paper);
-  pa_regnn_free(filters);
+/* ---- memory of the process ---- */
+
+static void forget_peak(void) {
+  FILE *file = fopen("/proc/self/clear_refs", "w");
+  if (!file) return;
+  fputs("5", file);
+  fclose(file);
 }
 
-static void size_of(size_t links, double cutoff, pa_pool *pool, size_t repeats) {
-  struct scene s = {.pool = pool, .links = links, .repeats = repeats};
+/* MB since the peak was forgotten. */
+static double peak(void) {
+  char line[256];
+  double kilobytes = NAN;
+  FILE *file = fopen("/proc/self/status", "r");
+  while (file && fgets(line, sizeof line, file))
+    if (sscanf(line, "VmHWM: %lf", &kilobytes) == 1) break;
+  if (file) fclose(file);
+  return kilobytes * 1024 / 1e6;
+}
+
+/* ---- policies ---- */
+
+static pa_policy *loaded(const char *model) {
+  pa_policy *policy;
+  must(pa_policy_load(&policy, model, NULL));
+  return policy;
+}
+
+static pa_policy *made(const char *kind, double iterations) {
+  pa_policy *policy;
+  must(pa_policy_create(&policy, kind, NULL));
+  if (iterations > 0) must(pa_policy_set(policy, PA_POLICY_ITERATIONS, iterations));
+  return policy;
+}
+
+static pa_policy *untrained_uwmmse(void) {
+  pa_uwmmse *model;
+  must(pa_uwmmse_create(&model, PA_UWMMSE_PAPER, 4, 5, 1, NULL));
+  return pa_uwmmse_policy(model);
+}
+
+static pa_policy *untrained_regnn(void) {
+  const int32_t keys[] = {PA_REGNN_LAYERS, PA_REGNN_FEATURES, PA_REGNN_TAPS, PA_REGNN_INPUTS, PA_REGNN_SHIFT};
+  const double values[] = {8, 1, 5, PA_REGNN_INPUT_ONES, PA_REGNN_SHIFT_SCALE};
+  pa_regnn *model;
+  must(pa_regnn_create(&model, keys, values, 5, 1, NULL));
+  return pa_regnn_policy(model);
+}
+
+/* ---- networks ---- */
+
+/* Every key that is set builds it anew; *built is how long one time takes. */
+static pa_network *network_of(const struct setting *s, size_t links, uint64_t seed, double *built) {
   pa_network *network;
-  double start, built, drawn, told, *left_out = malloc(links * sizeof *left_out), far = 0;
-  must(pa_network_create_sparse_adhoc(&network, links, 20, cutoff, 1, NULL));
-  must(pa_network_set_noise(network, &(double){NOISE}, 1));
-  start = now();
-  must(pa_network_set(network, PA_NETWORK_MIN_DISTANCE, NEAREST)); /* builds it anew */
-  built = now();
-  must(pa_network_draw_states(network, 0, 0, 1, &s.states, NULL));
-  drawn = now();
-  must(pa_network_left_out(network, left_out, NULL));
-  told = now();
-  for (size_t i = 0; i < links; i++) far += left_out[i] / NOISE / (double)links;
-  const pa_graph *graph = pa_states_graph(s.states);
-  size_t edges = pa_graph_edges(graph);
+  double start = now();
+  must(pa_network_create_sparse_adhoc(&network, links, s->reference, s->cutoff, seed, NULL));
+  *built = now() - start;
+  must(pa_network_set(network, PA_NETWORK_PATH_LOSS_EXPONENT, s->exponent));
+  must(pa_network_set(network, PA_NETWORK_MIN_DISTANCE, .1)); /* so that gains stay in reach of single precision */
+  must(pa_network_set_noise(network, &s->noise, 1));
+  must(pa_network_set_power_limit(network, &s->limit, 1));
+  return network;
+}
+
+/* Prices and offsets, on another network of the same density. */
+static void meet_budgets(struct setting *s) {
+  pa_states *states;
+  double built;
+  pa_network *network = network_of(s, PRICING_LINKS, 1, &built);
+  must(pa_network_draw_states(network, 0, 0, 1, &states, NULL));
+  for (size_t k = 0; k < POLICIES && s->of[k].name && s->budget > 0; k++)
+    if (!s->of[k].timed_only) must(pa_policy_meet_budget(s->of[k].policy, states, s->budget * PRICING_LINKS));
+  pa_states_free(states);
   pa_network_free(network);
-  printf("%zu links, %.1f edges each: built in %.2f s, drawn in %.2f s; left out %.3g times the noise, told in %.2f s; "
-         "peak %.0f MB\n",
-         links, (double)edges / (double)links, built - start, drawn - built, far, told - drawn, peak());
-  free(left_out);
-  policies(&s, 0);
-  float *h = malloc(edges * sizeof *h);
-  for (size_t e = 0; e < edges; e++) h[e] = (float)pa_states_channel(s.states)[e];
-  must(pa_states_create_sparse_f32(&s.states_f32, 1, graph, h, NOISE, 1, NULL));
-  policies(&s, 1);
-  printf("  peak %.0f MB\n", peak());
-  pa_states_free(s.states_f32);
-  pa_states_free(s.states);
-  free(h);
+}
+
+/* ---- a size ---- */
+
+/* Of a policy on one network: means over the links. */
+struct found {
+  double of_edges, rate, power;
+};
+
+struct times {
+  double seconds, bytes, peak;
+};
+
+static double mean(const double *x, size_t n) {
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) sum += x[i] / (double)n;
+  return sum;
+}
+
+/* Powers, and what they took. */
+static struct times run(const pa_policy *policy, const pa_states *states, pa_pool *pool, bool once, double *power) {
+  size_t bytes, links = pa_states_links(states);
+  forget_peak();
+  must(pa_policy_workspace_states(policy, states, pool, &bytes));
+  void *work = aligned_alloc(64, bytes);
+  if (!work) exit(1);
+  struct times t = {.seconds = INFINITY, .bytes = (double)bytes};
+  double begun = now(), spent = 0;
+  for (int k = 0; k < (once ? 1 : 5) && (k < 2 || spent < 10); k++) {
+    double start = now();
+    must(pa_policy_allocate_parallel(policy, states, power, pool, work, bytes));
+    t.seconds = fmin(t.seconds, (now() - start) / (double)links);
+    spent = now() - begun;
+  }
+  t.peak = peak();
+  free(work);
+  return t;
+}
+
+/* Rates with what lies beyond the cut-off: the network's limits become the powers. */
+static struct found judge(const struct setting *s, pa_network *network, pa_states *states, double *power) {
+  size_t n = pa_states_links(states);
+  double *rate = room(n), *beyond = room(n);
+  struct found f = {.power = mean(power, n)};
+  must(pa_rates(states, power, rate));
+  f.of_edges = mean(rate, n);
+  for (size_t i = 0; i < n; i++) beyond[i] = fmax(power[i], 1e-30);
+  must(pa_network_set_power_limit(network, beyond, n));
+  must(pa_network_left_out(network, beyond, NULL));
+  for (size_t i = 0; i < n; i++) beyond[i] += s->noise;
+  must(pa_states_set_noise(states, beyond, n));
+  must(pa_rates(states, power, rate));
+  must(pa_states_set_noise(states, &s->noise, 1));
+  f.rate = mean(rate, n);
+  free(rate);
+  free(beyond);
+  return f;
+}
+
+/* Half the width of a 95 % interval of the mean, with about two standard errors for the many networks here. */
+static double interval(const double *x, size_t count) {
+  double middle = mean(x, count), sum = 0;
+  for (size_t k = 0; k < count; k++) sum += (x[k] - middle) * (x[k] - middle);
+  return count > 1 ? 2 * sqrt(sum / (double)(count - 1) / (double)count) : NAN;
+}
+
+static void report(const struct setting *s, size_t links, size_t networks, size_t policy, const struct times *t,
+                   struct found found[][MOST_NETWORKS]) {
+  double ratio[MOST_NETWORKS];
+  struct found f = {0};
+  for (size_t k = 0; k < networks; k++) {
+    ratio[k] = found[policy][k].rate / found[0][k].rate;
+    f.of_edges += found[policy][k].of_edges / (double)networks;
+    f.rate += found[policy][k].rate / (double)networks;
+    f.power += found[policy][k].power / (double)networks;
+  }
+  const struct contestant *c = &s->of[policy];
+  double ns = 1e9 * t->seconds, each = t->bytes / (double)links;
+  if (c->timed_only) {
+    printf("  %-24s %43s %9.1f ns a link, work %4.0f bytes a link, %6.0f MB in all\n", c->name, "", ns, each, t->peak);
+    if (csv) fprintf(csv, "%s,%zu,%zu,%s,,,,,,%.4g,%.4g,%.5g\n", s->name, links, networks, c->name, ns, each, t->peak);
+    return;
+  }
+  printf("  %-24s %.4f (edges: %.4f) bit/s/Hz, %.3f W, %.4f", c->name, f.rate, f.of_edges, f.power,
+         mean(ratio, networks));
+  if (networks > 1) printf(" +- %.4f", interval(ratio, networks));
+  printf(" %9.1f ns a link, work %4.0f bytes a link, %6.0f MB in all\n", ns, each, t->peak);
+  if (csv)
+    fprintf(csv, "%s,%zu,%zu,%s,%.6g,%.6g,%.6g,%.6g,%.2g,%.4g,%.4g,%.5g\n", s->name, links, networks, c->name, f.rate,
+            f.of_edges, f.power, mean(ratio, networks), networks > 1 ? interval(ratio, networks) : 0, ns, each,
+            t->peak);
+}
+
+static void size_of(const struct setting *s, size_t links, pa_pool *pool) {
+  struct times times[POLICIES];
+  struct found found[POLICIES][MOST_NETWORKS] = {{{0}}};
+  double *power[POLICIES];
+  size_t networks = LINKS_IN_ALL / links, count = 0;
+  networks = networks < 1 ? 1 : networks > MOST_NETWORKS ? MOST_NETWORKS : networks;
+  while (count < POLICIES && s->of[count].name) power[count++] = room(links);
+  for (size_t k = 0; k < networks; k++) {
+    pa_states *states;
+    double built;
+    pa_network *network = network_of(s, links, 1000 + k, &built);
+    double start = now();
+    must(pa_network_draw_states(network, 0, 0, 1, &states, NULL));
+    if (k == 0)
+      printf("%s, %zu links, %zu networks, %.1f edges each: built in %.3g s, drawn in %.3g s\n", s->name,
+             links, networks, (double)pa_graph_edges(pa_states_graph(states)) / (double)links, built,
+             now() - start);
+    pa_network_free(network);
+    for (size_t p = 0; p < count; p++) {
+      struct times t = run(s->of[p].policy, states, pool, k > 0, power[p]);
+      if (k == 0) times[p] = t;
+    }
+    network = network_of(s, links, 1000 + k, &built);
+    for (size_t p = 0; p < count; p++)
+      if (!s->of[p].timed_only) found[p][k] = judge(s, network, states, power[p]);
+    pa_network_free(network);
+    pa_states_free(states);
+  }
+  for (size_t p = 0; p < count; p++) {
+    report(s, links, networks, p, &times[p], found);
+    free(power[p]);
+  }
+  fflush(stdout);
 }
 
 int main(int count, char **words) {
-  if (count < 5) {
-    fprintf(stderr, "scale CUTOFF THREADS REPEATS LINKS ...\n");
+  if (count < 4) {
+    fprintf(stderr, "scale CSV|- THREADS LINKS ...\n");
     return 2;
   }
+  struct setting settings[] = {
+      {.name = "sum-rate",
+       .reference = 20,
+       .cutoff = 28.2,
+       .exponent = 2.2,
+       .noise = 7.94e-10,
+       .limit = 1,
+       .of = {{"WMMSE, 100 iterations", made("wmmse", 100), false},
+              {"WMMSE, 10 iterations", made("wmmse", 10), false},
+              {"full power", made("full-power", 0), false},
+              {"uwmmse-robust", loaded("builtin:uwmmse-robust"), false},
+              {"UWMMSE paper, untrained", untrained_uwmmse(), true}}},
+      {.name = "power budget",
+       .reference = 50,
+       .cutoff = 44.6,
+       .exponent = 1.1,
+       .noise = 1,
+       .limit = 4,
+       .budget = 1,
+       .of = {{"WMMSE at a price", made("wmmse-priced", 0), false},
+              {"threshold", made("threshold", 0), false},
+              {"regnn-adhoc50", loaded("builtin:regnn-adhoc50"), false},
+              {"REGNN 8 x 5, untrained", untrained_regnn(), true}}}};
   pa_pool *pool = NULL;
   size_t threads = strtoul(words[2], NULL, 10);
   if (threads > 1) must(pa_pool_create(&pool, threads, NULL));
-  for (int k = 4; k < count; k++)
-    size_of(strtoul(words[k], NULL, 10), strtod(words[1], NULL), pool, strtoul(words[3], NULL, 10));
+  if (strcmp(words[1], "-") != 0 && !(csv = fopen(words[1], "w"))) {
+    fprintf(stderr, "%s cannot be written\n", words[1]);
+    return 1;
+  }
+  if (csv)
+    fprintf(csv, "setting,links,networks,policy,rate,rate_of_edges,power,ratio,ratio_ci,ns_a_link,work_bytes_a_link,"
+                 "peak_mb\n");
+  for (size_t k = 0; k < sizeof settings / sizeof settings[0]; k++) {
+    meet_budgets(&settings[k]);
+    for (int word = 3; word < count; word++) size_of(&settings[k], strtoul(words[word], NULL, 10), pool);
+  }
+  if (csv && fclose(csv) != 0) return 1;
   pa_pool_free(pool);
   return 0;
 }

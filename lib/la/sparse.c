@@ -41,6 +41,14 @@ INLINE struct row row_within(const pa__pattern *p, const pa__matrix *a, size_t i
   return row;
 }
 
+/* Asks for what stands so many edges behind those of a row: the processor's own guesses stop at each page. */
+enum { AHEAD = 1024, LINE = 64 };
+
+INLINE void ask_ahead(const pa__pattern *p, const pa__matrix *a, const struct row *row) {
+  for (size_t e = row->begin; e < row->end; e += LINE / sizeof(real)) __builtin_prefetch(a->view->h + e + AHEAD);
+  for (size_t e = row->begin; e < row->end; e += LINE / sizeof(int32_t)) __builtin_prefetch(p->receiver + e + AHEAD);
+}
+
 /* The first row from i on, or the end, that is not in a block without receivers in the segment of node `first`. */
 INLINE size_t row_after(const pa__pattern *p, size_t i, size_t first, size_t last) {
   uint64_t segment = first == 0 && last >= p->links ? UINT64_MAX : (uint64_t)1 << first / p->segment;
@@ -164,6 +172,7 @@ INLINE void rows_of(pa__packing packing, const pa__layout *l, const pa__matrix *
   const pa__pattern *p = l->pattern;
   for (size_t i = begin; i < end && i < l->links; i++) {
     struct row row = row_at(p, a, i);
+    ask_ahead(p, a, &row);
     y[i] = of_row(packing, a, i) * dot(packing, p, a, &row, z);
   }
   for (size_t i = begin > l->links ? begin : l->links; i < end; i++) y[i] = 0;
@@ -177,6 +186,7 @@ INLINE void wide_rows_of(size_t count, pa__packing packing, const pa__layout *l,
     real sum[PA__COLUMNS] = {0}, factor = 0;
     if (i < l->links) {
       struct row row = row_at(p, a, i);
+      ask_ahead(p, a, &row);
       (count == 4 ? wide_dot_4 : wide_dot_8)(packing, p, a, &row, z, sum);
       factor = of_row(packing, a, i);
     }
@@ -206,6 +216,7 @@ INLINE void columns_of(pa__packing packing, const pa__layout *l, const pa__matri
   memset(y + first, 0, (last - first) * sizeof(real));
   for (size_t i = row_after(l->pattern, 0, first, last); i < l->links; i = row_after(l->pattern, i + 1, first, last)) {
     struct row row = row_within(l->pattern, a, i, first, last);
+    ask_ahead(l->pattern, a, &row);
     add(packing, l->pattern, a, &row, of_row(packing, a, i) * z[i], y);
   }
   for (size_t j = first; j < last; j++) y[j] *= of_column(packing, a, j);
@@ -217,6 +228,7 @@ INLINE void wide_columns_of(size_t count, pa__packing packing, const pa__layout 
   memset(side + first * count, 0, (last - first) * count * sizeof(real));
   for (size_t i = row_after(l->pattern, 0, first, last); i < l->links; i = row_after(l->pattern, i + 1, first, last)) {
     struct row row = row_within(l->pattern, a, i, first, last);
+    ask_ahead(l->pattern, a, &row);
     real factor[PA__COLUMNS] = {0};
     for (size_t c = 0; c < columns; c++) factor[c] = of_row(packing, a, i) * z[c * l->length + i];
     (count == 4 ? wide_add_4 : wide_add_8)(packing, l->pattern, a, &row, factor, side);
