@@ -3,16 +3,16 @@
  *
  *   scale CSV|- THREADS LINKS ...
  *
- * Two settings, each with the models that were trained in it: that of the UWMMSE paper (-91 dB noise, 1 W, density of 20
- * links), and that of the REGNN paper's authors' code (1 W noise, 4 W, a mean of 1 W a link, density of 50 links). For
- * each size: edges a link, seconds of building the network and of drawing a state, and for each policy
+ * Two settings, each with the models that were trained in it: that of the UWMMSE paper (-91 dB noise, 1 W, density of
+ * 20 links), and that of the REGNN paper's authors' code (1 W noise, 4 W, a mean of 1 W a link, density of 50 links).
+ * For each size: edges a link, seconds of building the network and of drawing a state, and for each policy
  *
- * - the mean rate of a link in bit/s/Hz as the edges have it, and with the interference from beyond the cut-off that the
- *   powers in use make, its mean over the fading, as noise;
+ * - the mean rate of a link in bit/s/Hz as the edges have it, and with the interference from beyond the cut-off that
+ * the powers in use make, its mean over the fading, as noise;
  * - mean power of a link in W, and the rate over that of the setting's first policy, with +- 95 % over the networks;
- * - nanoseconds a link (the best of some runs on the first network), bytes a link of workspace, and the most memory that
- *   the process had meanwhile, which without the network is the channels, the graph, the states, the workspace and the
- *   powers.
+ * - nanoseconds a link (the best of some runs on the first network), bytes a link of workspace, and the most memory
+ * that the process had meanwhile, which without the network is the channels, the graph, the states, the workspace and
+ * the powers.
  *
  * Small sizes are means over several networks, with one draw each; seeds are 1000, .... */
 #define _GNU_SOURCE
@@ -227,9 +227,8 @@ static void size_of(const struct setting *s, size_t links, pa_pool *pool) {
     double start = now();
     must(pa_network_draw_states(network, 0, 0, 1, &states, NULL));
     if (k == 0)
-      printf("%s, %zu links, %zu networks, %.1f edges each: built in %.3g s, drawn in %.3g s\n", s->name,
-             links, networks, (double)pa_graph_edges(pa_states_graph(states)) / (double)links, built,
-             now() - start);
+      printf("%s, %zu links, %zu networks, %.1f edges each: built in %.3g s, drawn in %.3g s\n", s->name, links,
+             networks, (double)pa_graph_edges(pa_states_graph(states)) / (double)links, built, now() - start);
     pa_network_free(network);
     for (size_t p = 0; p < count; p++) {
       struct times t = run(s->of[p].policy, states, pool, k > 0, power[p]);
@@ -253,29 +252,28 @@ int main(int count, char **words) {
     fprintf(stderr, "scale CSV|- THREADS LINKS ...\n");
     return 2;
   }
-  struct setting settings[] = {
-      {.name = "sum-rate",
-       .reference = 20,
-       .cutoff = 28.2,
-       .exponent = 2.2,
-       .noise = 7.94e-10,
-       .limit = 1,
-       .of = {{"WMMSE, 100 iterations", made("wmmse", 100), false},
-              {"WMMSE, 10 iterations", made("wmmse", 10), false},
-              {"full power", made("full-power", 0), false},
-              {"uwmmse-robust", loaded("builtin:uwmmse-robust"), false},
-              {"UWMMSE paper, untrained", untrained_uwmmse(), true}}},
-      {.name = "power budget",
-       .reference = 50,
-       .cutoff = 44.6,
-       .exponent = 1.1,
-       .noise = 1,
-       .limit = 4,
-       .budget = 1,
-       .of = {{"WMMSE at a price", made("wmmse-priced", 0), false},
-              {"threshold", made("threshold", 0), false},
-              {"regnn-adhoc50", loaded("builtin:regnn-adhoc50"), false},
-              {"REGNN 8 x 5, untrained", untrained_regnn(), true}}}};
+  struct setting settings[] = {{.name = "sum-rate",
+                                .reference = 20,
+                                .cutoff = 28.2,
+                                .exponent = 2.2,
+                                .noise = 7.94e-10,
+                                .limit = 1,
+                                .of = {{"WMMSE, 100 iterations", made("wmmse", 100), false},
+                                       {"WMMSE, 10 iterations", made("wmmse", 10), false},
+                                       {"full power", made("full-power", 0), false},
+                                       {"uwmmse-robust", loaded("builtin:uwmmse-robust"), false},
+                                       {"UWMMSE paper, untrained", untrained_uwmmse(), true}}},
+                               {.name = "power budget",
+                                .reference = 50,
+                                .cutoff = 44.6,
+                                .exponent = 1.1,
+                                .noise = 1,
+                                .limit = 4,
+                                .budget = 1,
+                                .of = {{"WMMSE at a price", made("wmmse-priced", 0), false},
+                                       {"threshold", made("threshold", 0), false},
+                                       {"regnn-adhoc50", loaded("builtin:regnn-adhoc50"), false},
+                                       {"REGNN 8 x 5, untrained", untrained_regnn(), true}}}};
   pa_pool *pool = NULL;
   size_t threads = strtoul(words[2], NULL, 10);
   if (threads > 1) must(pa_pool_create(&pool, threads, NULL));

@@ -622,8 +622,8 @@ static void check_perceptrons(const pa__la *la, pa__layout layout, size_t inputs
   real *d = vectors((inputs + 3) * all * w), *d_bias = d + inputs * all * w, *d_second = d_bias + all * w;
   for (size_t k = 0; k < inputs * n; k++) x[k] = k % n < layout.links * w ? uniform() - (real)0.5 : 0;
   for (size_t k = 0; k < (inputs + 3) * all; k++) weight[k] = uniform() - (real)0.5;
-  la->perceptrons(n, inputs, units, width, x, weight, bias, second, hidden, y);
-  la->perceptrons(n, inputs, units, width, x, weight, bias, second, NULL, again);
+  la->perceptrons(n, n, inputs, units, width, x, weight, bias, second, hidden, y);
+  la->perceptrons(n, n, inputs, units, width, x, weight, bias, second, NULL, again);
   ck_assert_int_eq(memcmp(y, again, 2 * units * n * sizeof *y), 0);
   for (size_t k = 0; k < n; k++)
     for (size_t u = 0; u < units; u++) {

@@ -307,15 +307,6 @@ INLINE vec packed(pa__packing packing, vec h, vec parameter) {
   }
 }
 
-/* Lanes of x that are not in [0, bound], NaN among them. */
-INLINE ivec outside(vec x, vec bound) { return ~((x >= splat(0)) & (x <= bound)); }
-
-INLINE bool any(ivec lanes) {
-  whole all = 0;
-  for (int k = 0; k < WIDTH; k++) all |= lanes[k];
-  return all != 0;
-}
-
 static bool within(size_t n, const real *h, real bound) {
   vec most = splat(bound);
   ivec bad = {0};
@@ -467,10 +458,7 @@ static void pack_task(void *user, size_t worker, size_t task) {
 
 static bool pack(pa__packing packing, const pa__layout *l, const real *const *h, const real *r, const real *c,
                  real bound, bool keep_diagonal, const pa__matrix *m, real *diagonal) {
-  if (l->pattern) {
-    pa__sparse_pack(packing, l, h[0], r, c, keep_diagonal, m, diagonal);
-    return within(l->pattern->slots, h[0], bound);
-  }
+  if (l->pattern) return pa__sparse_pack(packing, l, h[0], r, c, bound, keep_diagonal, m, diagonal);
   if (l->width > 1) {
     switch (packing) {
       PACK_BLOCK(PA__PACK_AMPLITUDE);
@@ -633,28 +621,28 @@ static void outer(const pa__layout *l, size_t a, size_t b, const real *restrict 
 }
 
 /* VECTORS vectors of nodes, from number k on, through one unit. */
-#define PERCEPTRON(VECTORS)                                                                                       \
-  do {                                                                                                            \
-    vec near[VECTORS] = {{0}}, far[VECTORS] = {{0}};                                                              \
-    for (size_t c = u * width; c < (u + 1) * width; c++) {                                                        \
-      vec h[VECTORS];                                                                                             \
-      for (size_t p = 0; p < VECTORS; p++) h[p] = splat(bias[c]);                                                 \
-      for (size_t i = 0; i < inputs; i++)                                                                         \
-        for (size_t p = 0; p < VECTORS; p++) h[p] += splat(first[i * all + c]) * load(x + i * n + k + p * WIDTH); \
-      for (size_t p = 0; p < VECTORS; p++) {                                                                      \
-        h[p] = at_least(h[p], 0);                                                                                 \
-        if (hidden) store(hidden + c * n + k + p * WIDTH, h[p]);                                                  \
-        near[p] += splat(second[c]) * h[p];                                                                       \
-        far[p] += splat(second[all + c]) * h[p];                                                                  \
-      }                                                                                                           \
-    }                                                                                                             \
-    for (size_t p = 0; p < VECTORS; p++) {                                                                        \
-      store(y + u * n + k + p * WIDTH, near[p]);                                                                  \
-      store(y + (units + u) * n + k + p * WIDTH, far[p]);                                                         \
-    }                                                                                                             \
+#define PERCEPTRON(VECTORS)                                                                                            \
+  do {                                                                                                                 \
+    vec near[VECTORS] = {{0}}, far[VECTORS] = {{0}};                                                                   \
+    for (size_t c = u * width; c < (u + 1) * width; c++) {                                                             \
+      vec h[VECTORS];                                                                                                  \
+      for (size_t p = 0; p < VECTORS; p++) h[p] = splat(bias[c]);                                                      \
+      for (size_t i = 0; i < inputs; i++)                                                                              \
+        for (size_t p = 0; p < VECTORS; p++) h[p] += splat(first[i * all + c]) * load(x + i * stride + k + p * WIDTH); \
+      for (size_t p = 0; p < VECTORS; p++) {                                                                           \
+        h[p] = at_least(h[p], 0);                                                                                      \
+        if (hidden) store(hidden + c * stride + k + p * WIDTH, h[p]);                                                  \
+        near[p] += splat(second[c]) * h[p];                                                                            \
+        far[p] += splat(second[all + c]) * h[p];                                                                       \
+      }                                                                                                                \
+    }                                                                                                                  \
+    for (size_t p = 0; p < VECTORS; p++) {                                                                             \
+      store(y + u * stride + k + p * WIDTH, near[p]);                                                                  \
+      store(y + (units + u) * stride + k + p * WIDTH, far[p]);                                                         \
+    }                                                                                                                  \
   } while (0)
 
-INLINE void perceptrons_of(size_t n, size_t inputs, size_t units, size_t width, const real *restrict x,
+INLINE void perceptrons_of(size_t stride, size_t n, size_t inputs, size_t units, size_t width, const real *restrict x,
                            const real *restrict first, const real *restrict bias, const real *restrict second,
                            real *restrict hidden, real *restrict y) {
   size_t all = units * width;
@@ -668,14 +656,14 @@ INLINE void perceptrons_of(size_t n, size_t inputs, size_t units, size_t width, 
 /* Inputs of the two architectures of UWMMSE; their number is a constant in their own copies of the loops. */
 enum { FEW_INPUTS = 2, MOST_INPUTS = 8 };
 
-static void perceptrons(size_t n, size_t inputs, size_t units, size_t width, const real *x, const real *first,
-                        const real *bias, const real *second, real *hidden, real *y) {
+static void perceptrons(size_t stride, size_t n, size_t inputs, size_t units, size_t width, const real *x,
+                        const real *first, const real *bias, const real *second, real *hidden, real *y) {
   if (inputs == FEW_INPUTS && !hidden)
-    perceptrons_of(n, FEW_INPUTS, units, width, x, first, bias, second, NULL, y);
+    perceptrons_of(stride, n, FEW_INPUTS, units, width, x, first, bias, second, NULL, y);
   else if (inputs == FEW_INPUTS)
-    perceptrons_of(n, FEW_INPUTS, units, width, x, first, bias, second, hidden, y);
+    perceptrons_of(stride, n, FEW_INPUTS, units, width, x, first, bias, second, hidden, y);
   else
-    perceptrons_of(n, inputs, units, width, x, first, bias, second, hidden, y);
+    perceptrons_of(stride, n, inputs, units, width, x, first, bias, second, hidden, y);
 }
 
 INLINE void perceptrons_back(const pa__layout *l, size_t inputs, size_t units, size_t width, const real *restrict x,

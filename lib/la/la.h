@@ -139,9 +139,10 @@ typedef struct pa__la {
 
   /* `units` small networks of two layers on each node, one after the other: the first is hidden[u][c] =
    * relu(bias[u][c] + sum_i first[i][u][c] x[i]), the second has two outputs, y[o][u] = sum_c second[o][u][c]
-   * hidden[u][c], o = 0, 1. x [inputs][n], hidden [units][width][n] (NULL: not kept), y [2][units][n]. */
-  void (*perceptrons)(size_t n, size_t inputs, size_t units, size_t width, const real *x, const real *first,
-                      const real *bias, const real *second, real *hidden, real *y);
+   * hidden[u][c], o = 0, 1. x [inputs][n], hidden [units][width][n] (NULL: not kept), y [2][units][n], where of each
+   * vector [n] the next one's is `stride` apart. */
+  void (*perceptrons)(size_t stride, size_t n, size_t inputs, size_t units, size_t width, const real *x,
+                      const real *first, const real *bias, const real *second, real *hidden, real *y);
   /* Their gradient for each sample of the block, [...][sample] each, from d_y and what the forward pass kept. */
   void (*perceptrons_backward)(const pa__layout *layout, size_t inputs, size_t units, size_t width, const real *x,
                                const real *hidden, const real *second, const real *d_y, real *d_first, real *d_bias,

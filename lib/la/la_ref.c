@@ -120,19 +120,19 @@ static void outer(const pa__layout *l, size_t a, size_t b, const real *x, const 
       }
 }
 
-static void perceptrons(size_t n, size_t inputs, size_t units, size_t width, const real *x, const real *first,
-                        const real *bias, const real *second, real *hidden, real *y) {
+static void perceptrons(size_t stride, size_t n, size_t inputs, size_t units, size_t width, const real *x,
+                        const real *first, const real *bias, const real *second, real *hidden, real *y) {
   size_t all = units * width;
   for (size_t u = 0; u < units; u++)
     for (size_t k = 0; k < n; k++) {
-      y[u * n + k] = y[(units + u) * n + k] = 0;
+      y[u * stride + k] = y[(units + u) * stride + k] = 0;
       for (size_t c = u * width; c < (u + 1) * width; c++) {
         real sum = bias[c];
-        for (size_t i = 0; i < inputs; i++) sum += first[i * all + c] * x[i * n + k];
+        for (size_t i = 0; i < inputs; i++) sum += first[i * all + c] * x[i * stride + k];
         sum = sum > 0 ? sum : 0;
-        if (hidden) hidden[c * n + k] = sum;
-        y[u * n + k] += second[c] * sum;
-        y[(units + u) * n + k] += second[all + c] * sum;
+        if (hidden) hidden[c * stride + k] = sum;
+        y[u * stride + k] += second[c] * sum;
+        y[(units + u) * stride + k] += second[all + c] * sum;
       }
     }
 }

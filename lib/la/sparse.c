@@ -41,12 +41,16 @@ INLINE struct row row_within(const pa__pattern *p, const pa__matrix *a, size_t i
   return row;
 }
 
-/* Asks for what stands so many edges behind those of a row: the processor's own guesses stop at each page. */
-enum { AHEAD = 1024, LINE = 64 };
+/* Asks for what stands so many bytes behind: the processor's own guesses stop at each page. */
+enum { AHEAD = 8192, LINE = 64 };
+
+INLINE void ask_behind(const void *begin, const void *end) {
+  for (const char *p = begin; p < (const char *)end; p += LINE) __builtin_prefetch(p + AHEAD);
+}
 
 INLINE void ask_ahead(const pa__pattern *p, const pa__matrix *a, const struct row *row) {
-  for (size_t e = row->begin; e < row->end; e += LINE / sizeof(real)) __builtin_prefetch(a->view->h + e + AHEAD);
-  for (size_t e = row->begin; e < row->end; e += LINE / sizeof(int32_t)) __builtin_prefetch(p->receiver + e + AHEAD);
+  ask_behind(a->view->h + row->begin, a->view->h + row->end);
+  ask_behind(p->receiver + row->begin, p->receiver + row->end);
 }
 
 /* The first row from i on, or the end, that is not in a block without receivers in the segment of node `first`. */
@@ -375,24 +379,36 @@ void pa__sparse_round(const pa__layout *l, real *y, real *x, const pa__matrix *a
 
 /* ---- elements ---- */
 
-void pa__sparse_pack(pa__packing packing, const pa__layout *l, const real *h, const real *r, const real *c,
+/* The edges of a row that are not in [0, bound]. */
+INLINE ivec out_of_bounds(const real *h, const struct row *row, vec bound) {
+  ivec bad = {0};
+  size_t e = row->begin;
+  for (; e + WIDTH <= row->end; e += WIDTH) bad |= outside(load(h + e), bound);
+  return e < row->end ? bad | outside(load_part(h + e, row->end - e), bound) : bad;
+}
+
+bool pa__sparse_pack(pa__packing packing, const pa__layout *l, const real *h, const real *r, const real *c, real bound,
                      bool keep_diagonal, const pa__matrix *m, real *diagonal) {
-  bool bounded = packing == PA__PACK_BOUNDED;
+  ivec bad = {0};
   *m->view = (pa__view){.packing = packing, .keep_diagonal = keep_diagonal, .h = h, .factor = 1};
-  if (bounded) {
+  if (packing == PA__PACK_BOUNDED) {
     m->view->bound = c[0];
   } else {
     memcpy(m->row, r, l->length * sizeof(real));
     memcpy(m->column, c, l->length * sizeof(real));
   }
   for (size_t i = 0; i < l->links; i++) {
-    struct row row = {.own = SIZE_MAX, .factor = m->row[i]};
+    struct row row = row_at(l->pattern, m, i);
     size_t own = pa__pattern_own(l->pattern, i);
-    bool there = own < (size_t)l->pattern->end[i];
-    diagonal[i] =
-        there ? element(packing, l->pattern, m, &row, own) * of_row(packing, m, i) * of_column(packing, m, i) : 0;
+    ask_behind(h + row.begin, h + row.end);
+    bad |= out_of_bounds(h, &row, splat(bound));
+    row.own = SIZE_MAX;
+    diagonal[i] = own < row.end
+                      ? element(packing, l->pattern, m, &row, own) * of_row(packing, m, i) * of_column(packing, m, i)
+                      : 0;
   }
   for (size_t i = l->links; i < l->length; i++) diagonal[i] = 0;
+  return !any(bad);
 }
 
 void pa__sparse_square(const pa__layout *l, const pa__matrix *y, const pa__matrix *x) {

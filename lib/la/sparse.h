@@ -16,8 +16,8 @@ void pa__sparse_shift(const pa__layout *layout, real *y, const pa__matrix *a, co
 void pa__sparse_shift_transposed(const pa__layout *layout, real *y, const pa__matrix *a, const real *z, size_t columns);
 void pa__sparse_round(const pa__layout *layout, real *y, real *x, const pa__matrix *a, const real *z, const real *p,
                       pa__update_fn *update, void *user);
-void pa__sparse_pack(pa__packing packing, const pa__layout *layout, const real *h, const real *r, const real *c,
-                     bool keep_diagonal, const pa__matrix *m, real *diagonal);
+bool pa__sparse_pack(pa__packing packing, const pa__layout *layout, const real *h, const real *r, const real *c,
+                     real bound, bool keep_diagonal, const pa__matrix *m, real *diagonal);
 void pa__sparse_square(const pa__layout *layout, const pa__matrix *y, const pa__matrix *x);
 void pa__sparse_scale(const pa__layout *layout, const pa__matrix *x, const real *f);
 

@@ -332,4 +332,13 @@ INLINE vec vec_exp(vec x) {
 /* Its values for great arguments round to 1, for small ones stop at about the least normal number. */
 INLINE vec vec_sigmoid(vec x) { return (real)1 / ((real)1 + exp_inside(-at_most(at_least(x, EXP_LEAST), -EXP_LEAST))); }
 
+/* Lanes of x that are not in [0, bound], NaN among them. */
+INLINE ivec outside(vec x, vec bound) { return ~((x >= splat(0)) & (x <= bound)); }
+
+INLINE bool any(ivec lanes) {
+  whole all = 0;
+  for (int k = 0; k < WIDTH; k++) all |= lanes[k];
+  return all != 0;
+}
+
 #endif

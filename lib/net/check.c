@@ -73,8 +73,7 @@ pa_status pa__states_check_rest(const pa_states *states) {
                     states->precision == PA__SINGLE ? "single" : "double");
   pa_status status = pa__states_check_graph(states);
   if (status == PA_OK && states->halo)
-    status =
-        pa__fail(PA_ERROR_ARGUMENT, "the states are a part of a network, with a halo: this call takes whole ones");
+    status = pa__fail(PA_ERROR_ARGUMENT, "the states are a part of a network, with a halo: this call takes whole ones");
   if (status != PA_OK || states->trusted) return status;
   for (size_t k = 0; states->start && k < states->batch * states->links; k++)
     if (!(states->start[k] >= 0 && states->start[k] <= states->limit[k % states->links]))

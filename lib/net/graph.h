@@ -14,7 +14,7 @@ struct pa_graph {
   int32_t *receiver;
   uint64_t version; /* changes that a network has made to the graph */
   bool replaced;    /* the network has another one now */
-  int64_t *ghost; /* [ghosts] links of a larger network, ascending; NULL: the graph is not of rows */
+  int64_t *ghost;   /* [ghosts] links of a larger network, ascending; NULL: the graph is not of rows */
   size_t ghosts;
 };
 
