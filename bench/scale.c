@@ -5,19 +5,20 @@
  *
  * Two settings, each with the models that were trained in it: that of the UWMMSE paper (-91 dB noise, 1 W, density of
  * 20 links), and that of the REGNN paper's authors' code (1 W noise, 4 W, a mean of 1 W a link, density of 50 links).
- * For each size: edges a link, seconds of building the network and of drawing a state, and for each policy
+ * For each size nanoseconds a link of building a network, of drawing a state, and for each policy
  *
- * - the mean rate of a link in bit/s/Hz as the edges have it, and with the interference from beyond the cut-off that
- * the powers in use make, its mean over the fading, as noise;
- * - mean power of a link in W, and the rate over that of the setting's first policy, with +- 95 % over the networks;
- * - nanoseconds a link (the best of some runs on the first network), bytes a link of workspace, and the most memory
- * that the process had meanwhile, which without the network is the channels, the graph, the states, the workspace and
- * the powers.
+ * - the mean rate of a link in bit/s/Hz, with the interference that the powers in use make beyond the cut-off, its mean
+ *   over the fading, as noise; and the rate that the edges alone tell;
+ * - mean power of a link in W, and the rate over that of the setting's first policy, +- 95 % over the networks;
+ * - nanoseconds a link (the best of up to five runs on the first network), bytes a link of workspace, and the most
+ * memory that the process had meanwhile: channels, graph, states, workspace and powers, but no network.
  *
- * Small sizes are means over several networks, with one draw each; seeds are 1000, .... */
+ * Small sizes are means over several networks, with one draw each, of seeds 1000, .... Budgets are met by prices and
+ * offsets set on one network of 20 000 links. */
 #define _GNU_SOURCE
 #include "bench.h"
 
+#include <malloc.h>
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -124,6 +125,13 @@ static void meet_budgets(struct setting *s) {
 
 /* ---- a size ---- */
 
+#define SEED 1000
+
+static size_t networks_of(size_t links) {
+  size_t networks = LINKS_IN_ALL / links;
+  return networks < 1 ? 1 : networks > MOST_NETWORKS ? MOST_NETWORKS : networks;
+}
+
 /* Of a policy on one network: means over the links. */
 struct found {
   double of_edges, rate, power;
@@ -139,16 +147,17 @@ static double mean(const double *x, size_t n) {
   return sum;
 }
 
-/* Powers, and what they took. */
-static struct times run(const pa_policy *policy, const pa_states *states, pa_pool *pool, bool once, double *power) {
+/* Powers, and what they took: a time is the best of some. */
+static struct times run(const pa_policy *policy, const pa_states *states, pa_pool *pool, double *power) {
   size_t bytes, links = pa_states_links(states);
+  malloc_trim(0);
   forget_peak();
   must(pa_policy_workspace_states(policy, states, pool, &bytes));
   void *work = aligned_alloc(64, bytes);
   if (!work) exit(1);
   struct times t = {.seconds = INFINITY, .bytes = (double)bytes};
   double begun = now(), spent = 0;
-  for (int k = 0; k < (once ? 1 : 5) && (k < 2 || spent < 10); k++) {
+  for (int k = 0; k < 5 && (k < 2 || spent < 10); k++) {
     double start = now();
     must(pa_policy_allocate_parallel(policy, states, power, pool, work, bytes));
     t.seconds = fmin(t.seconds, (now() - start) / (double)links);
@@ -186,9 +195,21 @@ static double interval(const double *x, size_t count) {
   return count > 1 ? 2 * sqrt(sum / (double)(count - 1) / (double)count) : NAN;
 }
 
-static void report(const struct setting *s, size_t links, size_t networks, size_t policy, const struct times *t,
-                   struct found found[][MOST_NETWORKS]) {
-  double ratio[MOST_NETWORKS];
+/* What has no rates. */
+static void report_time(const struct setting *s, size_t links, size_t networks, double edges, const char *name,
+                        const struct times *t) {
+  double ns = 1e9 * t->seconds, work = t->bytes / (double)links;
+  printf("  %-24s %9.1f ns a link", name, ns);
+  if (work > 0) printf(", work %4.0f bytes a link, %6.0f MB in all", work, t->peak);
+  printf("\n");
+  if (csv)
+    fprintf(csv, "%s,%zu,%zu,%.3g,%s,,,,,,%.4g,%.4g,%.5g\n", s->name, links, networks, edges, name, ns, work, t->peak);
+}
+
+static void report(const struct setting *s, size_t links, size_t networks, double edges, size_t policy,
+                   const struct times *t, struct found found[][MOST_NETWORKS]) {
+  double ratio[MOST_NETWORKS], ns = 1e9 * t->seconds, work = t->bytes / (double)links;
+  const char *name = s->of[policy].name;
   struct found f = {0};
   for (size_t k = 0; k < networks; k++) {
     ratio[k] = found[policy][k].rate / found[0][k].rate;
@@ -196,54 +217,59 @@ static void report(const struct setting *s, size_t links, size_t networks, size_
     f.rate += found[policy][k].rate / (double)networks;
     f.power += found[policy][k].power / (double)networks;
   }
-  const struct contestant *c = &s->of[policy];
-  double ns = 1e9 * t->seconds, each = t->bytes / (double)links;
-  if (c->timed_only) {
-    printf("  %-24s %43s %9.1f ns a link, work %4.0f bytes a link, %6.0f MB in all\n", c->name, "", ns, each, t->peak);
-    if (csv) fprintf(csv, "%s,%zu,%zu,%s,,,,,,%.4g,%.4g,%.5g\n", s->name, links, networks, c->name, ns, each, t->peak);
-    return;
-  }
-  printf("  %-24s %.4f (edges: %.4f) bit/s/Hz, %.3f W, %.4f", c->name, f.rate, f.of_edges, f.power,
-         mean(ratio, networks));
-  if (networks > 1) printf(" +- %.4f", interval(ratio, networks));
-  printf(" %9.1f ns a link, work %4.0f bytes a link, %6.0f MB in all\n", ns, each, t->peak);
+  double middle = mean(ratio, networks), half = networks > 1 ? interval(ratio, networks) : 0;
+  printf("  %-24s %9.1f ns a link, work %4.0f bytes a link, %6.0f MB in all: %.4f (edges: %.4f) bit/s/Hz, %.3f W, "
+         "%.4f +- %.4f\n",
+         name, ns, work, t->peak, f.rate, f.of_edges, f.power, middle, half);
   if (csv)
-    fprintf(csv, "%s,%zu,%zu,%s,%.6g,%.6g,%.6g,%.6g,%.2g,%.4g,%.4g,%.5g\n", s->name, links, networks, c->name, f.rate,
-            f.of_edges, f.power, mean(ratio, networks), networks > 1 ? interval(ratio, networks) : 0, ns, each,
-            t->peak);
+    fprintf(csv, "%s,%zu,%zu,%.3g,%s,%.6g,%.6g,%.6g,%.6g,%.2g,%.4g,%.4g,%.5g\n", s->name, links, networks, edges, name,
+            f.rate, f.of_edges, f.power, middle, half, ns, work, t->peak);
+}
+
+/* The first network, for what it takes: the network itself is gone before policies run. */
+static void time_size(const struct setting *s, size_t links, pa_pool *pool, double *power, double *edges,
+                      struct times *of) {
+  pa_states *states;
+  struct times building = {0}, drawing = {0};
+  pa_network *network = network_of(s, links, SEED, &building.seconds);
+  double start = now();
+  must(pa_network_draw_states(network, 0, 0, 1, &states, NULL));
+  drawing.seconds = (now() - start) / (double)links;
+  building.seconds /= (double)links;
+  pa_network_free(network);
+  *edges = (double)pa_graph_edges(pa_states_graph(states)) / (double)links;
+  size_t networks = networks_of(links);
+  printf("%s, %zu links, %zu networks, %.1f edges each\n", s->name, links, networks, *edges);
+  report_time(s, links, networks, *edges, "building the network", &building);
+  report_time(s, links, networks, *edges, "drawing a state", &drawing);
+  for (size_t p = 0; p < POLICIES && s->of[p].name; p++) of[p] = run(s->of[p].policy, states, pool, power);
+  pa_states_free(states);
 }
 
 static void size_of(const struct setting *s, size_t links, pa_pool *pool) {
   struct times times[POLICIES];
   struct found found[POLICIES][MOST_NETWORKS] = {{{0}}};
-  double *power[POLICIES];
-  size_t networks = LINKS_IN_ALL / links, count = 0;
-  networks = networks < 1 ? 1 : networks > MOST_NETWORKS ? MOST_NETWORKS : networks;
-  while (count < POLICIES && s->of[count].name) power[count++] = room(links);
+  double *power = room(links), edges, built;
+  size_t networks = networks_of(links);
+  time_size(s, links, pool, power, &edges, times);
   for (size_t k = 0; k < networks; k++) {
     pa_states *states;
-    double built;
-    pa_network *network = network_of(s, links, 1000 + k, &built);
-    double start = now();
+    pa_network *network = network_of(s, links, SEED + k, &built);
     must(pa_network_draw_states(network, 0, 0, 1, &states, NULL));
-    if (k == 0)
-      printf("%s, %zu links, %zu networks, %.1f edges each: built in %.3g s, drawn in %.3g s\n", s->name, links,
-             networks, (double)pa_graph_edges(pa_states_graph(states)) / (double)links, built, now() - start);
-    pa_network_free(network);
-    for (size_t p = 0; p < count; p++) {
-      struct times t = run(s->of[p].policy, states, pool, k > 0, power[p]);
-      if (k == 0) times[p] = t;
+    for (size_t p = 0; p < POLICIES && s->of[p].name; p++) {
+      if (s->of[p].timed_only) continue;
+      must(pa_policy_allocate_parallel(s->of[p].policy, states, power, pool, NULL, 0));
+      found[p][k] = judge(s, network, states, power);
     }
-    network = network_of(s, links, 1000 + k, &built);
-    for (size_t p = 0; p < count; p++)
-      if (!s->of[p].timed_only) found[p][k] = judge(s, network, states, power[p]);
-    pa_network_free(network);
     pa_states_free(states);
+    pa_network_free(network);
   }
-  for (size_t p = 0; p < count; p++) {
-    report(s, links, networks, p, &times[p], found);
-    free(power[p]);
-  }
+  for (size_t p = 0; p < POLICIES && s->of[p].name; p++)
+    if (s->of[p].timed_only)
+      report_time(s, links, networks, edges, s->of[p].name, &times[p]);
+    else
+      report(s, links, networks, edges, p, &times[p], found);
+  free(power);
   fflush(stdout);
 }
 
@@ -258,11 +284,11 @@ int main(int count, char **words) {
                                 .exponent = 2.2,
                                 .noise = 7.94e-10,
                                 .limit = 1,
-                                .of = {{"WMMSE, 100 iterations", made("wmmse", 100), false},
-                                       {"WMMSE, 10 iterations", made("wmmse", 10), false},
+                                .of = {{"WMMSE-100", made("wmmse", 100), false},
+                                       {"WMMSE-10", made("wmmse", 10), false},
                                        {"full power", made("full-power", 0), false},
                                        {"uwmmse-robust", loaded("builtin:uwmmse-robust"), false},
-                                       {"UWMMSE paper, untrained", untrained_uwmmse(), true}}},
+                                       {"UWMMSE paper (untrained)", untrained_uwmmse(), true}}},
                                {.name = "power budget",
                                 .reference = 50,
                                 .cutoff = 44.6,
@@ -273,7 +299,7 @@ int main(int count, char **words) {
                                 .of = {{"WMMSE at a price", made("wmmse-priced", 0), false},
                                        {"threshold", made("threshold", 0), false},
                                        {"regnn-adhoc50", loaded("builtin:regnn-adhoc50"), false},
-                                       {"REGNN 8 x 5, untrained", untrained_regnn(), true}}}};
+                                       {"REGNN 8 x 5 (untrained)", untrained_regnn(), true}}}};
   pa_pool *pool = NULL;
   size_t threads = strtoul(words[2], NULL, 10);
   if (threads > 1) must(pa_pool_create(&pool, threads, NULL));
@@ -282,8 +308,8 @@ int main(int count, char **words) {
     return 1;
   }
   if (csv)
-    fprintf(csv, "setting,links,networks,policy,rate,rate_of_edges,power,ratio,ratio_ci,ns_a_link,work_bytes_a_link,"
-                 "peak_mb\n");
+    fprintf(csv, "setting,links,networks,edges_a_link,policy,rate,rate_of_edges,power,ratio,ratio_ci,ns_a_link,"
+                 "work_bytes_a_link,peak_mb\n");
   for (size_t k = 0; k < sizeof settings / sizeof settings[0]; k++) {
     meet_budgets(&settings[k]);
     for (int word = 3; word < count; word++) size_of(&settings[k], strtoul(words[word], NULL, 10), pool);
