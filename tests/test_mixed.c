@@ -3,12 +3,13 @@
 #include "suite.h"
 
 #include "base/random.h"
-#include "policy/policy.h"
+#include "train/trainer.h"
 
 #include <dlfcn.h>
 #include <stdio.h>
+#include <unistd.h>
 
-enum { DOUBLE, SINGLE, PRECISIONS, MOST = 8 };
+enum { DOUBLE, SINGLE, PRECISIONS, MOST = 8, MOST_WEIGHTS = 600 };
 
 static uint64_t drawn;
 
@@ -540,7 +541,7 @@ START_TEST(parts_may_be_bound_to_other_channels) {
   ck_assert(memcmp(power, expected, m.powers * sizeof *power) == 0);
   ok(pa_states_bind(p->states[DOUBLE], 4, h));
   size_t bytes;
-  double loss, gradient[400], before = power[0];
+  double loss, gradient[MOST_WEIGHTS], before = power[0];
   pa_policy *model = unfolded(PA_UWMMSE_PAPER);
   const pa_states *mixed = m.states[DOUBLE];
   size_t weights = pa_uwmmse_weight_count(pa_policy_uwmmse(model));
@@ -615,7 +616,7 @@ static void untouched(const double *x, size_t n) {
 
 /* Every call that takes mixed states says where the bad channel is, and leaves its output alone. */
 static void check_fault(const struct mix *m, pa_pool *pool, const char *where) {
-  double *out = calloc(m->powers, sizeof *out), *power = calloc(m->powers, sizeof *power), gradient[400],
+  double *out = calloc(m->powers, sizeof *out), *power = calloc(m->powers, sizeof *power), gradient[MOST_WEIGHTS],
          loss = TOUCHED;
   float *out_f32 = calloc(m->powers, sizeof *out_f32), *power_f32 = calloc(m->powers, sizeof *power_f32);
   pa_policy *policy[] = {classical("wmmse"), classical("threshold"), classical("wmmse-best"),
@@ -624,7 +625,7 @@ static void check_fault(const struct mix *m, pa_pool *pool, const char *where) {
   size_t weights = pa_uwmmse_weight_count(model);
   const pa_states *wide = m->states[DOUBLE], *narrow = m->states[SINGLE];
   for (size_t k = 0; k < m->powers; k++) out[k] = TOUCHED, out_f32[k] = TOUCHED;
-  for (size_t k = 0; k < 400; k++) gradient[k] = TOUCHED;
+  for (size_t k = 0; k < MOST_WEIGHTS; k++) gradient[k] = TOUCHED;
   for (size_t k = 0; k < 5; k++) {
     fails(pa_policy_allocate(policy[k], wide, out, NULL, 0), PA_ERROR_ARGUMENT, where);
     fails(pa_policy_allocate_parallel(policy[k], wide, out, pool, NULL, 0), PA_ERROR_ARGUMENT, where);
@@ -639,7 +640,7 @@ static void check_fault(const struct mix *m, pa_pool *pool, const char *where) {
   fails(pa_uwmmse_gradient(model, wide, &loss, gradient, weights), PA_ERROR_ARGUMENT, where);
   fails(pa_uwmmse_gradient(model, narrow, &loss, gradient, weights), PA_ERROR_ARGUMENT, where);
   untouched(out, m->powers);
-  untouched(gradient, 400);
+  untouched(gradient, MOST_WEIGHTS);
   ck_assert(loss == TOUCHED);
   for (size_t k = 0; k < m->powers; k++) ck_assert(out_f32[k] == TOUCHED);
   for (size_t k = 0; k < 3; k++) pa_policy_free(policy[k]);
@@ -806,6 +807,341 @@ START_TEST(parts_with_halos_are_refused) {
 }
 END_TEST
 
+/* ---- training ---- */
+
+/* Full and sparse, parts of less than a fifth of which can be held out, and one sample alone. */
+static struct mix recorded(void) {
+  static const size_t shapes[][4] = {{6, 23, 0, 0}, {14, 18, 1, 0}, {3, 2, 0, 0}, {9, 1, 1, 0}, {4, 11, 0, 0}};
+  return mix_of(5, shapes);
+}
+
+static pa_trainer *trainer_on(pa_policy *policy, const pa_states *states, double threads) {
+  pa_trainer *trainer;
+  ok(pa_trainer_create_on_states(&trainer, policy, states, 3, NULL));
+  ok(pa_trainer_set(trainer, PA_TRAINER_BATCH, 20));
+  ok(pa_trainer_set(trainer, PA_TRAINER_HELD_OUT_EVERY, 5));
+  ok(pa_trainer_set(trainer, PA_TRAINER_SCHEDULE, 20));
+  ok(pa_trainer_set(trainer, PA_TRAINER_THREADS, threads));
+  return trainer;
+}
+
+static double stat_of(const pa_trainer *trainer, int32_t what) {
+  double value;
+  ok(pa_trainer_stat(trainer, what, &value));
+  return value;
+}
+
+/* The weights that it would go on from: the policy has the best so far. */
+static size_t weights_of(const pa_trainer *trainer, double weights[MOST_WEIGHTS]) {
+  ck_assert_uint_le(trainer->weight_count, MOST_WEIGHTS);
+  memcpy(weights, trainer->weights, trainer->weight_count * sizeof *weights);
+  return trainer->weight_count;
+}
+
+static const char *checkpoint(void) {
+  static char path[256];
+  const char *folder = getenv("TMPDIR");
+  snprintf(path, sizeof path, "%s/powalloc-%d-mixed", folder ? folder : "/tmp", (int)getpid());
+  return path;
+}
+
+/* In pieces or in a whole, by any number of threads: the same bits. */
+START_TEST(training_does_not_depend_on_threads_and_resumes) {
+  struct mix m = recorded();
+  for (int32_t architecture = PA_UWMMSE_PAPER; architecture <= PA_UWMMSE_EXTENDED; architecture++)
+    for (int precision = 0; precision < PRECISIONS; precision++) {
+      double whole[MOST_WEIGHTS], first[MOST_WEIGHTS], weights[MOST_WEIGHTS], best = NAN;
+      size_t count = 0;
+      for (int threads = 1; threads <= 3; threads++) {
+        pa_policy *policy = unfolded(architecture);
+        pa_trainer *trainer = trainer_on(policy, m.states[precision], threads);
+        count = weights_of(trainer, first);
+        ck_assert_uint_eq(pa_trainer_links(trainer), 14);
+        ok(pa_trainer_run(trainer, 20));
+        weights_of(trainer, threads == 1 ? whole : weights);
+        if (threads > 1) ck_assert(memcmp(whole, weights, count * sizeof *whole) == 0);
+        best = stat_of(trainer, PA_TRAINER_STAT_BEST_RATE);
+        ck_assert(best >= stat_of(trainer, PA_TRAINER_STAT_HELD_OUT_RATE));
+        ck_assert(stat_of(trainer, PA_TRAINER_STAT_DROPPED) == 0);
+        pa_trainer_free(trainer);
+        free_learned(policy);
+      }
+      ck_assert(memcmp(whole, first, count * sizeof *whole) != 0);
+      for (size_t piece = 0; piece < 2; piece++) {
+        pa_policy *policy = unfolded(architecture);
+        pa_trainer *trainer = trainer_on(policy, m.states[precision], 1 + (double)piece);
+        if (piece > 0) ok(pa_trainer_resume(trainer, checkpoint()));
+        ok(pa_trainer_run(trainer, piece ? 13 : 7));
+        ok(pa_trainer_save(trainer, checkpoint()));
+        weights_of(trainer, weights);
+        if (piece > 0) ck_assert(memcmp(whole, weights, count * sizeof *whole) == 0);
+        if (piece > 0) ck_assert(stat_of(trainer, PA_TRAINER_STAT_BEST_RATE) == best);
+        pa_trainer_free(trainer);
+        free_learned(policy);
+      }
+      remove(checkpoint());
+    }
+  free_mix(&m);
+}
+END_TEST
+
+/* Which sample of a part a chunk's is. */
+static size_t find(const struct part *p, const pa_states *chunk, size_t sample) {
+  ck_assert_uint_eq(chunk->links, p->links);
+  ck_assert_ptr_eq(chunk->graph, p->graph);
+  ck_assert_uint_eq(pa__states_channels(chunk), p->channels);
+  const pa_states *states = p->states[DOUBLE];
+  size_t bytes = p->links * sizeof(double);
+  ck_assert(memcmp(chunk->noise, states->noise, bytes) == 0 && memcmp(chunk->limit, states->limit, bytes) == 0);
+  ck_assert(memcmp(chunk->weights, states->weights, bytes) == 0);
+  for (size_t b = 0; b < p->batch; b++)
+    if (memcmp(chunk->h + sample * p->channels, p->h + b * p->channels, p->channels * sizeof *p->h) == 0) {
+      ck_assert(memcmp(chunk->node_state + sample * p->links, p->x + b * p->links, p->links * sizeof *p->x) == 0);
+      return b;
+    }
+  ck_abort_msg("no such sample");
+}
+
+/* Counts the samples of `count` states from `first` on, in chunks: seen [batch]. */
+static void count_samples(const struct mix *m, const pa__source *source, bool held_out, uint64_t first, size_t count,
+                          pa__chunk *chunk, size_t *seen) {
+  size_t chunks = 0;
+  for (size_t done = 0, size; done < count; done += size, chunks++) {
+    size = pa__source_chunk(source, held_out, first + done, count - done);
+    pa__source_fill(source, held_out, first + done, size, chunk);
+    ck_assert_uint_eq(pa_states_batch(&chunk->states), size);
+    ck_assert(size >= 1 && size <= PA__CHUNK && size <= count - done);
+    size_t part = 0, before = 0;
+    for (; m->part[part].links != pa_states_links(&chunk->states); part++) before += m->part[part].batch;
+    for (size_t b = 0; b < size; b++) seen[before + find(&m->part[part], &chunk->states, b)]++;
+  }
+  ck_assert_uint_le(chunks, pa__source_most_chunks(source, count));
+}
+
+/* 55 samples: parts 0 to 4 hold out the last ones of theirs, by the fifths of all that end in them. */
+START_TEST(each_part_holds_out_its_last_fifth) {
+  static const size_t held[] = {4, 4, 0, 0, 3};
+  struct mix m = recorded();
+  pa__source source = pa__source_of_states(m.states[DOUBLE], 3);
+  pa_allocator allocator;
+  pa__chunk chunk;
+  size_t trained[55] = {0}, held_out[55] = {0}, draws = 0, most = 0;
+  ck_assert_uint_eq(m.batch, 55);
+  ok(pa__allocator_copy(&allocator, NULL));
+  ok(pa__chunk_create(&chunk, &source, true, &allocator));
+  ok(pa__source_begin(&source, 40, 11, &allocator));
+  ck_assert_uint_eq(pa__source_held_out(&source, 7), 11);
+  count_samples(&m, &source, true, 0, 11, &chunk, held_out);
+  for (size_t step = 0; step < 100; step++) {
+    ok(pa__source_ask(&source, step * 40, 40));
+    count_samples(&m, &source, false, step * 40, 40, &chunk, trained);
+  }
+  for (size_t part = 0, at = 0; part < m.count; part++)
+    for (size_t b = 0; b < m.part[part].batch; b++, at++) {
+      bool last = b + held[part] >= m.part[part].batch;
+      ck_assert_msg(held_out[at] == last, "sample %zu of part %zu is held out %zu times", b, part, held_out[at]);
+      ck_assert_msg((trained[at] > 0) == !last, "sample %zu of part %zu is drawn %zu times", b, part, trained[at]);
+      draws += trained[at];
+      most = trained[at] > most ? trained[at] : most;
+    }
+  ck_assert_uint_eq(draws, 4000);
+  ck_assert_uint_le(most, 150); /* 91 are expected of each */
+  pa__source_end(&source, &allocator);
+  pa__chunk_free(&chunk);
+  free_mix(&m);
+}
+END_TEST
+
+/* Of fewer than five samples the last is held out; of single ones every fifth. */
+START_TEST(small_parts_hold_out_one_in_five) {
+  static const size_t shapes[][4] = {{2, 1, 0, 0}, {3, 1, 0, 0}, {4, 1, 1, 0},
+                                     {5, 1, 0, 0}, {6, 1, 0, 0}, {7, 1, 0, 0}};
+  for (size_t count = 2; count <= 6; count++) {
+    struct mix m = mix_of(count, shapes);
+    pa__source source = pa__source_of_states(m.states[DOUBLE], 3);
+    pa_allocator allocator;
+    pa__chunk chunk;
+    size_t trained[6] = {0}, held_out[6] = {0};
+    ok(pa__allocator_copy(&allocator, NULL));
+    ok(pa__chunk_create(&chunk, &source, true, &allocator));
+    ok(pa__source_begin(&source, 100, 1, &allocator));
+    ok(pa__source_ask(&source, 0, 100));
+    count_samples(&m, &source, true, 0, 1, &chunk, held_out);
+    count_samples(&m, &source, false, 0, 100, &chunk, trained);
+    for (size_t k = 0; k < count; k++) {
+      bool held = k == (count < 5 ? count - 1 : 4);
+      ck_assert(held_out[k] == held && (trained[k] > 0) == !held);
+    }
+    pa__source_end(&source, &allocator);
+    pa__chunk_free(&chunk);
+    free_mix(&m);
+  }
+}
+END_TEST
+
+/* Mean weighted sum-rate of a policy's powers on what is held out. */
+static double held_out_rate(const pa_policy *policy, const struct mix *m, const size_t *held) {
+  double sum = 0;
+  size_t samples = 0;
+  for (size_t k = 0; k < m->count; samples += held[k++]) {
+    const struct part *p = &m->part[k];
+    double *power = calloc(2 * p->batch * p->links, sizeof *power), *rate = power + p->batch * p->links;
+    ok(pa_policy_allocate(policy, p->states[DOUBLE], power, NULL, 0));
+    ok(pa_rates(p->states[DOUBLE], power, rate));
+    for (size_t n = (p->batch - held[k]) * p->links; n < p->batch * p->links; n++)
+      sum += pa_states_weights(p->states[DOUBLE])[n % p->links] * rate[n];
+    free(power);
+  }
+  return sum / (double)samples;
+}
+
+START_TEST(looks_are_means_over_all_held_out_samples) {
+  static const size_t held[] = {4, 4, 0, 0, 3};
+  struct mix m = recorded();
+  pa_policy *policy = unfolded(PA_UWMMSE_EXTENDED), *wmmse;
+  ok(pa_policy_create(&wmmse, "wmmse", NULL));
+  double rate = held_out_rate(policy, &m, held), baseline = held_out_rate(wmmse, &m, held);
+  for (int precision = 0; precision < PRECISIONS; precision++) {
+    pa_policy *trained = unfolded(PA_UWMMSE_EXTENDED);
+    pa_trainer *trainer = trainer_on(trained, m.states[precision], 1);
+    double tolerance = precision == SINGLE ? 1e-4 : 1e-11;
+    ok(pa_trainer_run(trainer, 1));
+    close_to(stat_of(trainer, PA_TRAINER_STAT_HELD_OUT_RATE), rate, tolerance * rate);
+    close_to(stat_of(trainer, PA_TRAINER_STAT_BASELINE_RATE), baseline, tolerance * baseline);
+    pa_trainer_free(trainer);
+    free_learned(trained);
+  }
+  pa_policy_free(wmmse);
+  free_learned(policy);
+  free_mix(&m);
+}
+END_TEST
+
+/* The same draws as without the mixture; only the order of sums is another. */
+START_TEST(a_mixture_of_one_trains_like_its_part) {
+  static const size_t shape[][4] = {{6, 40, 0, 0}};
+  struct mix m = mix_of(1, shape);
+  double weights[2][MOST_WEIGHTS], rate[2];
+  size_t count = 0;
+  for (int mixed = 0; mixed < 2; mixed++) {
+    pa_policy *policy = unfolded(PA_UWMMSE_EXTENDED);
+    pa_trainer *trainer = trainer_on(policy, mixed ? m.states[DOUBLE] : m.part[0].states[DOUBLE], 1);
+    ok(pa_trainer_run(trainer, 10));
+    count = weights_of(trainer, weights[mixed]);
+    rate[mixed] = stat_of(trainer, PA_TRAINER_STAT_BEST_RATE);
+    pa_trainer_free(trainer);
+    free_learned(policy);
+  }
+  for (size_t k = 0; k < count; k++) close_to(weights[0][k], weights[1][k], 1e-7 * (1 + fabs(weights[0][k])));
+  close_to(rate[0], rate[1], 1e-7 * rate[0]);
+  free_mix(&m);
+}
+END_TEST
+
+/* Sum-rates rise on all parts together, by the gradient and by a teacher, for each policy that can. */
+START_TEST(training_on_mixed_states_learns) {
+  static const size_t shapes[][4] = {{6, 40, 0, 0}, {9, 40, 0, 0}, {12, 40, 1, 0}};
+  for (int kind = 0; kind < 4; kind++) {
+    struct mix m = mix_of(kind < 2 ? 3 : 2, shapes);
+    pa_igcnet *igcnet = NULL;
+    pa_policy *teacher = classical("wmmse"), *policy = kind < 2 ? unfolded(PA_UWMMSE_EXTENDED) : NULL;
+    if (kind >= 2) ok(pa_igcnet_create(&igcnet, 2, 8, 8, PA_INPUT_LOG, 1, NULL));
+    if (kind >= 2) policy = pa_igcnet_policy(igcnet);
+    pa_trainer *trainer = trainer_on(policy, m.states[DOUBLE], 2);
+    if (kind % 2 == 1) ok(pa_trainer_set_teacher(trainer, teacher));
+    ok(pa_trainer_set(trainer, PA_TRAINER_SCHEDULE, 150));
+    ok(pa_trainer_set(trainer, PA_TRAINER_WARMUP, 10));
+    if (kind >= 2) ok(pa_trainer_set(trainer, PA_TRAINER_LEARNING_RATE, .03)); /* it learns slowly */
+    ok(pa_trainer_run(trainer, 1));
+    double before = stat_of(trainer, PA_TRAINER_STAT_HELD_OUT_RATE);
+    ok(pa_trainer_run(trainer, 149));
+    double after = stat_of(trainer, PA_TRAINER_STAT_HELD_OUT_RATE);
+    ck_assert_msg(after > (kind < 2 ? 1.01 : 1) * before, "%s, kind %d: %g to %g", pa_policy_name(policy), kind, before,
+                  after);
+    pa_trainer_free(trainer);
+    pa_policy_free(teacher);
+    if (kind < 2) free_learned(policy);
+    pa_igcnet_free(igcnet);
+    free_mix(&m);
+  }
+}
+END_TEST
+
+START_TEST(what_cannot_train_on_mixed_states_says_so) {
+  struct mix m = recorded(), full = full_kinds(), same = alike(), other = recorded();
+  pa_policy *regnn = filters(PA_REGNN_OUTPUT_BERNOULLI), *policy = unfolded(PA_UWMMSE_EXTENDED),
+            *optimal = classical("optimal");
+  pa_igcnet *igcnet;
+  pa_mlp *mlp;
+  pa_trainer *trainer = NULL;
+  static const size_t one[][4] = {{3, 1, 0, 0}};
+  struct mix lonely = mix_of(1, one);
+  ok(pa_igcnet_create(&igcnet, 2, 4, 4, PA_INPUT_LOG, 1, NULL));
+  ok(pa_mlp_create(&mlp, PA_MLP_POWERS, 4, (const size_t[]){6}, 1, PA_INPUT_LOG, 1, NULL));
+  fails(pa_trainer_create_on_states(&trainer, regnn, full.states[DOUBLE], 1, NULL), PA_ERROR_ARGUMENT,
+        "mixed states cannot be probed: rewards need the links of one network");
+  fails(pa_trainer_create_on_states(&trainer, pa_mlp_policy(mlp), same.states[DOUBLE], 1, NULL), PA_ERROR_ARGUMENT,
+        "the states are mixed, of 2 networks, the mlp model is of one");
+  fails(pa_trainer_create_on_states(&trainer, pa_igcnet_policy(igcnet), m.states[DOUBLE], 1, NULL), PA_ERROR_ARGUMENT,
+        "part 1: policy igcnet takes full channel matrices");
+  fails(pa_trainer_create_on_states(&trainer, pa_igcnet_policy(igcnet), full.states[SINGLE], 1, NULL),
+        PA_ERROR_ARGUMENT, "policy igcnet trains in double precision only");
+  fails(pa_trainer_create_on_states(&trainer, policy, lonely.states[DOUBLE], 1, NULL), PA_ERROR_ARGUMENT,
+        "states has 1 samples, training needs 2");
+  m.part[1].h[5] = -1;
+  fails(pa_trainer_create_on_states(&trainer, policy, m.states[DOUBLE], 1, NULL), PA_ERROR_ARGUMENT,
+        "part 1: h[0][5] is -1");
+  ck_assert_ptr_null(trainer);
+  m.part[1].h[5] = 1;
+
+  trainer = trainer_on(policy, m.states[DOUBLE], 1);
+  fails(pa_trainer_set_reward(trainer, 14, pa_reward_capacity, NULL, NULL), PA_ERROR_ARGUMENT, "cannot be probed");
+  ck_assert_uint_eq(pa_trainer_rewards(trainer), 0);
+  ok(pa_trainer_set_teacher(trainer, optimal));
+  fails(pa_trainer_run(trainer, 1), PA_ERROR_ARGUMENT, "part 1: policy optimal takes full channel matrices");
+  ok(pa_trainer_set_teacher(trainer, NULL));
+  ok(pa_states_bind(m.part[4].states[DOUBLE], 10, m.part[4].h));
+  fails(pa_trainer_run(trainer, 1), PA_ERROR_STATE, "part 4 has 10 samples of 4 links now, had 11");
+  ok(pa_states_bind(m.part[4].states[DOUBLE], 11, m.part[4].h));
+  ok(pa_trainer_run(trainer, 1));
+  ok(pa_trainer_save(trainer, checkpoint()));
+  pa_trainer_free(trainer);
+
+  /* A teacher that cannot take a network of such a size. */
+  static const size_t shapes[][4] = {{3, 9, 0, 0}, {17, 9, 0, 0}};
+  struct mix large = mix_of(2, shapes);
+  trainer = trainer_on(policy, large.states[DOUBLE], 1);
+  ok(pa_trainer_set_teacher(trainer, optimal));
+  fails(pa_trainer_run(trainer, 1), PA_ERROR_ARGUMENT, "part 1: states has 17 links, the optimum");
+  pa_trainer_free(trainer);
+
+  /* Checkpoints are of their states. */
+  trainer = trainer_on(policy, m.part[1].states[DOUBLE], 1);
+  fails(pa_trainer_resume(trainer, checkpoint()), PA_ERROR_FORMAT, "fewest links 3, this trainer has -1");
+  pa_trainer_free(trainer);
+  trainer = trainer_on(policy, large.states[DOUBLE], 1);
+  fails(pa_trainer_resume(trainer, checkpoint()), PA_ERROR_FORMAT, "links 14, this trainer has 17");
+  pa_trainer_free(trainer);
+  ok(pa_states_set_noise(other.part[3].states[DOUBLE], &(double){3}, 1));
+  trainer = trainer_on(policy, other.states[DOUBLE], 1);
+  fails(pa_trainer_resume(trainer, checkpoint()), PA_ERROR_FORMAT, "total noise");
+  pa_trainer_free(trainer);
+  remove(checkpoint());
+
+  pa_igcnet_free(igcnet);
+  pa_mlp_free(mlp);
+  pa_policy_free(optimal);
+  free_learned(regnn);
+  free_learned(policy);
+  free_mix(&m);
+  free_mix(&full);
+  free_mix(&same);
+  free_mix(&other);
+  free_mix(&lonely);
+  free_mix(&large);
+}
+END_TEST
+
 /* ---- memory ---- */
 
 static size_t allocations;
@@ -856,14 +1192,31 @@ START_TEST(nothing_is_allocated_with_a_workspace) {
 END_TEST
 
 int main(void) {
-  return run_tests(
-      "mixed", (const TTest *const[]){classical_powers_are_those_of_each_part, learned_powers_are_those_of_each_part,
-                                      policies_of_full_matrices_take_mixed_ones, permuted_parts_have_permuted_powers,
-                                      rates_are_those_of_each_part, probabilities_are_those_of_each_part,
-                                      gradients_are_the_means_of_the_parts, gradients_are_those_of_central_differences,
-                                      parts_and_counts, wrong_parts_are_refused, counts_that_overflow_are_refused,
-                                      parts_may_be_bound_to_other_channels, calls_for_one_network_refuse_mixed_states,
-                                      bad_channels_are_named_and_leave_everything,
-                                      what_a_policy_cannot_take_is_named_by_its_part, callbacks_that_fail,
-                                      parts_with_halos_are_refused, nothing_is_allocated_with_a_workspace, NULL});
+  const TTest *const tests[] = {classical_powers_are_those_of_each_part,
+                                learned_powers_are_those_of_each_part,
+                                policies_of_full_matrices_take_mixed_ones,
+                                permuted_parts_have_permuted_powers,
+                                rates_are_those_of_each_part,
+                                probabilities_are_those_of_each_part,
+                                gradients_are_the_means_of_the_parts,
+                                gradients_are_those_of_central_differences,
+                                parts_and_counts,
+                                wrong_parts_are_refused,
+                                counts_that_overflow_are_refused,
+                                parts_may_be_bound_to_other_channels,
+                                calls_for_one_network_refuse_mixed_states,
+                                bad_channels_are_named_and_leave_everything,
+                                what_a_policy_cannot_take_is_named_by_its_part,
+                                callbacks_that_fail,
+                                parts_with_halos_are_refused,
+                                training_does_not_depend_on_threads_and_resumes,
+                                each_part_holds_out_its_last_fifth,
+                                small_parts_hold_out_one_in_five,
+                                looks_are_means_over_all_held_out_samples,
+                                a_mixture_of_one_trains_like_its_part,
+                                training_on_mixed_states_learns,
+                                what_cannot_train_on_mixed_states_says_so,
+                                nothing_is_allocated_with_a_workspace,
+                                NULL};
+  return run_tests("mixed", tests);
 }

@@ -82,8 +82,8 @@ PA_API pa_status pa_states_create_sparse_f32(pa_states **out, size_t batch, cons
  * after part: powers, rates and SINR are [pa_states_powers()], those of part k [batch of k][links of k].
  *
  * For pa_policy_allocate(), pa_policy_allocate_parallel(), pa_rates(), pa_sinr() and their forms in single precision,
- * pa_policy_workspace_states(), pa_policy_probabilities(), pa_uwmmse_gradient() and pa_trainer_create_on_states(). Other
- * calls take the states of one network and say so; what is set is set on the parts. An error names the part, and
+ * pa_policy_workspace_states(), pa_policy_probabilities(), pa_uwmmse_gradient() and pa_trainer_create_on_states().
+ * Other calls take the states of one network and say so; what is set is set on the parts. An error names the part, and
  * channels, samples and powers by their places in it.
  * @param[out] out  the states, to be freed with pa_states_free()
  * @param parts     [count] states of one precision, neither mixed nor with a halo; borrowed like channels: they may be

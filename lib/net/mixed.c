@@ -11,13 +11,12 @@ const pa_states *pa_states_part(const pa_states *states, size_t index) {
 }
 
 size_t pa_states_powers(const pa_states *states) {
-  if (!states) return 0;
-  return states->parts ? states->powers[states->part_count] : states->batch * states->links;
+  return states ? pa__states_powers_before(states, pa_states_part_count(states)) : 0;
 }
 
 pa_status pa__states_of_part(const pa_states *states, size_t part, pa_status status) {
   char why[400];
-  if (status == PA_OK || !states->parts) return status;
+  if (status == PA_OK || !states || !states->parts) return status;
   snprintf(why, sizeof why, "%s", pa_last_error());
   return pa__fail(status, "part %zu: %s", part, why);
 }

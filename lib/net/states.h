@@ -34,9 +34,11 @@ struct pa_states {
   bool trusted;        /* whoever made these states has checked them, and they cannot change before they are gone */
   pa_pool *pool;       /* threads that share the rows of a large sample; NULL: there are none */
   double *owned, *owned_state; /* h and node_state, if the states own them */
-  const pa_states **parts;     /* [part_count] of mixed states, the user's; NULL: these are of one network. Mixed ones */
-  size_t part_count;           /* have batch and precision of all that is above, and: */
-  size_t *samples, *powers;    /* [part_count + 1] samples and powers in front of each part, and in all */
+
+  /* Mixed states have batch and precision of all of the above, and these; parts is NULL of others. */
+  const pa_states **parts; /* [part_count] the user's */
+  size_t part_count;
+  size_t *samples, *powers; /* [part_count + 1] samples and powers in front of each part, and in all */
 };
 
 /* Of full matrices. */
@@ -65,19 +67,20 @@ pa_status pa__states_check_parts(const pa_states *states);
 pa_status pa__states_check_all(const pa_states *states);
 /* Makes the last error one of a part, if the states are mixed; returns status. */
 pa_status pa__states_of_part(const pa_states *states, size_t part, pa_status status);
-/* Samples and powers in front of a part. */
+/* Samples and powers in front of a part; in all for one behind the last. */
 static inline size_t pa__states_samples_before(const pa_states *states, size_t part) {
-  return states->parts ? states->samples[part] : 0;
+  return states->parts ? states->samples[part] : part * states->batch;
 }
 static inline size_t pa__states_powers_before(const pa_states *states, size_t part) {
-  return states->parts ? states->powers[part] : 0;
+  return states->parts ? states->powers[part] : part * states->batch * states->links;
 }
 
 /* Fails if the graph has changed since the channels were bound. */
 pa_status pa__states_check_graph(const pa_states *states);
 
-/* Fails unless states is of one network, without a halo, in double precision, all its channels are finite, >= 0, and no link's gain
- * over the noise leaves the range that policies compute in; the same in single precision; and in whichever it is. */
+/* Fails unless states is of one network, without a halo, in double precision, all its channels are finite, >= 0, and no
+ * link's gain over the noise leaves the range that policies compute in; the same in single precision; and in whichever
+ * it is. */
 pa_status pa__states_check(const pa_states *states);
 pa_status pa__states_check_f32(const pa_states *states);
 pa_status pa__states_check_any(const pa_states *states);
