@@ -177,8 +177,10 @@ static pa_policy *filters(int32_t output) {
 }
 
 static void free_learned(pa_policy *policy) {
-  pa_uwmmse_free(pa_policy_uwmmse(policy));
-  pa_regnn_free(pa_policy_regnn(policy));
+  pa_uwmmse *of_uwmmse = pa_policy_uwmmse(policy);
+  pa_regnn *of_regnn = pa_policy_regnn(policy);
+  pa_uwmmse_free(of_uwmmse);
+  pa_regnn_free(of_regnn);
 }
 
 /* ---- against each part alone ---- */
@@ -325,8 +327,9 @@ START_TEST(permuted_parts_have_permuted_powers) {
     free(power);
     free(expected);
     free(unpermuted);
-    free_learned(policy[k]);
   }
+  free_learned(policy[0]);
+  free_learned(policy[1]);
   pa_policy_free(policy[2]);
   free_mix(&m);
 }
