@@ -1021,6 +1021,25 @@ START_TEST(looks_are_means_over_all_held_out_samples) {
 }
 END_TEST
 
+/* Several networks are trained on as carefully as a family of them; one is not. */
+START_TEST(the_recipe_is_that_of_a_family) {
+  static const size_t one[][4] = {{6, 10, 0, 0}};
+  struct mix m = recorded(), single = mix_of(1, one);
+  for (int several = 0; several < 2; several++) {
+    pa_policy *policy = unfolded(PA_UWMMSE_EXTENDED);
+    pa_trainer *trainer = trainer_on(policy, several ? m.states[DOUBLE] : single.states[DOUBLE], 1);
+    ok(pa_trainer_set(trainer, PA_TRAINER_WARMUP, 0));
+    ok(pa_trainer_set(trainer, PA_TRAINER_FINAL_RATE, 1));
+    ok(pa_trainer_run(trainer, 1));
+    close_to(stat_of(trainer, PA_TRAINER_STAT_STEP_RATE), several ? 5e-3 : 1e-2, 1e-12);
+    pa_trainer_free(trainer);
+    free_learned(policy);
+  }
+  free_mix(&m);
+  free_mix(&single);
+}
+END_TEST
+
 /* The same draws as without the mixture; only the order of sums is another. */
 START_TEST(a_mixture_of_one_trains_like_its_part) {
   static const size_t shape[][4] = {{6, 40, 0, 0}};
@@ -1217,6 +1236,7 @@ int main(void) {
                                 each_part_holds_out_its_last_fifth,
                                 small_parts_hold_out_one_in_five,
                                 looks_are_means_over_all_held_out_samples,
+                                the_recipe_is_that_of_a_family,
                                 a_mixture_of_one_trains_like_its_part,
                                 training_on_mixed_states_learns,
                                 what_cannot_train_on_mixed_states_says_so,
