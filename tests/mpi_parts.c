@@ -144,6 +144,18 @@ static void wrong_parts(void) {
   pa_mpi_part_free(part);
 }
 
+/* Networks of several sizes are not shared by their samples. */
+static void mixed_states(const pa_policy *policy) {
+  pa_states *one, *mixed;
+  double left = 7;
+  must(pa_states_create(&one, 1, 1, h, 1, 1, NULL) == PA_OK);
+  must(pa_states_create_mixed(&mixed, (const pa_states *const[]){one}, 1, NULL) == PA_OK);
+  must(pa_mpi_allocate(policy, mixed, &left, MPI_COMM_WORLD) == PA_ERROR_ARGUMENT);
+  must(strstr(pa_last_error(), "the states are mixed") != NULL && left == 7);
+  pa_states_free(mixed);
+  pa_states_free(one);
+}
+
 int main(int argc, char **argv) {
   pa_policy *policy;
   MPI_Init(&argc, &argv);
@@ -154,6 +166,7 @@ int main(int argc, char **argv) {
   of_the_whole(policy);
   in_parts(policy);
   wrong_parts();
+  mixed_states(policy);
   pa_policy_free(policy);
   MPI_Finalize();
   return 0;

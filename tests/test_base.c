@@ -440,7 +440,7 @@ static char untouched;
  * that fails, sees that it left its output alone, and frees what there is. */
 static pa_status whole_life(const pa_allocator *allocator) {
   pa_network *network = NULL, *cells = NULL, *family = NULL, *placed = NULL, *given = NULL, *asked = NULL;
-  pa_states *states = NULL, *view = NULL, *told = NULL;
+  pa_states *states = NULL, *view = NULL, *told = NULL, *mixed = NULL;
   pa_policy *policy = NULL, *loaded = NULL, *own = NULL;
   pa_uwmmse *model = NULL, *again = NULL;
   pa_regnn *graph = NULL, *graph_again = NULL;
@@ -452,7 +452,7 @@ static pa_status whole_life(const pa_allocator *allocator) {
   pa_model_file *file = NULL;
   static const double at[4] = {0, 0, 3, 3}, receiver[2] = {1, 1}, gain[4] = {1, 0.1, 0.2, 1};
   static const int64_t receiver_of[2] = {0, 0};
-  double h[9], power[18], gradient[200], loss, gains[2][9], price, weights[2][200];
+  double h[9], power[21], gradient[200], loss, gains[2][9], price, weights[2][200];
   pa_status status;
 #define STEP(call)                            \
   do {                                        \
@@ -539,6 +539,16 @@ static pa_status whole_life(const pa_allocator *allocator) {
   size_t n = pa_uwmmse_weight_count(model);
   ck_assert_uint_le(n, 200);
   FILL(gradient, pa_uwmmse_gradient(model, states, &loss, gradient, n));
+  CREATE(mixed, pa_states_create_mixed(&mixed, (const pa_states *const[]){states, view}, 2, allocator));
+  FILL(power, pa_policy_allocate(policy, mixed, power, NULL, 0));
+  FILL(power, pa_policy_probabilities(pa_regnn_policy(graph_again), mixed, power));
+  FILL(gradient, pa_uwmmse_gradient(model, mixed, &loss, gradient, n));
+  CREATE(trainer, pa_trainer_create_on_states(&trainer, pa_uwmmse_policy(model), mixed, 1, allocator));
+  STEP(pa_trainer_set_teacher(trainer, policy));
+  STEP(pa_trainer_set(trainer, PA_TRAINER_BATCH, 3));
+  STEP(pa_trainer_run(trainer, 1));
+  pa_trainer_free(trainer);
+  trainer = NULL;
   STEP(pa_uwmmse_save(model, scratch_file(), "x"));
   CREATE(again, pa_uwmmse_load(&again, scratch_file(), allocator));
   CREATE(loaded, pa_policy_load(&loaded, scratch_file(), allocator));
@@ -612,6 +622,7 @@ end:
   pa_igcnet_free(igcnet);
   pa_igcnet_free(igcnet_again);
   pa_policy_free(optimal);
+  pa_states_free(mixed);
   pa_states_free(states);
   pa_states_free(view);
   pa_states_free(told);

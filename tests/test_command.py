@@ -88,6 +88,11 @@ def csr_members(matrix, samples=None, index="<i4"):
             "shape": npy_bytes(shape_of(matrix), descr="<i8"), "data": npy_bytes(data if samples else data[0])}
 
 
+def reversed_pairs(words):
+    """Options with their values, the last first."""
+    return [word for k in range(len(words) - 2, -1, -2) for word in words[k:k + 2]]
+
+
 def npz_bytes(members, **options):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", **options) as archive:
@@ -1603,6 +1608,47 @@ class Train(CommandTest):
                      "--precision: policy igcnet trains in double precision only")
         self.refused(FAILED, ["train", "--model", "mlp", "--channel", "h.npy", *NETWORK, "--out", "m", *single],
                      "h.npy: policy mlp trains in double precision only")
+
+    def test_several_files_are_one_set_of_states(self):
+        """Full and sparse channels of three sizes; in pieces and by other threads, the same weights."""
+        self.done("simulate", "--links", "5", "--samples", "23", "--seed", "1", "--out", "a.npy")
+        self.done("simulate", "--links", "9", "--samples", "11", "--cutoff", "30", "--seed", "2", "--out", "b.npz")
+        self.done("simulate", "--links", "3", "--samples", "6", "--seed", "3", "--out", "c.npy")
+        files = ["--channel", "a.npy", "--channel", "b.npz", "--channel", "c.npy"]
+        for precision in "double", "single":
+            words = ["train", "--model", "uwmmse", *files, *NETWORK, "--set", "trainer.schedule=40", "--batch", "12",
+                     "--precision", precision]
+            self.done(*words, "--iterations", "40", "--threads", "2", "--out", "whole", "--json", "r.json")
+            self.done(*words, "--iterations", "17", "--threads", "1", "--out", "m", "--checkpoint", "c")
+            self.done(*words, "--iterations", "40", "--threads", "1", "--out", "m", "--checkpoint", "c", "--resume")
+            self.assertEqual(self.weights("m"), self.weights("whole"))
+            self.assertEqual(self.json("r.json")["source"], {"channels": ["a.npy", "b.npz", "c.npy"]})
+            self.done("train", "--model", "uwmmse", *reversed_pairs(files), *NETWORK, "--set", "trainer.schedule=40", "--batch",
+                      "12", "--precision", precision, "--iterations", "40", "--out", "other")
+            self.assertNotEqual(self.weights("other"), self.weights("whole"))
+        self.done("train", "--model", "igcnet", "--channel", "a.npy", "--channel", "c.npy", *NETWORK, "--iterations", "2",
+                  "--out", "i")
+        self.done("evaluate", "--model", "whole", *files, *NETWORK)
+
+    def test_several_files_that_do_not_go_together(self):
+        self.npy("a.npy", channels(4, 3))
+        self.npy("b.npy", channels(5, 2))
+        bad = channels(5, 2)
+        bad[3][1][0] = -1
+        self.npy("bad.npy", bad)
+        self.done("simulate", "--links", "9", "--samples", "11", "--cutoff", "30", "--out", "s.npz")
+        self.npy("x.npy", [[1.0, 1.0, 1.0]] * 4)
+        base = ["--channel", "a.npy", *NETWORK, "--out", "m"]
+        uwmmse = ["train", "--model", "uwmmse", *base]
+        self.refused(FAILED, [*uwmmse, "--channel", "bad.npy"], "bad.npy: h[3][1][0] is -1")
+        self.refused(FAILED, [*uwmmse, "--channel", "none.npy"], "none.npy: ", "No such file")
+        self.refused(USAGE, [*uwmmse, "--channel", "a.npy"], "a.npy is there twice")
+        self.refused(USAGE, [*uwmmse, "--channel", "b.npy", "--state", "x.npy"], "--state goes with one --channel")
+        self.refused(FAILED, ["train", "--model", "igcnet", *base, "--channel", "s.npz"], "s.npz: ", "full channel matrices")
+        self.refused(FAILED, ["train", "--model", "regnn", *base, "--channel", "b.npy"],
+                     "--channel: mixed states cannot be probed")
+        self.refused(FAILED, ["train", "--model", "mlp", *base, "--channel", "b.npy"], "--channel: ", "the mlp model is of one")
+        self.assertNotIn("m", self.files())
 
     def test_resume_of_a_finished_run_keeps_its_model(self):
         self.train("m", "--iterations", "40", "--checkpoint", "c")

@@ -25,7 +25,8 @@ struct rank {
   const char *resume, *save;
   /* What it trains, */
   pa_network *network;
-  pa_states *states;
+  pa_states *states, *parts[2]; /* of mixed states, as networks of their parts */
+  pa_network *other;
   pa_policy *policy, *teacher;
   pa_trainer *trainer;
   size_t probed, probes;
@@ -115,6 +116,20 @@ static void create_on_states(struct rank *r) {
   r->policy = uwmmse(PA_UWMMSE_EXTENDED);
   r->network = adhoc(3);
   ok(pa_network_draw_states(r->network, 0, 0, 60, &r->states, NULL));
+  ok(pa_trainer_create_on_states(&r->trainer, r->policy, r->states, 5, NULL));
+  small(r->trainer);
+}
+
+/* Two networks, one of them sparse, as one batch. */
+static void create_on_mixed(struct rank *r) {
+  double noise = 1e-3;
+  r->policy = uwmmse(PA_UWMMSE_EXTENDED);
+  r->network = adhoc(3);
+  ok(pa_network_create_sparse_adhoc(&r->other, 14, 14, 20, 4, NULL));
+  ok(pa_network_set_noise(r->other, &noise, 1));
+  ok(pa_network_draw_states(r->network, 0, 0, 33, &r->parts[0], NULL));
+  ok(pa_network_draw_states(r->other, 0, 0, 27, &r->parts[1], NULL));
+  ok(pa_states_create_mixed(&r->states, (const pa_states *const *)r->parts, 2, NULL));
   ok(pa_trainer_create_on_states(&r->trainer, r->policy, r->states, 5, NULL));
   small(r->trainer);
 }
@@ -247,7 +262,9 @@ static void finish(struct rank *ranks, size_t count) {
     pa_trainer_free(r->trainer);
     ck_assert_uint_eq(r->frees, 1);
     pa_states_free(r->states);
+    for (int part = 0; part < 2; part++) pa_states_free(r->parts[part]);
     pa_network_free(r->network);
+    pa_network_free(r->other);
     free_model(r->policy);
     pa_policy_free(r->teacher);
   }
@@ -273,7 +290,8 @@ static void same(const struct rank *a, const struct rank *b) {
                   s + 1, b->board->ranks, a->stat[s], b->stat[s]);
 }
 
-static const struct plan uwmmse_plan = {create_uwmmse, NULL}, regnn_plan = {create_regnn, NULL};
+static const struct plan uwmmse_plan = {create_uwmmse, NULL}, regnn_plan = {create_regnn, NULL},
+                         mixed_plan = {create_on_mixed, NULL};
 
 /* Any number of ranks, also more than there are chunks, gives the bits of one. */
 START_TEST(the_same_bits) {
@@ -281,7 +299,8 @@ START_TEST(the_same_bits) {
       {create_uwmmse, NULL},      {create_on_family, NULL},     {create_on_states, NULL},
       {create_mlp, NULL},         {create_regnn, NULL},         {create_continuous, NULL},
       {create_by_gradient, NULL}, {create_on_system, NULL},     {create_uwmmse, in_single},
-      {create_regnn, in_single},  {create_sparse_uwmmse, NULL}, {create_sparse_regnn, in_single}};
+      {create_regnn, in_single},  {create_sparse_uwmmse, NULL}, {create_sparse_regnn, in_single},
+      {create_on_mixed, NULL}};
   for (size_t p = 0; p < sizeof plans / sizeof plans[0]; p++) {
     struct rank alone[1], ranks[MOST];
     run(alone, 1, &plans[p]);
@@ -316,10 +335,10 @@ END_TEST
 
 /* A run in pieces, saved by one rank and resumed by another number of them. */
 START_TEST(resumed_by_other_ranks) {
-  const struct plan *const plans[] = {&uwmmse_plan, &regnn_plan};
+  const struct plan *const plans[] = {&uwmmse_plan, &regnn_plan, &mixed_plan};
   char path[64];
   snprintf(path, sizeof path, "/tmp/powalloc-%d-ranks", (int)getpid());
-  for (size_t p = 0; p < 2; p++) {
+  for (size_t p = 0; p < 3; p++) {
     struct board board;
     struct rank whole[1], ranks[3];
     run(whole, 1, plans[p]);
@@ -552,6 +571,11 @@ static void other_states(struct rank *r) {
   ok(pa_trainer_create_on_states(&r->trainer, r->policy, r->states, 5, NULL));
 }
 
+static void other_part(struct rank *r) {
+  double limit = r->rank == 1 ? 2 : 1;
+  ok(pa_states_set_power_limit(r->parts[1], &limit, 1));
+}
+
 static void other_model(struct rank *r) {
   r->policy = uwmmse(r->rank == 1 ? PA_UWMMSE_PAPER : PA_UWMMSE_EXTENDED);
   on_network(r);
@@ -571,7 +595,8 @@ START_TEST(differences_are_found) {
                {{other_model, NULL}, "the model or its teacher"},
                {{other_network, NULL}, "the states"},
                {{create_uwmmse, other_noise}, "the states"},
-               {{other_states, NULL}, "the states"}};
+               {{other_states, NULL}, "the states"},
+               {{create_on_mixed, other_part}, "the states"}};
   for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
     struct rank ranks[3];
     char expected[128];

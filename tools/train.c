@@ -5,6 +5,7 @@
 #include "options.h"
 #include "progress.h"
 #include "ranks.h"
+#include "recorded.h"
 #include "report.h"
 #include "source.h"
 #include "training.h"
@@ -19,9 +20,12 @@ static struct {
   uint64_t iterations, batch, threads, checkpoint_every;
   bool resume, single;
   double budget;
+  list channels;
 } wanted = {.iterations = NOT_GIVEN, .batch = NOT_GIVEN, .threads = NOT_GIVEN, .checkpoint_every = 1000, .budget = NAN};
 
 static const option own[] = {
+    {"--channel", INPUTS, &wanted.channels, "H.npy",
+     "channel amplitudes [B,M,M] or [M,M] (row: transmitter), or a .npz of sparse ones; may be given several times"},
     {"--power-budget", POWER, &wanted.budget, "W", "REGNN, FCNN: mean over the states of the sum of the powers"},
     {"--min-rate", INPUT, &wanted.min_rate, "R|r.npy",
      "REGNN, FCNN: least mean rate of each link in bit/s/Hz, one or [M]"},
@@ -78,13 +82,6 @@ static void set_teacher(pa_trainer *trainer, const pa_policy *policy) {
   must(pa_trainer_set_teacher(trainer, teacher));
 }
 
-/* Channels in single precision, to be freed. */
-static float *narrowed(size_t count, const double *h) {
-  float *narrow = need(count, sizeof *narrow);
-  for (size_t k = 0; k < count; k++) narrow[k] = (float)h[k];
-  return narrow;
-}
-
 /* ---- the problem of model-free training ---- */
 
 static void set_utility(pa_trainer *trainer) {
@@ -138,8 +135,16 @@ static void print_left_out(void) {
   if (!isnan(left_out.mean)) print_table((const char *const[]){beyond_text(left_out), NULL}, 1, 2);
 }
 
+static cJSON *source_of_report(void) {
+  if (wanted.channels.count < 2) return source_json();
+  cJSON *json = cJSON_CreateObject(),
+        *files = cJSON_CreateStringArray(wanted.channels.items, (int)wanted.channels.count);
+  cJSON_AddItemToObject(json, "channels", files);
+  return json;
+}
+
 static cJSON *report_begin(const training *t) {
-  cJSON *json = cJSON_CreateObject(), *from = source_json();
+  cJSON *json = cJSON_CreateObject(), *from = source_of_report();
   beyond_add_json(from, "left_out_over_noise", left_out);
   cJSON_AddStringToObject(json, "model", wanted.out);
   cJSON_AddItemToObject(json, "source", from);
@@ -222,27 +227,25 @@ static void say_how_to_go_on(const training *t) {
 }
 
 int train(int count, char **words) {
-  parse_options("train --model NAME --noise-power W --pmax W --out FILE [network options | --channel H.npy]",
+  parse_options("train --model NAME --noise-power W --pmax W --out FILE [network options | --channel H.npy ...]",
                 "Trains a policy on fresh draws of a network, or on the states of a file (the last fifth held out): "
                 "UWMMSE and\n"
                 "IGCNet on the sum-rate, MLP by imitation of WMMSE, REGNN and FCNN model-free on a utility of the mean "
-                "rates under\nconstraints.",
+                "rates under\nconstraints. UWMMSE and IGCNet take several files, of networks of any sizes, as one set "
+                "of states.",
                 (const option *const[]){learned_table, own, network_options, channel_options, physics_options,
                                         ranks_table, progress_table, json_table, NULL},
                 count, words, NULL);
   pa_policy *policy;
   pa_trainer *trainer;
   pa_network *network = NULL;
-  channels c = {.batch = 0};
-  pa_states *states = NULL;
-  float *narrow = NULL;
+  recorded r = {.links = 0};
   size_t links;
   check_precision();
-  if (source.channel) {
-    c = channels_load(source.channel);
-    links = c.links;
-    if (wanted.single) narrow = narrowed(c.size, c.h);
-    states = narrow ? source_states_f32(&c, narrow) : source_states(&c);
+  if (wanted.channels.count > 0) {
+    source.channel = wanted.channels.items[0]; /* as far as one is meant */
+    r = recorded_load(&wanted.channels, wanted.single);
+    links = r.links;
   } else {
     if (source.weights) fail(EXIT_USAGE, "--weights: training on a network counts all links alike; give --channel");
     network = source_network(true);
@@ -252,8 +255,8 @@ int train(int count, char **words) {
   policy = learned_model(links, wanted.min_rate != NULL);
   check_wanted(policy);
   bool probing = learned_by_probing(policy);
-  if (states)
-    source_must(pa_trainer_create_on_states(&trainer, policy, states, source.seed, NULL));
+  if (r.states)
+    recorded_must(&r, pa_trainer_create_on_states(&trainer, policy, r.states, source.seed, NULL));
   else
     must(pa_trainer_create(&trainer, policy, network, source.seed, NULL));
   if (probing)
@@ -287,9 +290,7 @@ int train(int count, char **words) {
   }
   pa_trainer_free(trainer);
   learned_free(policy);
-  pa_states_free(states);
-  free(narrow);
-  channels_free(&c);
+  recorded_free(&r);
   pa_network_free(network);
   return !t.complete ? EXIT_INTERRUPTED : t.infeasible ? EXIT_FAILED : EXIT_SUCCESS;
 }

@@ -113,8 +113,8 @@ PA_API const char *pa_policy_kind_name(size_t index);
 /**
  * @brief The user's allocation: fills power [batch][links] for the states.
  *
- * Called once per call of pa_policy_allocate(), on that thread. The powers
- * arrive full of NaN; each must become finite and lie in [0, pmax].
+ * Called once per call of pa_policy_allocate(), on that thread; for mixed states once per part, with the part. The
+ * powers arrive full of NaN; each must become finite and lie in [0, pmax].
  * @return PA_CALLBACK_OK, PA_CALLBACK_ABORT
  */
 typedef int32_t (*pa_allocate_fn)(void *user, const pa_states *states, double *power);
@@ -194,9 +194,11 @@ PA_API pa_status pa_policy_workspace_f32(const pa_policy *policy, size_t batch, 
  * the batch that it is in.
  * @param policy     the policy
  * @param states     the states; every channel is checked to be finite and >= 0
- * @param[out] power [batch][links] powers in W, in [0, pmax]; untouched on an error
+ * @param[out] power [batch][links], of mixed states [pa_states_powers()] powers in W, in [0, pmax]; untouched on an
+ *                   error
  * @param work       workspace aligned to 64 bytes, or NULL: the call then allocates and frees its own
- * @param bytes      size of @p work, at least pa_policy_workspace(); ignored if @p work is NULL
+ * @param bytes      size of @p work, at least pa_policy_workspace() or pa_policy_workspace_states(); ignored if @p work
+ *                   is NULL
  * @since 0.1
  */
 PA_API pa_status pa_policy_allocate(const pa_policy *policy, const pa_states *states, double *power, void *work,
@@ -222,9 +224,10 @@ PA_API pa_status pa_policy_workspace_parallel_f32(const pa_policy *policy, size_
                                                   const pa_pool *pool, size_t *bytes);
 
 /**
- * @brief Bytes of workspace for such states: full or sparse, in their precision, by the threads of a pool.
+ * @brief Bytes of workspace for such states: full, sparse or mixed, in their precision, by the threads of a pool.
  * @param policy     the policy
- * @param states     the states; any others with as many samples, links and channels or fewer will do as well
+ * @param states     the states; any others with as many samples, links and channels or fewer will do as well, and so
+ *                   will each part of mixed ones
  * @param pool       for pa_policy_allocate_parallel(); NULL: for pa_policy_allocate()
  * @param[out] bytes the size
  * @since 0.1
@@ -235,7 +238,7 @@ PA_API pa_status pa_policy_workspace_states(const pa_policy *policy, const pa_st
 /**
  * @brief pa_policy_allocate() of some samples of a batch, for processes that share it: the powers are those of the whole.
  * @param policy     the policy; not one of the application's (pa_policy_create_callback()) that looks at other samples
- * @param states     the states
+ * @param states     the states, not mixed
  * @param first      the first sample
  * @param count      how many, >= 1
  * @param[out] power [count][links] powers in W; untouched on an error
@@ -248,7 +251,9 @@ PA_API pa_status pa_policy_allocate_part(const pa_policy *policy, const pa_state
  * @brief pa_policy_allocate() by the threads of a pool: each takes samples of the batch or, if the batch is one sample
  * of 192 links or more, rows of its channel matrix. The powers are those of one thread, to the bit.
  *
- * A policy of the user's own (pa_policy_create_callback()) is called once for the whole batch, on this thread.
+ * Of mixed states the threads share the samples of all parts; parts of one such large sample are shared by rows, one
+ * after the other, if there are fewer of them than threads. A policy of the user's own (pa_policy_create_callback()) is
+ * called once for the whole batch, or each part, on this thread.
  * @param policy     the policy
  * @param states     the states
  * @param[out] power as in pa_policy_allocate(); if the pool's callback fails, unspecified
@@ -274,7 +279,7 @@ PA_API size_t pa_policy_output_count(const pa_policy *policy);
  * pmax. Allocates a workspace for the call.
  * @param policy             the policy
  * @param states             the states
- * @param[out] probabilities [batch][links][pa_policy_output_count()]
+ * @param[out] probabilities [batch][links][pa_policy_output_count()], of mixed states part after part
  * @since 0.1
  */
 PA_API pa_status pa_policy_probabilities(const pa_policy *policy, const pa_states *states, double *probabilities);

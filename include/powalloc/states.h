@@ -74,7 +74,43 @@ PA_API pa_status pa_states_create_sparse(pa_states **out, size_t batch, const pa
 PA_API pa_status pa_states_create_sparse_f32(pa_states **out, size_t batch, const pa_graph *graph, const float *h,
                                              double noise, double pmax, const pa_allocator *allocator);
 
-/** @brief The graph of sparse states, borrowed; NULL if the channels are full matrices. @since 0.1 */
+/**
+ * @brief States of several networks, one after the other, as one batch: mixed states.
+ *
+ * The parts may be of any sizes and batches, full or sparse, each with its own noise, limits, weights, node state,
+ * powers to start from and number in the stream. What is computed of mixed states is what each part alone gives, part
+ * after part: powers, rates and SINR are [pa_states_powers()], those of part k [batch of k][links of k].
+ *
+ * For pa_policy_allocate(), pa_policy_allocate_parallel(), pa_rates(), pa_sinr() and their forms in single precision,
+ * pa_policy_workspace_states(), pa_policy_probabilities(), pa_uwmmse_gradient() and pa_trainer_create_on_states().
+ * Other calls take the states of one network and say so; what is set is set on the parts. An error names the part, and
+ * channels, samples and powers by their places in it.
+ * @param[out] out  the states, to be freed with pa_states_free()
+ * @param parts     [count] states of one precision, neither mixed nor with a halo; borrowed like channels: they may be
+ *                  bound to others for the next slot, but keep their numbers of samples and links. One may stand in
+ *                  several places. The array is copied.
+ * @param count     parts, >= 1
+ * @param allocator NULL for the C library's
+ * @since 0.1
+ */
+PA_API pa_status pa_states_create_mixed(pa_states **out, const pa_states *const *parts, size_t count,
+                                        const pa_allocator *allocator);
+
+/** @brief Parts of mixed states; 1 of others, 0 for NULL. @since 0.1 */
+PA_API size_t pa_states_part_count(const pa_states *states);
+
+/** @brief A part, borrowed: of states that are not mixed, part 0 is they themselves. NULL if there is no such part.
+ * @since 0.1
+ */
+PA_API const pa_states *pa_states_part(const pa_states *states, size_t index);
+
+/** @brief Numbers in the powers of a batch: batch times links, of mixed states the sum over the parts. 0 for NULL.
+ * @since 0.1
+ */
+PA_API size_t pa_states_powers(const pa_states *states);
+
+/** @brief The graph of sparse states, borrowed; NULL if the channels are full matrices, and of mixed states. @since 0.1
+ */
 PA_API const pa_graph *pa_states_graph(const pa_states *states);
 
 /** @brief Frees the states, not the caller's channels. NULL is fine. @since 0.1 */
@@ -131,10 +167,10 @@ PA_API pa_status pa_states_set_weights(pa_states *states, const double *weights,
  */
 PA_API pa_status pa_states_set_node_state(pa_states *states, const double *x, size_t features);
 
-/** @brief The node state [batch][links][features], borrowed; NULL if there is none. @since 0.1 */
+/** @brief The node state [batch][links][features], borrowed; NULL if there is none, and of mixed states. @since 0.1 */
 PA_API const double *pa_states_node_state(const pa_states *states);
 
-/** @brief Features of the node state, 0 if there is none. @since 0.1 */
+/** @brief Features of the node state, 0 if there is none, and of mixed states. @since 0.1 */
 PA_API size_t pa_states_node_features(const pa_states *states);
 
 /**
@@ -167,7 +203,7 @@ PA_API pa_status pa_states_set_halo(pa_states *states, pa_halo *halo);
 /** @brief The halo of a part of a network, borrowed; NULL if the states are whole. @since 0.1 */
 PA_API pa_halo *pa_states_halo(const pa_states *states);
 
-/** @brief The powers to start from [batch][links], borrowed; NULL if there are none. @since 0.1 */
+/** @brief The powers to start from [batch][links], borrowed; NULL if there are none, and of mixed states. @since 0.1 */
 PA_API const double *pa_states_start(const pa_states *states);
 
 /**
@@ -179,29 +215,34 @@ PA_API const double *pa_states_start(const pa_states *states);
  */
 PA_API pa_status pa_states_set_first(pa_states *states, uint64_t first);
 
-/** @brief Samples in the batch; 0 for NULL. @since 0.1 */
+/** @brief Samples in the batch, of mixed states those of all parts; 0 for NULL. @since 0.1 */
 PA_API size_t pa_states_batch(const pa_states *states);
 
-/** @brief Links per sample; 0 for NULL. @since 0.1 */
+/** @brief Links per sample; 0 for NULL, and of mixed states. @since 0.1 */
 PA_API size_t pa_states_links(const pa_states *states);
 
-/** @brief The channels [batch][links][links], or [batch][slots] of sparse states; borrowed. NULL for NULL. @since 0.1
+/** @brief The channels [batch][links][links], or [batch][slots] of sparse states; borrowed. NULL for NULL, if they are
+ * in single precision, and of mixed states. @since 0.1
  */
 PA_API const double *pa_states_channel(const pa_states *states);
 
-/** @brief The channels of states in single precision, borrowed; NULL if they are in double. @since 0.1 */
+/** @brief The channels of states in single precision, borrowed; NULL if they are in double, and of mixed states. @since
+ * 0.1
+ */
 PA_API const float *pa_states_channel_f32(const pa_states *states);
 
-/** @brief Noise powers [links] in W, owned by the states; NULL for NULL. @since 0.1 */
+/** @brief Noise powers [links] in W, owned by the states; NULL for NULL, and of mixed states. @since 0.1 */
 PA_API const double *pa_states_noise(const pa_states *states);
 
-/** @brief Power limits [links] in W, owned by the states; NULL for NULL. @since 0.1 */
+/** @brief Power limits [links] in W, owned by the states; NULL for NULL, and of mixed states. @since 0.1 */
 PA_API const double *pa_states_power_limit(const pa_states *states);
 
-/** @brief Weights [links] of the sum-rate, owned by the states; NULL for NULL. @since 0.1 */
+/** @brief Weights [links] of the sum-rate, owned by the states; NULL for NULL, and of mixed states. @since 0.1 */
 PA_API const double *pa_states_weights(const pa_states *states);
 
-/** @brief Number of the first sample in its stream; 0 for NULL. @since 0.1 */
+/** @brief Number of the first sample in its stream; 0 for NULL, and of mixed states, whose parts have one each. @since
+ * 0.1
+ */
 PA_API uint64_t pa_states_first(const pa_states *states);
 
 /**
@@ -212,7 +253,7 @@ PA_API uint64_t pa_states_first(const pa_states *states);
  * leaves the own signal out rather than subtracting it. Does not allocate.
  * @param states    the states
  * @param power     [batch][links] powers in W, finite, >= 0; need not respect the limits
- * @param[out] sinr [batch][links] linear ratios; must not overlap @p power
+ * @param[out] sinr [batch][links] linear ratios; must not overlap @p power; untouched on an error
  * @since 0.1
  */
 PA_API pa_status pa_sinr(const pa_states *states, const double *power, double *sinr);
@@ -224,7 +265,8 @@ PA_API pa_status pa_sinr_f32(const pa_states *states, const float *power, float 
  * @brief Rate of each link, log2(1 + SINR_j) (eq. (2) of the UWMMSE paper). Does not allocate.
  * @param states    the states
  * @param power     [batch][links] powers in W, finite, >= 0; need not respect the limits
- * @param[out] rate [batch][links] in bit/s/Hz (multiply by ln 2 for nats); must not overlap @p power
+ * @param[out] rate [batch][links] in bit/s/Hz (multiply by ln 2 for nats); must not overlap @p power; untouched on an
+ * error
  * @since 0.1
  */
 PA_API pa_status pa_rates(const pa_states *states, const double *power, double *rate);

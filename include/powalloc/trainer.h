@@ -31,8 +31,8 @@ typedef struct pa_trainer pa_trainer;
  * @{ */
 /** States per step; 0: the recipe (model-based 64, model-free 16). Default 0. */
 #define PA_TRAINER_BATCH 301
-/** Peak learning rate of Adam; 0: the recipe (UWMMSE paper 1e-3, extended 1e-2, on a family 5e-3; MLP and IGCNet 3e-3;
- * model-free 5e-3, or 3e-3 under constraints on rewards). Default 0. */
+/** Peak learning rate of Adam; 0: the recipe (UWMMSE paper 1e-3, extended 1e-2, on a family or mixed states 5e-3; MLP
+ * and IGCNet 3e-3; model-free 5e-3, or 3e-3 under constraints on rewards). Default 0. */
 #define PA_TRAINER_LEARNING_RATE 302
 /** Learning rate at the end as a part of the peak, reached along a cosine; 0: the recipe (paper 1, constant; others
  * 0.01). Default 0. */
@@ -118,7 +118,10 @@ PA_API pa_status pa_trainer_create(pa_trainer **out, pa_policy *policy, const pa
 /**
  * @brief A trainer on the user's states: each step takes a random batch of them.
  *
- * The last fifth of the states (at least one) is held out and never trained on.
+ * The last fifth of the states (at least one) is held out and never trained on. Mixed states, pa_states_create_mixed(),
+ * hold out the last fifth of each part, and every fifth sample where parts have fewer. Their batches are drawn from the
+ * samples of all parts alike, and rates are means over samples. They are for model-based training, of UWMMSE and, if all
+ * parts are full matrices, IGCNet: rewards need the links of one network.
  * @param[out] out  the trainer, to be freed with pa_trainer_free()
  * @param policy    as in pa_trainer_create()
  * @param states    at least 2, for policies that train in it also in single precision (PA_TRAINER_PRECISION); borrowed,
@@ -130,7 +133,7 @@ PA_API pa_status pa_trainer_create(pa_trainer **out, pa_policy *policy, const pa
 PA_API pa_status pa_trainer_create_on_states(pa_trainer **out, pa_policy *policy, const pa_states *states,
                                              uint64_t seed, const pa_allocator *allocator);
 
-/** @brief Links of its states, the most of a family; 0 for NULL. @since 0.1 */
+/** @brief Links of its states, the most of a family or of mixed states; 0 for NULL. @since 0.1 */
 PA_API size_t pa_trainer_links(const pa_trainer *trainer);
 
 /** @brief Rewards of a sample; 0 if training is model-based, and for NULL. @since 0.1 */

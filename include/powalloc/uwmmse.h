@@ -103,7 +103,7 @@ PA_API pa_status pa_uwmmse_set_weights(pa_uwmmse *model, const double *weights, 
  *
  * Reverse-mode derivative by hand. Allocates a workspace for the call.
  * @param model         the model
- * @param states        the states
+ * @param states        the states; of mixed ones the mean is over the samples of all parts
  * @param[out] loss     in bit/s/Hz, may be NULL
  * @param[out] gradient [n] d loss / d weight, in the order of pa_uwmmse_get_weights()
  * @param n             pa_uwmmse_weight_count()

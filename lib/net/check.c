@@ -14,13 +14,16 @@
 #ifdef PA_SINGLE
 #define pa__states_check pa__states_check_f32
 #define pa__states_check_rest pa__states_check_rest_f32
+#define pa__states_check_precision pa__states_check_precision_f32
 #define pa__states_bound pa__states_bound_f32
 #define pa__states_check_power pa__states_check_power_f32
+#define PRECISION PA__SINGLE
 #define LARGEST ((double)FLT_MAX)
 #define STRONGEST STRONGEST_SINGLE
 /* Noise, power limits and weights stay within this factor of 1. */
 #define FURTHEST 1e15
 #else
+#define PRECISION PA__DOUBLE
 #define LARGEST DBL_MAX
 #define STRONGEST STRONGEST_DOUBLE
 #define FURTHEST 1e100
@@ -66,12 +69,17 @@ static pa_status parameter_fault(const char *name, const double *values, size_t 
   return PA_OK;
 }
 
-pa_status pa__states_check_rest(const pa_states *states) {
+pa_status pa__states_check_precision(const pa_states *states) {
   if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
-  if (!pa__states_channel(states))
-    return pa__fail(PA_ERROR_ARGUMENT, "states are in %s precision, the call is for the other one",
-                    states->precision == PA__SINGLE ? "single" : "double");
-  pa_status status = pa__states_check_graph(states);
+  if (states->precision == PRECISION) return PA_OK;
+  return pa__fail(PA_ERROR_ARGUMENT, "states are in %s precision, the call is for the other one",
+                  states->precision == PA__SINGLE ? "single" : "double");
+}
+
+pa_status pa__states_check_rest(const pa_states *states) {
+  pa_status status = pa__states_check_precision(states);
+  if (status == PA_OK) status = pa__states_check_one(states);
+  if (status == PA_OK) status = pa__states_check_graph(states);
   if (status == PA_OK && states->halo)
     status = pa__fail(PA_ERROR_ARGUMENT, "the states are a part of a network, with a halo: this call takes whole ones");
   if (status != PA_OK || states->trusted) return status;

@@ -10,6 +10,7 @@
 #define pa_rates pa_rates_f32
 #define pa__rates pa__rates_f32
 #define pa__states_check pa__states_check_f32
+#define pa__states_check_precision pa__states_check_precision_f32
 #define pa__states_check_power pa__states_check_power_f32
 #endif
 
@@ -99,18 +100,28 @@ static inline void clear_ghosts(const pa_states *s, size_t bytes, void *x) {
 
 OF_GRAPH(to_links, sinr_of_graph, real)
 
-static pa_status check(const pa_states *states, const real *power, const real *out) {
-  if (!states) return pa__states_check(states);
+static pa_status check_part(const pa_states *states, const real *power) {
   struct pa_states alone = pa__states_alone(states);
   pa_status status = pa__states_check(&alone);
-  if (status != PA_OK) return status;
-  if (!power || !out) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", power ? "the output" : "power");
-  return pa__states_check_power(states, power);
+  return status == PA_OK && power ? pa__states_check_power(states, power) : status;
+}
+
+static pa_status check(const pa_states *states, const real *power, const real *out) {
+  bool given = power && out;
+  pa_status status = pa__states_check_precision(states);
+  if (status == PA_OK) status = pa__states_check_parts(states);
+  for (size_t k = 0; k < pa_states_part_count(states) && status == PA_OK; k++) {
+    const real *its_power = given ? power + pa__states_powers_before(states, k) : NULL;
+    status = pa__states_of_part(states, k, check_part(pa_states_part(states, k), its_power));
+  }
+  if (status == PA_OK && !given)
+    return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", power ? "the output" : "power");
+  return status;
 }
 
 static size_t part_of(size_t n, size_t first) { return n - first < COLUMNS ? n - first : COLUMNS; }
 
-static void sinr_of_batch(const pa_states *s, const real *power, real *sinr) {
+static void sinr_of_part(const pa_states *s, const real *power, real *sinr) {
   size_t n = s->links;
   for (size_t b = 0; s->graph && b < s->batch; b++)
     sinr_of_graph(s, pa__states_channel(s) + b * s->graph->pattern.slots, power + b * n, sinr + b * n);
@@ -118,6 +129,13 @@ static void sinr_of_batch(const pa_states *s, const real *power, real *sinr) {
     for (size_t first = 0; first < n; first += COLUMNS)
       sinr_of_columns(s, pa__states_channel(s) + b * n * n, power + b * n, false, first, part_of(n, first),
                       sinr + b * n + first);
+}
+
+static void sinr_of_batch(const pa_states *s, const real *power, real *sinr) {
+  for (size_t k = 0; k < pa_states_part_count(s); k++) {
+    size_t first = pa__states_powers_before(s, k);
+    sinr_of_part(pa_states_part(s, k), power + first, sinr + first);
+  }
 }
 
 /* log2(1 + x), to full accuracy where x is small: the rounding of u = 1 + x is undone by x / (u - 1). */
@@ -137,7 +155,7 @@ static void log2_of_1_plus(const pa__la *la, size_t n, real *x) {
 
 void pa__rates(const pa_states *states, const real *power, real *rate) {
   sinr_of_batch(states, power, rate);
-  log2_of_1_plus(pa__la_best(), states->batch * states->links, rate);
+  log2_of_1_plus(pa__la_best(), pa_states_powers(states), rate);
 }
 
 #ifdef PA_SINGLE

@@ -109,11 +109,14 @@ void pa_states_free(pa_states *states) {
   pa__release(&allocator, states->owned);
   pa__release(&allocator, states->owned_state);
   pa__release(&allocator, states->noise);
+  pa__release(&allocator, states->parts);
+  pa__release(&allocator, states->samples);
   pa__release(&allocator, states);
 }
 
 static pa_status bind(pa_states *states, size_t batch, const void *h, int precision) {
-  if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
+  pa_status status = pa__states_check_one(states);
+  if (status != PA_OK) return status;
   if (!h) return pa__fail(PA_ERROR_ARGUMENT, "h is NULL");
   if (batch == 0) return pa__fail(PA_ERROR_ARGUMENT, "batch is 0, must be at least 1");
   if (states->owned) return pa__fail(PA_ERROR_STATE, "these states own their channels and cannot be bound to others");
@@ -122,8 +125,7 @@ static pa_status bind(pa_states *states, size_t batch, const void *h, int precis
                     precision == PA__SINGLE ? "double" : "single");
   if (states->graph && states->graph->replaced)
     return pa__fail(PA_ERROR_STATE, "the network has another graph now: create states on that");
-  pa_status status = check_size(batch, states->links, states->graph);
-  if (status != PA_OK) return status;
+  if ((status = check_size(batch, states->links, states->graph)) != PA_OK) return status;
   if (states->batch != batch) states->start = NULL;
   states->batch = batch;
   pa__states_set_graph(states, states->graph);
@@ -145,7 +147,8 @@ pa_status pa_states_bind_f32(pa_states *states, size_t batch, const float *h) {
 }
 
 pa_status pa_states_set_node_state(pa_states *states, const double *x, size_t features) {
-  if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
+  pa_status status = pa__states_check_one(states);
+  if (status != PA_OK) return status;
   size_t count;
   if (x && features == 0) return pa__fail(PA_ERROR_ARGUMENT, "features is 0, must be at least 1");
   if (!pa__multiply(states->batch * states->links, features, &count))
@@ -169,27 +172,29 @@ static pa_status keeps(const char *what) {
 }
 
 pa_status pa_states_set_noise(pa_states *states, const double *watts, size_t n) {
-  if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
+  pa_status status = pa__states_check_one(states);
+  if (status != PA_OK) return status;
   if (states->halo) return keeps("noise");
   return pa__positive_per_link("noise", watts, n, states->links, states->noise);
 }
 
 pa_status pa_states_set_power_limit(pa_states *states, const double *watts, size_t n) {
-  if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
+  pa_status status = pa__states_check_one(states);
+  if (status != PA_OK) return status;
   if (states->halo) return keeps("power limits");
   return pa__positive_per_link("power limit", watts, n, states->links, states->limit);
 }
 
 pa_status pa_states_set_weights(pa_states *states, const double *weights, size_t n) {
-  if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
-  return pa__positive_per_link("weights", weights, n, states->links, states->weights);
+  pa_status status = pa__states_check_one(states);
+  return status == PA_OK ? pa__positive_per_link("weights", weights, n, states->links, states->weights) : status;
 }
 
 pa_status pa_states_set_halo(pa_states *states, pa_halo *halo) {
-  if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
+  pa_status status = pa__states_check_one(states);
+  if (status != PA_OK) return status;
   if (halo) {
     double *const values[] = {states->noise, states->limit};
-    pa_status status = PA_OK;
     if (halo->graph != states->graph) status = pa__fail(PA_ERROR_ARGUMENT, "halo and states are not of the same graph");
     if ((status = pa__halo_open(halo, status, HALO_CALL)) != PA_OK) return status;
     for (int k = 0; k < 2; k++)
@@ -222,17 +227,17 @@ struct pa_states pa__states_alone(const pa_states *states) {
 }
 
 pa_status pa_states_set_start(pa_states *states, const double *watts) {
-  if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
-  states->start = watts;
-  return PA_OK;
+  pa_status status = pa__states_check_one(states);
+  if (status == PA_OK) states->start = watts;
+  return status;
 }
 
 const double *pa_states_start(const pa_states *states) { return states ? states->start : NULL; }
 
 pa_status pa_states_set_first(pa_states *states, uint64_t first) {
-  if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
-  states->first = first;
-  return PA_OK;
+  pa_status status = pa__states_check_one(states);
+  if (status == PA_OK) states->first = first;
+  return status;
 }
 
 size_t pa_states_batch(const pa_states *states) { return states ? states->batch : 0; }

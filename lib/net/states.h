@@ -34,6 +34,11 @@ struct pa_states {
   bool trusted;        /* whoever made these states has checked them, and they cannot change before they are gone */
   pa_pool *pool;       /* threads that share the rows of a large sample; NULL: there are none */
   double *owned, *owned_state; /* h and node_state, if the states own them */
+
+  /* Mixed states have batch and precision of all of the above, and these; parts is NULL of others. */
+  const pa_states **parts; /* [part_count] the user's */
+  size_t part_count;
+  size_t *samples, *powers; /* [part_count + 1] samples and powers in front of each part, and in all */
 };
 
 /* Of full matrices. */
@@ -52,16 +57,39 @@ static inline size_t pa__states_channels(const pa_states *states) {
   return states->graph ? states->graph->pattern.slots : states->links * states->links;
 }
 
+/* ---- mixed states: these take all others as states of one part ---- */
+
+/* Fails if the states are NULL or mixed. */
+pa_status pa__states_check_one(const pa_states *states);
+/* Fails unless the parts of mixed states are what they were when these were made. */
+pa_status pa__states_check_parts(const pa_states *states);
+/* pa__states_check_any() of states, or of each part of mixed ones. */
+pa_status pa__states_check_all(const pa_states *states);
+/* Makes the last error one of a part, if the states are mixed; returns status. */
+pa_status pa__states_of_part(const pa_states *states, size_t part, pa_status status);
+/* Samples and powers in front of a part; in all for one behind the last. */
+static inline size_t pa__states_samples_before(const pa_states *states, size_t part) {
+  return states->parts ? states->samples[part] : part * states->batch;
+}
+static inline size_t pa__states_powers_before(const pa_states *states, size_t part) {
+  return states->parts ? states->powers[part] : part * states->batch * states->links;
+}
+
 /* Fails if the graph has changed since the channels were bound. */
 pa_status pa__states_check_graph(const pa_states *states);
 
-/* Fails unless states is one without a halo in double precision, all its channels are finite, >= 0, and no link's gain
- * over the noise leaves the range that policies compute in; the same in single precision; and in whichever it is. */
+/* Fails unless states is of one network, without a halo, in double precision, all its channels are finite, >= 0, and no
+ * link's gain over the noise leaves the range that policies compute in; the same in single precision; and in whichever
+ * it is. */
 pa_status pa__states_check(const pa_states *states);
 pa_status pa__states_check_f32(const pa_states *states);
 pa_status pa__states_check_any(const pa_states *states);
 
-/* The same but for the channels, and what these must not exceed. */
+/* Fails unless states, mixed or not, is in double precision; in single. */
+pa_status pa__states_check_precision(const pa_states *states);
+pa_status pa__states_check_precision_f32(const pa_states *states);
+
+/* The same as the checks above but for the channels, and what these must not exceed. */
 pa_status pa__states_check_rest(const pa_states *states);
 pa_status pa__states_check_rest_f32(const pa_states *states);
 double pa__states_bound(const pa_states *states);

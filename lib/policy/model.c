@@ -116,20 +116,38 @@ static void probabilities_of(const pa_policy *policy, const pa_states *states, d
   pa__flush_end(saved);
 }
 
+static pa_status check_states(const pa_policy *policy, const pa_states *states) {
+  pa_status (*check)(const pa_policy *, const pa_states *) = policy->class->learner->check;
+  pa_status status = pa__states_check_precision(states);
+  if (status == PA_OK) status = pa__states_check_all(states);
+  for (size_t k = 0; check && k < pa_states_part_count(states) && status == PA_OK; k++)
+    status = pa__states_of_part(states, k, check(policy, pa_states_part(states, k)));
+  return status;
+}
+
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
 pa_status pa_policy_probabilities(const pa_policy *policy, const pa_states *states, double *probabilities) {
   if (!policy || !probabilities) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "probabilities" : "policy");
   const pa__learner_class *learner = policy->class->learner;
   if (!learner) return pa__fail(PA_ERROR_ARGUMENT, "policy %s draws from nothing", policy->class->name);
-  pa_status status = pa__states_check(states);
-  if (status == PA_OK && learner->check) status = learner->check(policy, states);
+  pa_status status = check_states(policy, states);
   if (status != PA_OK) return status;
-  size_t count = pa__output_of(policy)->count, n = states->links;
-  size_t bytes = pa__measure(learner->tape_workspace, policy, pa__extent_of_many(states, AT_ONCE));
-  double *y = pa__allocate(&policy->allocator, AT_ONCE * n, count * sizeof(double));
+  size_t count = pa__output_of(policy)->count, parts = pa_states_part_count(states), links = 0, bytes = 0;
+  for (size_t k = 0; k < parts; k++) {
+    pa__extent extent = pa__extent_of_many(pa_states_part(states, k), AT_ONCE);
+    links = larger(links, extent.links);
+    bytes = larger(bytes, pa__measure(learner->tape_workspace, policy, extent));
+  }
+  double *y = pa__allocate(&policy->allocator, AT_ONCE * links, count * sizeof(double));
   void *work = y ? pa__allocate(&policy->allocator, bytes, 1) : NULL;
-  for (size_t first = 0; work && first < states->batch; first += AT_ONCE) {
-    struct pa_states part = pa__states_part(states, first, AT_ONCE);
-    probabilities_of(policy, &part, y, probabilities + first * n * count, work);
+  for (size_t k = 0; work && k < parts; k++) {
+    const pa_states *part = pa_states_part(states, k);
+    double *to = probabilities + pa__states_powers_before(states, k) * count;
+    for (size_t first = 0; first < part->batch; first += AT_ONCE) {
+      struct pa_states some = pa__states_part(part, first, AT_ONCE);
+      probabilities_of(policy, &some, y, to + first * part->links * count, work);
+    }
   }
   pa__release(&policy->allocator, work);
   pa__release(&policy->allocator, y);

@@ -4,13 +4,11 @@
 
 #include <string.h>
 
-/* Samples of a part. It does not depend on the threads, so that a part is computed alike whoever takes it; a power of
- * two as great as the widest block. */
-static size_t part_samples(size_t links) { return links <= PA__SMALL ? 16 : 1; }
+size_t pa__parallel_samples(size_t links) { return links <= PA__SMALL ? 16 : 1; }
 
 /* Collective calls are made sample by sample. */
 static size_t part_count(const pa_policy *policy, const pa__extent *e, const pa_pool *pool) {
-  size_t samples = part_samples(e->links);
+  size_t samples = pa__parallel_samples(e->links);
   return policy->class->whole || e->part || !pool ? 1 : (e->batch + samples - 1) / samples;
 }
 
@@ -21,7 +19,7 @@ static pa_status workspace(const pa_policy *policy, pa__extent e, const pa_pool 
   if (!policy || !bytes) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "bytes" : "policy");
   size_t alone, staging = pa__policy_staging(&e);
   size_t takers = part_takers(part_count(policy, &e, pool), pool);
-  if (takers > 1) e.batch = part_samples(e.links);
+  if (takers > 1) e.batch = pa__parallel_samples(e.links);
   pa_status status = pa__policy_workspace(policy, e, &alone);
   if (status != PA_OK) return status;
   alone = (alone + PA__ALIGNMENT - 1) / PA__ALIGNMENT * PA__ALIGNMENT;
@@ -44,6 +42,7 @@ pa_status pa_policy_workspace_parallel_f32(const pa_policy *policy, size_t batch
 pa_status pa_policy_workspace_states(const pa_policy *policy, const pa_states *states, const pa_pool *pool,
                                      size_t *bytes) {
   if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
+  if (states->parts) return pa__mixed_workspace(policy, states, pool, bytes);
   return workspace(policy, pa__extent_of(states), pool, bytes);
 }
 
@@ -57,7 +56,7 @@ struct job {
 };
 
 static pa_status allocate_part(struct job *job, size_t worker, size_t part) {
-  size_t samples = part_samples(job->states->links);
+  size_t samples = pa__parallel_samples(job->states->links);
   struct pa_states states = pa__states_part(job->states, part * samples, samples);
   return pa__policy_run(job->policy, &states, job->power + part * samples * states.links * job->number,
                         job->work + worker * job->bytes);
@@ -115,7 +114,8 @@ done:
 
 pa_status pa_policy_allocate_part(const pa_policy *policy, const pa_states *states, size_t first, size_t count,
                                   double *power) {
-  if (!states) return pa__fail(PA_ERROR_ARGUMENT, "states is NULL");
+  pa_status status = pa__states_check_one(states);
+  if (status != PA_OK) return status;
   if (count == 0 || first >= states->batch || count > states->batch - first)
     return pa__fail(PA_ERROR_ARGUMENT, "there are no %zu samples from number %zu on in a batch of %zu", count, first,
                     states->batch);
@@ -126,11 +126,13 @@ pa_status pa_policy_allocate_part(const pa_policy *policy, const pa_states *stat
 pa_status pa_policy_allocate_parallel(const pa_policy *policy, const pa_states *states, double *power, pa_pool *pool,
                                       void *work, size_t bytes) {
   pa_status status = pa__policy_call_check(policy, states, PA__DOUBLE, power);
+  if (status == PA_OK && states->parts) return pa__mixed_allocate(policy, states, power, pool, work, bytes);
   return allocate(policy, states, status, power, sizeof *power, pool, work, bytes);
 }
 
 pa_status pa_policy_allocate_parallel_f32(const pa_policy *policy, const pa_states *states, float *power, pa_pool *pool,
                                           void *work, size_t bytes) {
   pa_status status = pa__policy_call_check(policy, states, PA__SINGLE, power);
+  if (status == PA_OK && states->parts) return pa__mixed_allocate(policy, states, power, pool, work, bytes);
   return allocate(policy, states, status, power, sizeof *power, pool, work, bytes);
 }

@@ -241,11 +241,18 @@ static pa_status check_part(const pa_policy *policy, const pa_states *states) {
   return status == PA_OK && learner && learner->check ? learner->check(policy, states) : status;
 }
 
-pa_status pa__policy_check(const pa_policy *policy, const pa_states *states) {
+static pa_status check_one(const pa_policy *policy, const pa_states *states) {
   if (states->halo) return check_part(policy, states);
   bool single = states->precision == PA__SINGLE;
   if (!policy->class->looks || (single && !policy->class->allocate_f32)) return pa__states_check_any(states);
   return single ? pa__states_check_rest_f32(states) : pa__states_check_rest(states);
+}
+
+pa_status pa__policy_check(const pa_policy *policy, const pa_states *states) {
+  pa_status status = pa__states_check_parts(states);
+  for (size_t k = 0; k < pa_states_part_count(states) && status == PA_OK; k++)
+    status = pa__states_of_part(states, k, check_one(policy, pa_states_part(states, k)));
+  return status;
 }
 
 /* Of calls that would not fit together. */
@@ -295,20 +302,22 @@ done:
 
 pa_status pa__policy_call_check(const pa_policy *policy, const pa_states *states, int precision, const void *power) {
   if (!policy || !power) return pa__fail(PA_ERROR_ARGUMENT, "%s is NULL", policy ? "power" : "policy");
-  if (!states || states->precision != precision)
-    return precision == PA__SINGLE ? pa__states_check_f32(states) : pa__states_check(states);
-  return pa__policy_check(policy, states);
+  pa_status status =
+      precision == PA__SINGLE ? pa__states_check_precision_f32(states) : pa__states_check_precision(states);
+  return status == PA_OK ? pa__policy_check(policy, states) : status;
 }
 
 pa_status pa_policy_allocate(const pa_policy *policy, const pa_states *states, double *power, void *work,
                              size_t bytes) {
   pa_status status = pa__policy_call_check(policy, states, PA__DOUBLE, power);
+  if (status == PA_OK && states->parts) return pa__mixed_allocate(policy, states, power, NULL, work, bytes);
   return allocate(policy, states, status, power, sizeof *power, work, bytes);
 }
 
 pa_status pa_policy_allocate_f32(const pa_policy *policy, const pa_states *states, float *power, void *work,
                                  size_t bytes) {
   pa_status status = pa__policy_call_check(policy, states, PA__SINGLE, power);
+  if (status == PA_OK && states->parts) return pa__mixed_allocate(policy, states, power, NULL, work, bytes);
   return allocate(policy, states, status, power, sizeof *power, work, bytes);
 }
 

@@ -118,7 +118,7 @@ double pa__policy_value(const pa_policy *policy, int32_t key);
 size_t pa__measure(pa__workspace_fn *workspace, const pa_policy *policy, pa__extent extent);
 /* Fails if the policy cannot take states of a shape. */
 pa_status pa__policy_takes(const pa_policy *policy, const pa__extent *extent);
-/* Fails unless the policy can run on the states; one that looks at channels as it reads them finds faults in these
+/* Fails unless the policy can run on the states, or on each part of mixed ones; one that looks at channels as it reads them finds faults in these
  * only then. */
 pa_status pa__policy_check(const pa_policy *policy, const pa_states *states);
 /* The same of the arguments of a call for states of a precision. */
@@ -136,6 +136,14 @@ pa_status pa__policy_close(const pa_states *states, pa_status status, void *powe
 /* Powers of states that passed the check above, in their precision, with work that is large enough; after a failure
  * they are unspecified. */
 pa_status pa__policy_run(const pa_policy *policy, const pa_states *states, void *power, void *work);
+/* Samples that a thread takes at a time, of states with so many links. They do not depend on the threads, so that they
+ * are computed alike whoever takes them; a power of two as great as the widest block. */
+size_t pa__parallel_samples(size_t links);
+/* Mixed states, that passed the check above: pa_policy_workspace_states(), and pa_policy_allocate_parallel() of either
+ * precision; without a pool, pa_policy_allocate(). */
+pa_status pa__mixed_workspace(const pa_policy *policy, const pa_states *states, const pa_pool *pool, size_t *bytes);
+pa_status pa__mixed_allocate(const pa_policy *policy, const pa_states *states, void *power, pa_pool *pool, void *work,
+                             size_t bytes);
 /* Fails unless work is NULL or an aligned workspace of the bytes needed. */
 pa_status pa__work_check(const void *work, size_t bytes, size_t needed);
 

@@ -470,18 +470,38 @@ pa_status pa_uwmmse_set_weights(pa_uwmmse *model, const double *weights, size_t 
   return PA_OK;
 }
 
+/* Bytes that the gradient of any part takes. */
+static size_t gradient_bytes(const pa_uwmmse *model, const pa_states *states) {
+  size_t bytes = 0;
+  for (size_t k = 0; k < pa_states_part_count(states); k++) {
+    size_t part = pa__measure(gradient_workspace, &model->policy, pa__extent_of(pa_states_part(states, k)));
+    if (part > bytes) bytes = part;
+  }
+  return bytes;
+}
+
+/* Sum of the gradients of all samples, and their rates [batch]; returns how many are not finite. */
+static size_t gradient_of_parts(const pa_uwmmse *model, const pa_states *states, double *sum, double *rate,
+                                void *work) {
+  size_t dropped = 0;
+  pa__flush saved = pa__flush_begin();
+  for (size_t k = 0; k < pa_states_part_count(states); k++)
+    dropped += gradient(&model->policy, pa_states_part(states, k), 0, sum,
+                        rate + pa__states_samples_before(states, k), work);
+  pa__flush_end(saved);
+  return dropped;
+}
+
 pa_status pa_uwmmse_gradient(const pa_uwmmse *model, const pa_states *states, double *loss, double *out, size_t n) {
   pa_status status = check_weights(model, out, n, "gradient");
-  if (status == PA_OK) status = pa__states_check_any(states);
+  if (status == PA_OK) status = pa__states_check_all(states);
   if (status != PA_OK) return status;
   const pa_allocator *allocator = &model->policy.allocator;
-  size_t bytes = pa__measure(gradient_workspace, &model->policy, pa__extent_of(states)), dropped = 0;
+  size_t dropped = 0;
   double *sum = pa__allocate(allocator, n + states->batch, sizeof(double)), *rate = sum + n, total = 0;
-  void *work = sum ? pa__allocate(allocator, bytes, 1) : NULL;
+  void *work = sum ? pa__allocate(allocator, gradient_bytes(model, states), 1) : NULL;
   if (work) {
-    pa__flush saved = pa__flush_begin();
-    dropped = gradient(&model->policy, states, 0, sum, rate, work);
-    pa__flush_end(saved);
+    dropped = gradient_of_parts(model, states, sum, rate, work);
     for (size_t b = 0; b < states->batch; b++) total += rate[b];
     for (size_t k = 0; k < n && dropped == 0; k++) out[k] = -sum[k] / (double)states->batch;
     if (loss && dropped == 0) *loss = -total / (double)states->batch;

@@ -27,16 +27,41 @@ struct ascent {
   double sample_clip;
 };
 
-/* Memory of powers_of() for a chunk: its workspace, and in front of it the powers in single precision. */
-static pa_status powers_workspace(const pa_policy *policy, const pa__source *source, size_t *bytes) {
+static size_t largest(size_t a, size_t b) { return a > b ? a : b; }
+
+/* Memory of powers_of() for a chunk of a kind: its workspace, and in front of it the powers in single precision. */
+static pa_status powers_of_kind(const pa_policy *policy, const pa__source *source, size_t kind, size_t *bytes) {
   pa__arena arena = {NULL, 0};
-  pa__extent extent = pa__source_extent(source, PA__CHUNK);
+  pa__extent extent = pa__source_extent(source, kind, PA__CHUNK);
   pa_status status = pa__policy_workspace(policy, extent, bytes);
   if (status != PA_OK) return status;
   if (extent.precision == PA__SINGLE) pa__arena_take(&arena, PA__CHUNK * extent.links, sizeof(float));
   pa__arena_take(&arena, *bytes, 1);
   *bytes = arena.used;
   return PA_OK;
+}
+
+static pa_status powers_workspace(const pa_policy *policy, const pa__source *source, size_t *bytes) {
+  pa_status status = PA_OK;
+  *bytes = 0;
+  for (size_t k = 0; k < pa__source_kinds(source) && status == PA_OK; k++) {
+    size_t one = 0;
+    status = pa__states_of_part(source->states, k, powers_of_kind(policy, source, k, &one));
+    *bytes = largest(*bytes, one);
+  }
+  return status;
+}
+
+/* Of the policy's own passes. */
+static size_t passes_workspace(const pa_trainer *t) {
+  size_t bytes = 0;
+  for (size_t k = 0; k < pa__source_kinds(&t->source); k++) {
+    pa__extent extent = pa__source_extent(&t->source, k, PA__CHUNK);
+    bytes = largest(bytes, pa__measure(t->policy->class->learner->gradient_workspace, t->policy, extent));
+    if (t->teacher) /* imitation goes through the outputs, whatever way the policy's own gradient goes */
+      bytes = largest(bytes, pa__measure(pa__sum_rate_workspace, t->policy, extent));
+  }
+  return bytes;
 }
 
 /* Powers, computed in the states' precision. */
@@ -111,7 +136,7 @@ static void baseline_task(void *user, size_t worker, size_t task) {
 /* Mean rate of a task on the held-out states. */
 static pa_status held_out_mean(pa__run *r, pa_task_fn task, double *mean) {
   struct ascent *own = r->own;
-  size_t tasks = pa__run_cut(&r->trainer->source, 0, r->held_out, own->ranges);
+  size_t tasks = pa__run_cut(&r->trainer->source, true, 0, r->held_out, own->ranges);
   const pa__field rates = {own->rates, 1, 1, PA__STATES};
   pa_status status = pa__run_tasks(r, tasks, task);
   status = pa__ranks_gather(&r->trainer->ranks, status, own->ranges, tasks, &rates, 1);
@@ -133,7 +158,7 @@ static pa_status prepare(pa__run *r) {
   struct pa_states all = chunk->states;
   char *h = pa__allocate(&t->allocator, count, sample);
   if (!h) return PA_ERROR_MEMORY;
-  size_t tasks = pa__run_cut(&t->source, 0, count, own->ranges);
+  size_t tasks = pa__run_cut(&t->source, true, 0, count, own->ranges);
   for (size_t k = 0; k < tasks; k++) {
     pa__source_fill(&t->source, true, own->ranges[k].first, own->ranges[k].count, chunk);
     memcpy(h + own->ranges[k].first * sample, chunk->h, own->ranges[k].count * sample);
@@ -147,19 +172,27 @@ static pa_status prepare(pa__run *r) {
   return status;
 }
 
-/* States that cannot be computed with in this precision, or by the teacher, say so here, on the caller's thread. */
-static pa_status try_state(pa__run *r) {
+static pa_status try_kind(pa__run *r, size_t kind) {
   struct ascent *own = r->own;
   const pa_states *states = &own->chunks[0].states;
-  pa__source_fill(&r->trainer->source, true, 0, 1, &own->chunks[0]);
+  pa__source_show(&r->trainer->source, kind, &own->chunks[0]);
   pa_status status = pa__states_check_any(states);
   if (status != PA_OK || !r->trainer->teacher) return status;
   return powers_of(r->trainer->teacher, states, own->label[0], own->teacher_work[0]);
 }
 
+/* States that cannot be computed with in this precision, or by the teacher, say so here, on the caller's thread. */
+static pa_status try_states(pa__run *r) {
+  const pa__source *source = &r->trainer->source;
+  pa_status status = PA_OK;
+  for (size_t k = 0; k < pa__source_kinds(source) && status == PA_OK; k++)
+    status = pa__states_of_part(source->states, k, try_kind(r, k));
+  return status;
+}
+
 static pa_status start(pa__run *r) {
   pa_status status = r->trainer->policy->class->learner->prepare ? prepare(r) : PA_OK;
-  if (status == PA_OK) status = try_state(r);
+  if (status == PA_OK) status = try_states(r);
   status = pa__ranks_agree(&r->trainer->ranks, status);
   return status == PA_OK ? held_out_mean(r, baseline_task, &r->trainer->progress.baseline_rate) : status;
 }
@@ -177,7 +210,7 @@ static pa_status gradient(pa__run *r, bool *skip) {
   uint64_t first = (uint64_t)t->progress.step * r->batch;
   pa_status status = pa__source_ask(&t->source, first, r->batch);
   (void)skip;
-  size_t tasks = pa__run_cut(&t->source, first, r->batch, own->ranges), dropped = 0;
+  size_t tasks = pa__run_cut(&t->source, false, first, r->batch, own->ranges), dropped = 0;
   const pa__field results[] = {
       {own->gradients, 1, t->weight_count, PA__TASKS}, {own->dropped, 1, 1, PA__TASKS}, {own->rates, 1, 1, PA__STATES}};
   if (status == PA_OK) status = pa__run_tasks(r, tasks, gradient_task);
@@ -200,8 +233,6 @@ static pa_status gradient(pa__run *r, bool *skip) {
   return PA_OK;
 }
 
-static size_t largest(size_t a, size_t b) { return a > b ? a : b; }
-
 static pa_status teacher_memory(pa__run *r, size_t worker, size_t links) {
   pa_trainer *t = r->trainer;
   struct ascent *own = r->own;
@@ -217,11 +248,7 @@ static pa_status worker_memory(pa__run *r, size_t worker) {
   pa_trainer *t = r->trainer;
   struct ascent *own = r->own;
   size_t links = pa__source_links(&t->source), powers = 2 * PA__CHUNK * links * sizeof(double) + PA__ALIGNMENT;
-  pa__extent extent = pa__source_extent(&t->source, PA__CHUNK);
-  const pa__learner_class *learner = t->policy->class->learner;
-  size_t baseline, bytes = pa__measure(learner->gradient_workspace, t->policy, extent);
-  if (t->teacher) /* imitation goes through the outputs, whatever way the policy's own gradient goes */
-    bytes = largest(bytes, pa__measure(pa__sum_rate_workspace, t->policy, extent));
+  size_t baseline, bytes = passes_workspace(t);
   pa_status status = powers_workspace(own->baseline, &t->source, &baseline);
   if (status == PA_OK) status = pa__chunk_create(&own->chunks[worker], &t->source, true, &t->allocator);
   if (status != PA_OK) return status;
@@ -277,8 +304,10 @@ static pa_status begin(pa__run *r) {
   return pa__ranks_reserve(&t->ranks, tasks * (t->weight_count + 1) + states, allocator);
 }
 
+/* Several networks are as various as a family. */
 static pa__recipe recipe(const pa_trainer *t) {
-  return t->policy->class->learner->recipe(t->policy, pa__source_is_family(&t->source));
+  bool several = pa__source_is_family(&t->source) || pa__source_kinds(&t->source) > 1;
+  return t->policy->class->learner->recipe(t->policy, several);
 }
 
 const pa__method pa__ascent = {

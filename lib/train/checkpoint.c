@@ -20,17 +20,31 @@ static double sum(const double *x, size_t n) {
   return total;
 }
 
+/* -1 of the user's states of one network. */
+static double fewest_links(const pa__source *s) {
+  if (s->network) return (double)pa_network_links_min(s->network);
+  double fewest = (double)pa__source_links(s);
+  for (size_t k = 0; k < pa__source_kinds(s); k++) fewest = fmin(fewest, (double)pa__source_extent(s, k, 1).links);
+  return pa__source_is_mixed(s) ? fewest : -1;
+}
+
 static void shape_of(const pa_trainer *t, double numbers[SHAPES]) {
-  size_t links = pa__source_links(&t->source);
-  const pa_network *network = t->source.network;
-  const double list[SHAPES] = {(double)links,
-                               network ? (double)pa_network_links_min(network) : -1,
-                               pa__source_is_family(&t->source) ? (double)pa__network_group(network) : 0,
-                               (double)pa__source_features(&t->source),
+  const pa__source *source = &t->source;
+  const pa_network *network = source->network;
+  double noise = 0, limit = 0;
+  for (size_t k = 0; k < pa__source_kinds(source); k++) {
+    size_t links = pa__source_extent(source, k, 1).links;
+    noise += sum(pa__source_noise(source, k), links);
+    limit += sum(pa__source_limit(source, k), links);
+  }
+  const double list[SHAPES] = {(double)pa__source_links(source),
+                               fewest_links(source),
+                               pa__source_is_family(source) ? (double)pa__network_group(network) : 0,
+                               (double)pa__source_features(source),
                                t->problem.reward ? (double)t->problem.rewards : 0,
                                (double)t->problem.duals,
-                               sum(pa__source_noise(&t->source), links),
-                               sum(pa__source_limit(&t->source), links)};
+                               noise,
+                               limit};
   memcpy(numbers, list, sizeof list);
 }
 

@@ -52,32 +52,37 @@ static uint64_t hash_of_weights(const pa_trainer *t) {
 }
 
 /* Channels in either precision, and the graph that they are of. */
-static uint64_t hash_of_channels(const pa_states *s) {
+static uint64_t hash_channels(uint64_t hash, const pa_states *s) {
   size_t count = s->batch * pa__states_channels(s), links = s->links;
-  uint64_t hash = hash_bytes(BASIS, s->h ? (const void *)s->h : s->h_f32, count * pa__number_size(s->precision));
+  hash = hash_bytes(hash, s->h ? (const void *)s->h : s->h_f32, count * pa__number_size(s->precision));
   if (!s->graph) return hash;
   hash = hash_bytes(hash, s->graph->pattern.offset, (links + 1) * sizeof *s->graph->pattern.offset);
   return hash_bytes(hash, s->graph->pattern.receiver, s->graph->pattern.slots * sizeof *s->graph->pattern.receiver);
+}
+
+static uint64_t hash_part(uint64_t hash, const pa_states *s) {
+  size_t links = s->links;
+  const double shape[] = {(double)s->batch, (double)links, (double)s->node_features};
+  hash = hash_numbers(hash_channels(hash, s), shape, 3);
+  hash = hash_numbers(hash, s->node_state, s->batch * links * s->node_features);
+  hash = hash_numbers(hash, s->noise, links);
+  hash = hash_numbers(hash, s->limit, links);
+  return hash_numbers(hash, s->weights, links);
 }
 
 /* All of the user's states; of a network's a few that are held out. */
 static pa_status hash_of_states(const pa__run *r, uint64_t *hash) {
   const pa_trainer *t = r->trainer;
   const pa_states *all = t->source.states;
+  double links = (double)pa__source_links(&t->source);
   pa__chunk chunk;
   pa_status status = pa__chunk_create(&chunk, &t->source, true, &t->allocator);
   if (status != PA_OK) return status;
-  size_t count = pa__source_chunk(&t->source, 0, r->held_out);
+  size_t count = pa__source_chunk(&t->source, true, 0, r->held_out);
   if (!all) pa__source_fill(&t->source, true, 0, count, &chunk);
   const pa_states *s = all ? all : &chunk.states;
-  size_t links = s->links;
-  const double shape[] = {(double)pa__source_links(&t->source), (double)s->batch, (double)links,
-                          (double)s->node_features};
-  *hash = hash_numbers(hash_of_channels(s), shape, 4);
-  *hash = hash_numbers(*hash, s->node_state, s->batch * links * s->node_features);
-  *hash = hash_numbers(*hash, s->noise, links);
-  *hash = hash_numbers(*hash, s->limit, links);
-  *hash = hash_numbers(*hash, s->weights, links);
+  *hash = hash_numbers(BASIS, &links, 1);
+  for (size_t k = 0; k < pa_states_part_count(s); k++) *hash = hash_part(*hash, pa_states_part(s, k));
   pa__chunk_free(&chunk);
   return PA_OK;
 }

@@ -132,7 +132,7 @@ static void action_task(void *user, size_t worker, size_t task) {
 static pa_status take_batch(pa__run *r, bool held_out, uint64_t first, size_t count, pa_task_fn task) {
   struct probing *own = r->own;
   own->held_out = held_out;
-  own->tasks = pa__run_cut(&r->trainer->source, first, count, own->ranges);
+  own->tasks = pa__run_cut(&r->trainer->source, held_out, first, count, own->ranges);
   own->states.batch = count;
   own->states.first = first;
   pa__range share = {first, count};
@@ -777,7 +777,7 @@ static pa_status chunk_memory(pa__run *r) {
   struct probing *own = r->own;
   const pa_allocator *allocator = &t->allocator;
   size_t links = own->states.links, tasks = pa__source_most_chunks(&t->source, r->batch);
-  size_t bytes = pa__measure(learner_of(r)->tape_workspace, t->policy, pa__source_extent(&t->source, PA__CHUNK));
+  size_t bytes = pa__measure(learner_of(r)->tape_workspace, t->policy, pa__source_extent(&t->source, 0, PA__CHUNK));
   if (bytes == SIZE_MAX) return pa__fail(PA_ERROR_MEMORY, "training on %zu links overflows the address space", links);
   if (!(own->chunks = pa__allocate(allocator, tasks, sizeof *own->chunks)) ||
       !(own->tapes = pa__allocate(allocator, tasks, sizeof *own->tapes)) ||

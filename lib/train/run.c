@@ -13,10 +13,10 @@ double pa__trainer_value_or(const pa_trainer *t, int32_t key, double unset, doub
   return value == unset ? recipe : value;
 }
 
-size_t pa__run_cut(const pa__source *source, uint64_t first, size_t count, pa__range *ranges) {
+size_t pa__run_cut(const pa__source *source, bool held_out, uint64_t first, size_t count, pa__range *ranges) {
   size_t tasks = 0;
   for (size_t done = 0; done < count; done += ranges[tasks++].count)
-    ranges[tasks] = (pa__range){first + done, pa__source_chunk(source, first + done, count - done)};
+    ranges[tasks] = (pa__range){first + done, pa__source_chunk(source, held_out, first + done, count - done)};
   return tasks;
 }
 

@@ -46,7 +46,7 @@ double pa__trainer_value(const pa_trainer *trainer, int32_t key);
 double pa__trainer_value_or(const pa_trainer *trainer, int32_t key, double unset, double recipe);
 
 /* States first .. first + count - 1 in chunks of the source; returns how many chunks. */
-size_t pa__run_cut(const pa__source *source, uint64_t first, size_t count, pa__range *ranges);
+size_t pa__run_cut(const pa__source *source, bool held_out, uint64_t first, size_t count, pa__range *ranges);
 
 /* Runs this rank's tasks, on the threads of the pool. */
 pa_status pa__run_tasks(pa__run *run, size_t tasks, pa_task_fn task);

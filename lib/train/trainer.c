@@ -23,18 +23,30 @@ static pa_status check_precision(const pa_trainer *t, double precision) {
   return PA_OK;
 }
 
+/* Fails unless the policy takes all states of the source. */
+static pa_status check_takes(const pa_policy *policy, const pa__source *source) {
+  pa_status status = PA_OK;
+  for (size_t k = 0; k < pa__source_kinds(source) && status == PA_OK; k++) {
+    pa__extent sample = pa__source_extent(source, k, 1);
+    status = pa__states_of_part(source->states, k, pa__policy_takes(policy, &sample));
+  }
+  return status;
+}
+
 static pa_status create(pa_trainer **out, pa_policy *policy, pa__source source, uint64_t seed,
                         const pa_allocator *allocator) {
   if (!policy) return pa__fail(PA_ERROR_ARGUMENT, "policy is NULL");
   const pa__learner_class *learner = policy->class->learner;
   if (!learner) return pa__fail(PA_ERROR_ARGUMENT, "policy %s has nothing to learn", policy->class->name);
   size_t links = learner->links ? learner->links(policy) : 0;
+  if (links > 0 && pa__source_is_mixed(&source))
+    return pa__fail(PA_ERROR_ARGUMENT, "the states are mixed, of %zu networks, the %s model is of one",
+                    pa__source_kinds(&source), policy->class->name);
   if (links > 0 && (links != pa__source_links(&source) || pa__source_check_shape(&source) != PA_OK))
     return pa__fail(PA_ERROR_ARGUMENT, "the states have %zu links%s, the %s model is of %zu", pa__source_links(&source),
                     pa__source_check_shape(&source) != PA_OK ? " and fewer" : "", policy->class->name, links);
   pa_trainer *t = NULL;
-  pa__extent sample = pa__source_extent(&source, 1);
-  pa_status status = pa__policy_takes(policy, &sample);
+  pa_status status = check_takes(policy, &source);
   if (status == PA_OK && !learner->gradient) status = pa__source_check_shape(&source);
   if (status != PA_OK) return status;
   status = pa__handle_create(out ? (void *)&t : NULL, sizeof *t, allocator);
@@ -78,7 +90,7 @@ pa_status pa_trainer_create(pa_trainer **out, pa_policy *policy, const pa_networ
 
 pa_status pa_trainer_create_on_states(pa_trainer **out, pa_policy *policy, const pa_states *states, uint64_t seed,
                                       const pa_allocator *allocator) {
-  pa_status status = pa__states_check_any(states);
+  pa_status status = pa__states_check_all(states);
   if (status != PA_OK) return status;
   if (states->batch < 2)
     return pa__fail(PA_ERROR_ARGUMENT, "states has %zu samples, training needs 2: some are held out", states->batch);

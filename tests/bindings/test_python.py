@@ -708,6 +708,58 @@ class Sparse(Case):
         states.set_start(None)
         np.testing.assert_allclose(policy.allocate(states), 1)
 
+    def test_mixed(self):
+        """Full and sparse channels of several sizes in one batch: what each part alone gives."""
+        for dtype in np.float64, np.float32:
+            parts = [pa.States(self.value.astype(dtype), .01, 1, graph=self.graph),
+                     pa.States(np.random.default_rng(1).rayleigh(.5, (7, 4, 4)).astype(dtype), .1, 2),
+                     pa.States(np.random.default_rng(2).rayleigh(.5, (3, 3)).astype(dtype), .1, [1, 2, 3])]
+            states, policy = pa.States.mixed(parts), pa.Policy("wmmse", iterations=10)
+            self.assertEqual((states.batch, states.links, states.powers, states.shape), (10, 0, 91, (91,)))
+            self.assertEqual((states.dtype, states.parts), (dtype, tuple(parts)))
+            self.assertEqual((parts[1].parts, parts[1].powers), ((parts[1],), 28))
+            power = policy.allocate(states)
+            with pa.Pool(2) as pool:
+                np.testing.assert_array_equal(policy.allocate(states, pool=pool), power)
+            for part, its_power, rates, sinr in zip(parts, *map(states.split, (power, states.rates(power),
+                                                                               states.sinr(power)))):
+                np.testing.assert_array_equal(its_power, policy.allocate(part))
+                np.testing.assert_array_equal(rates, part.rates(its_power.copy()))
+                np.testing.assert_array_equal(sinr, part.sinr(its_power.copy()))
+            other = pa.States.mixed(parts[::-1])
+            np.testing.assert_array_equal(policy.allocate(other)[:3], states.split(power)[2])
+            model = pa.UWMMSE(seed=1)
+            loss, gradient = model.gradient(states)
+            alone = [model.gradient(part) for part in parts]
+            self.assertAlmostEqual(loss, sum(one[0] * part.batch for one, part in zip(alone, parts)) / 10)
+            np.testing.assert_allclose(gradient, sum(one[1] * part.batch for one, part in zip(alone, parts)) / 10)
+            trainer = pa.Trainer(model.policy, states, seed=1, batch=4)
+            self.assertEqual(trainer.link_weights.shape, (30,))
+            trainer.run(3)
+            del parts, other, part  # mixed states keep their parts alive
+            gc.collect()
+            np.testing.assert_array_equal(policy.allocate(states), power)
+
+    def test_what_mixed_states_are_not(self):
+        one, narrow = pa.States(np.eye(2), 1, 1), pa.States(np.eye(3, dtype=np.float32), 1, 1)
+        states = pa.States.mixed([one, one])
+        for call in (lambda: states.set_noise(1), lambda: states.set_start(np.ones(4)), lambda: states.set_first(1),
+                     lambda: pa.Policy("threshold").meet_budget(states, 1), lambda: pa.Policy("optimal").certify(states)):
+            with self.assertRaisesRegex(pa.ArgumentError, "the states are mixed, of 2 networks"):
+                call()
+        with self.assertRaisesRegex(ValueError, "bind their parts"):
+            states.bind(np.eye(2))
+        with self.assertRaisesRegex(pa.ArgumentError, "count is 0"):
+            pa.States.mixed([])
+        with self.assertRaisesRegex(pa.ArgumentError, r"parts\[1\] is in single precision"):
+            pa.States.mixed([one, narrow])
+        with self.assertRaisesRegex(pa.ArgumentError, "mixed states cannot be probed"):
+            pa.Trainer(pa.REGNN().policy, states)
+        self.assertEqual([states.h, states.noise, states.weights, states.power_limit, states.node_state, states.graph], [None] * 6)
+        model, two = pa.REGNN(output=pa.Output.LEVELS), pa.States(np.eye(3), 1, 1)
+        found = pa.States.mixed([one, two]).split(model.probabilities(pa.States.mixed([one, two])))
+        np.testing.assert_array_equal(found[1], model.probabilities(two))
+
     def test_graphs(self):
         graph, all_of_it = pa.Graph.of_matrix(self.h[0], .5), pa.Graph.of_matrix(self.h[0], 0)
         value, left_out = graph.pick(self.h[0])
@@ -1392,7 +1444,7 @@ class Lifetimes(Case):
 class Examples(Case):
     def test_readme(self):
         blocks = re.findall(r"^```python\n(.*?)^```", (BINDINGS / "README.md").read_text(), flags=re.M | re.S)
-        self.assertEqual(len(blocks), 4)
+        self.assertEqual(len(blocks), 5)
         folder = os.getcwd()
         self.addCleanup(os.chdir, folder)
         os.chdir(self.folder)
@@ -1401,7 +1453,7 @@ class Examples(Case):
             for block in blocks:
                 exec(compile(block, "README.md", "exec"), {})
         for line in (r"^step 500: [\d.]+ bit/s/Hz$", r"^[01]\.\d+ of WMMSE", "^last sum-rate", "^(OK|INFEASIBLE) ",
-                     r"^uwmmse: [\d.]+ bit/s/Hz a link over \d+ channels$"):
+                     r"^uwmmse: [\d.]+ bit/s/Hz a link over \d+ channels$", r"^30 links: [\d.]+ W$"):
             self.assertRegex(printed.getvalue(), re.compile(line, re.M))
 
 

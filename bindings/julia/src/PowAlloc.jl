@@ -17,6 +17,7 @@ export Graph, graph, graph_of_matrix, graph_of_positions, edges, slots, offsets,
 export sparse_adhoc, sparse_network_of_positions, network_of_graph, left_out
 export reserve!, join!, leave!, move!, present
 export bind!, noise!, power_limit!, weights!, node_state!, start!, first!
+export mixed, parts, part_count, power_count, power_size, split_parts
 export channels, noise, power_limit, weights, node_state, batch_size, links, rates, sinr
 export load_policy, policy_of_callback, allocate, allocate!, certify, meet_budget!, output_count, probabilities
 export load_uwmmse, load_regnn, load_mlp, load_igcnet, builtin_models, save, policy, weight_count

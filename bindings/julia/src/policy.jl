@@ -72,11 +72,11 @@ end
 """
     allocate!(power, policy, states; pool = nothing)
 
-Allocates powers in W into `power[link, sample]`, of the type of the states' channels. The library takes its workspace
+Allocates powers in W into `power[link, sample]`, a vector of mixed states, of the type of the states' channels. The library takes its workspace
 from the C library. A `Pool` shares the work; the result is the same.
 """
-function allocate!(power::Matrix{Float64}, policy::Policy, states::States; pool::Union{Pool,Nothing} = nothing)
-    check_size(power, "power", links(states), batch_size(states))
+function allocate!(power::VecOrMat{Float64}, policy::Policy, states::States; pool::Union{Pool,Nothing} = nothing)
+    check_size(power, "power", power_size(states)...)
     GC.@preserve pool check(disable_sigint() do
         @ccall library.pa_policy_allocate_parallel(policy::Ptr{Cvoid}, states::Ptr{Cvoid}, power::Ptr{Cdouble},
                                                    pool_pointer(pool)::Ptr{Cvoid}, C_NULL::Ptr{Cvoid}, 0::Csize_t)::Int32
@@ -84,8 +84,8 @@ function allocate!(power::Matrix{Float64}, policy::Policy, states::States; pool:
     return power
 end
 
-function allocate!(power::Matrix{Float32}, policy::Policy, states::States; pool::Union{Pool,Nothing} = nothing)
-    check_size(power, "power", links(states), batch_size(states))
+function allocate!(power::VecOrMat{Float32}, policy::Policy, states::States; pool::Union{Pool,Nothing} = nothing)
+    check_size(power, "power", power_size(states)...)
     GC.@preserve pool check(disable_sigint() do
         @ccall library.pa_policy_allocate_parallel_f32(policy::Ptr{Cvoid}, states::Ptr{Cvoid}, power::Ptr{Cfloat},
                                                        pool_pointer(pool)::Ptr{Cvoid}, C_NULL::Ptr{Cvoid},
@@ -94,9 +94,9 @@ function allocate!(power::Matrix{Float32}, policy::Policy, states::States; pool:
     return power
 end
 
-"Powers `(links, batch)` in W."
+"Powers `(links, batch)`, or a vector of mixed states, in W."
 allocate(policy::Policy, states::States; keys...) =
-    allocate!(Matrix{precision_of(states)}(undef, links(states), batch_size(states)), policy, states; keys...)
+    allocate!(Array{precision_of(states)}(undef, power_size(states)), policy, states; keys...)
 
 "Sets the key price or offset so that the mean total power of a sample is the budget in W on the states."
 function meet_budget!(policy::Policy, states::States, budget::Real)
@@ -122,11 +122,11 @@ end
 output_count(policy::Policy) = Int(@ccall library.pa_policy_output_count(policy::Ptr{Cvoid})::Csize_t)
 
 """
-What powers are drawn from, `(outputs, links, batch)`: probability of transmitting, of each level, or the median power
-as a part of the limit.
+What powers are drawn from, `(outputs, links, batch)`, of mixed states `(outputs, power_count)`: probability of
+transmitting, of each level, or the median power as a part of the limit.
 """
 function probabilities(policy::Policy, states::States)
-    found = Array{Float64,3}(undef, output_count(policy), links(states), batch_size(states))
+    found = Array{Float64}(undef, output_count(policy), power_size(states)...)
     check(@ccall library.pa_policy_probabilities(policy::Ptr{Cvoid}, states::Ptr{Cvoid}, found::Ptr{Cdouble})::Int32)
     return found
 end

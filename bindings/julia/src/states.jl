@@ -40,9 +40,52 @@ function parameters!(states::States; noise, power_limit, weights = 1, first::Int
     return states
 end
 
+"""
+    mixed(parts)
+
+States of several networks, one after the other, as one batch: full or on graphs, of any sizes, of one type. Powers and
+rates are vectors, part after part: see split_parts(). The parts are borrowed: what is bound or set is theirs, and they
+keep their numbers of samples. For policies, rates(), sinr(), gradient() and training on the sum-rate; batch_size() counts
+all samples, links() is 0.
+"""
+function mixed(parts::AbstractVector{States})
+    out = Ref{Ptr{Cvoid}}(C_NULL)
+    parts = Vector{States}(parts)
+    pointers = Ptr{Cvoid}[Base.unsafe_convert(Ptr{Cvoid}, part) for part in parts]
+    GC.@preserve parts check(@ccall library.pa_states_create_mixed(out::Ref{Ptr{Cvoid}}, pointers::Ref{Ptr{Cvoid}},
+                                                                   length(pointers)::Csize_t,
+                                                                   C_NULL::Ptr{Cvoid})::Int32)
+    return States(owned(free_states, out[]; parts))
+end
+
+"Parts of mixed states; 1 of others."
+part_count(states::States) = Int(@ccall library.pa_states_part_count(states::Ptr{Cvoid})::Csize_t)
+
+"The states that mixed ones are made of; of others they themselves."
+parts(states::States) = get(states.handle.keep, :parts, [states])
+
+"Numbers in the powers of the batch."
+power_count(states::States) = Int(@ccall library.pa_states_powers(states::Ptr{Cvoid})::Csize_t)
+
+"Size of powers and rates: `(links, batch)`, of mixed states `(power_count,)`."
+power_size(states::States) =
+    links(states) == 0 ? (power_count(states),) : (links(states), batch_size(states))
+
+"Powers or rates of mixed states as an array `(links, batch)` for each part: copies."
+function split_parts(states::States, values::Vector)
+    length(values) == power_count(states) || throw(DimensionMismatch("values has $(length(values)) elements"))
+    counts = [power_count(part) for part in parts(states)]
+    ends = cumsum(counts)
+    return [reshape(values[stop-count+1:stop], power_size(part))
+            for (part, count, stop) in zip(parts(states), counts, ends)]
+end
+
 "Type of channels, powers and rates."
-precision_of(states::States) =
-    (@ccall library.pa_states_channel_f32(states::Ptr{Cvoid})::Ptr{Cfloat}) == C_NULL ? Float64 : Float32
+function precision_of(states::States)
+    first = @ccall library.pa_states_part(states::Ptr{Cvoid}, 0::Csize_t)::Ptr{Cvoid}
+    narrow = GC.@preserve states @ccall library.pa_states_channel_f32(first::Ptr{Cvoid})::Ptr{Cfloat}
+    return narrow == C_NULL ? Float64 : Float32
+end
 
 "Looks at other channels from now on, the next slot's for example; drops the node state."
 function bind!(states::States, h::Array{Float64,3})
@@ -147,28 +190,28 @@ weights(states::States) = copied(states, @ccall library.pa_states_weights(states
 
 copied(states::States, values::Ptr{Cdouble}) = GC.@preserve states copy(unsafe_wrap(Array, values, links(states)))
 
-"Linear signal to interference and noise ratios `(links, batch)` for powers of that size in W."
-function sinr(states::States, power::Matrix{Float64})
-    ratio = similar(check_size(power, "power", links(states), batch_size(states)))
+"Linear signal to interference and noise ratios `(links, batch)`, or a vector of mixed states, for powers of that size in W."
+function sinr(states::States, power::VecOrMat{Float64})
+    ratio = similar(check_size(power, "power", power_size(states)...))
     check(@ccall library.pa_sinr(states::Ptr{Cvoid}, power::Ptr{Cdouble}, ratio::Ptr{Cdouble})::Int32)
     return ratio
 end
 
-function sinr(states::States, power::Matrix{Float32})
-    ratio = similar(check_size(power, "power", links(states), batch_size(states)))
+function sinr(states::States, power::VecOrMat{Float32})
+    ratio = similar(check_size(power, "power", power_size(states)...))
     check(@ccall library.pa_sinr_f32(states::Ptr{Cvoid}, power::Ptr{Cfloat}, ratio::Ptr{Cfloat})::Int32)
     return ratio
 end
 
-"Rates log2(1 + SINR) `(links, batch)` in bit/s/Hz for powers of that size in W."
-function rates(states::States, power::Matrix{Float64})
-    rate = similar(check_size(power, "power", links(states), batch_size(states)))
+"Rates log2(1 + SINR) `(links, batch)` in bit/s/Hz, or a vector of mixed states, for powers of that size in W."
+function rates(states::States, power::VecOrMat{Float64})
+    rate = similar(check_size(power, "power", power_size(states)...))
     check(@ccall library.pa_rates(states::Ptr{Cvoid}, power::Ptr{Cdouble}, rate::Ptr{Cdouble})::Int32)
     return rate
 end
 
-function rates(states::States, power::Matrix{Float32})
-    rate = similar(check_size(power, "power", links(states), batch_size(states)))
+function rates(states::States, power::VecOrMat{Float32})
+    rate = similar(check_size(power, "power", power_size(states)...))
     check(@ccall library.pa_rates_f32(states::Ptr{Cvoid}, power::Ptr{Cfloat}, rate::Ptr{Cfloat})::Int32)
     return rate
 end

@@ -23,7 +23,7 @@ function Trainer(policy::Policy, states::States; seed::Integer = 0, keys...)
     out = Ref{Ptr{Cvoid}}(C_NULL)
     check(@ccall library.pa_trainer_create_on_states(out::Ref{Ptr{Cvoid}}, policy::Ptr{Cvoid}, states::Ptr{Cvoid},
                                                      seed::UInt64, C_NULL::Ptr{Cvoid})::Int32)
-    return set!(Trainer(owned(free_trainer, out[]; policy, source = states), links(states)); keys...)
+    return set!(Trainer(owned(free_trainer, out[]; policy, source = states), maximum(links, parts(states))); keys...)
 end
 
 "Sets keys by name: `set!(trainer; batch = 32)`."

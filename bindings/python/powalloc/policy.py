@@ -72,7 +72,7 @@ class Policy(Tunable):
         result is the same. The workspace stays for the next call."""
         out = output(out, states.shape, states.dtype)
         threads = None if pool is None else pool.handle
-        use = states.shape, states.dtype, states.graph is None, 1 if pool is None else pool.threads
+        use = states.shape, states.dtype, states.structure(), 1 if pool is None else pool.threads
         work = self._work.pop(use, None)  # out of the reach of other threads and of callbacks
         if work is None:
             work = self._workspace(states, threads)

@@ -1,6 +1,7 @@
 """Batches of channel states."""
 import numpy as np
 
+from . import _signatures
 from ._arrays import borrow, output, parameters, view
 from ._library import Handle, Resource, library, make
 from .graph import shared
@@ -34,9 +35,13 @@ class States(Resource):
     first: number of the first sample in its stream, for policies that draw
     graph: a Graph: h is (batch, slots) or (slots,) then, in the order of its slots
 
-    shape: of powers and rates: (batch, links), or (links,) if h is one sample
+    States.mixed(parts): states of several networks, of any sizes, as one batch.
+
+    shape: of powers and rates: (batch, links), or (links,) if h is one sample; (powers,) of mixed states
     dtype: of channels, powers and rates
     """
+
+    _parts = None  # of mixed states
 
     def __init__(self, h, noise, power_limit, weights=1.0, node_state=None, first=0, graph=None):
         self.shape, self.dtype = _shape(borrow(h, "h", dtypes=PRECISIONS), graph), h.dtype
@@ -54,6 +59,23 @@ class States(Resource):
             self.set_node_state(node_state)
 
     @classmethod
+    def mixed(cls, parts):
+        """States of several networks, one after the other, as one batch: full or on graphs, of any sizes, of one dtype.
+
+        The parts are borrowed: bind() and set_...() are theirs, and they keep their numbers of samples. Powers and rates
+        are flat, part after part: see split(). For policies, rates(), sinr(), UWMMSE.gradient() and training on the
+        sum-rate; batch counts all samples, links is 0, and what belongs to a part is None.
+        """
+        parts = tuple(parts)
+        handles = (_signatures.pa_states * len(parts))(*(part.handle._as_parameter_ for part in parts))
+        states = cls.__new__(cls)
+        Resource.__init__(states, make(library.pa_states_create_mixed, handles, len(parts),
+                                       parts=[part.handle for part in parts]))
+        states._parts = parts
+        states.shape, states.dtype = (states.powers,), parts[0].dtype
+        return states
+
+    @classmethod
     def _of_handle(cls, handle):
         """States that the library made; their arrays have a batch axis."""
         states = cls.__new__(cls)
@@ -68,6 +90,8 @@ class States(Resource):
 
     def bind(self, h):
         """Looks at other channels of as many links from now on, the next slot's for example; drops the node state."""
+        if self._parts:
+            raise ValueError("the states are mixed: bind their parts")
         shape = _shape(borrow(h, "h", dtypes=(self.dtype,)), self.graph)
         if shape[-1] != self.links:
             raise ValueError(f"h has {shape[-1]} links, must have {self.links}")
@@ -119,6 +143,29 @@ class States(Resource):
         return library.pa_states_links(self.handle)
 
     @property
+    def parts(self):
+        """The States that mixed ones are made of, a tuple; of others they themselves."""
+        return self._parts or (self,)
+
+    @property
+    def powers(self):
+        """Numbers in the powers of the batch."""
+        return library.pa_states_powers(self.handle)
+
+    def split(self, values):
+        """What stands part after part, such as powers (powers,), as a list of views of the parts' shapes; of what has more
+        axes behind, such as probabilities, too."""
+        ends = np.cumsum([part.powers for part in self.parts])
+        flat = values.reshape(self.powers, *values.shape[len(self.shape):])
+        return [flat[end - part.powers:end].reshape(*part.shape, *flat.shape[1:]) for part, end in zip(self.parts, ends)]
+
+    def structure(self):
+        """What the size of a workspace depends on beside shape and dtype."""
+        if self._parts:
+            return tuple((part.shape, part.structure()) for part in self._parts)
+        return None if self.graph is None else self.graph.slots
+
+    @property
     def graph(self):
         """The Graph of sparse channels, None if they are full matrices."""
         return shared(library.pa_states_graph(self.handle), self.handle)
@@ -130,6 +177,8 @@ class States(Resource):
     @property
     def h(self):
         """The channels: the caller's array itself, or a read-only view (batch, links, links), (batch, slots) if sparse."""
+        if self._parts:
+            return None
         graph = self.graph
         shape = (*self.shape, self.links) if graph is None else (*self.shape[:-1], graph.slots)
         return self._borrowed("h", self.of_precision("pa_states_channel"), shape, self.dtype)

@@ -34,7 +34,7 @@ PA_API pa_status pa_mpi_attach(pa_trainer *trainer, MPI_Comm comm);
  * of one process to the bit. An error of one is an error of all, with the message on the process that had it. More than
  * 2^31 - 1 powers are not shared: each process computes all. Allocates.
  * @param policy     the policy; not one of the application's (pa_policy_create_callback()), which sees whole batches
- * @param states     in double precision
+ * @param states     in double precision, not mixed
  * @param[out] power [batch][links] in W
  * @param comm       the communicator
  * @since 0.1
