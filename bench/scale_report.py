@@ -44,25 +44,30 @@ CUTOFF = """
 
 1000 links of the UWMMSE paper's setting, with full matrices beside the edges. *Left out*: the interference beyond the
 cut-off with all transmitters at their limits, its mean over the noise, as pa_network_left_out() and the command tell it.
-*Error*: the rates that the edges predict above the true ones of the same powers, in % of these. *Bound*: what is
-guaranteed from what is left out (@ref embedding derives it). *Error, remainder*: the same where left-out interference
-counts as noise (@ref PA_NETWORK_REMAINDER), times the mean power in use. *Lost*: true sum-rate of powers decided on the
-edges below that of powers decided on full matrices.
+In % of the true sum-rate, that on full matrices of the same draws:
+
+- *error*: how much too high the sum-rate is that the edges predict for the powers decided on them, without a remainder;
+  *bound*: how much it can be in the mean by what is left out (@ref embedding derives it); *share* and *all*: the error
+  where as much of what is left out counts as noise (@ref PA_NETWORK_REMAINDER) as the policy uses of its limits, and all
+  of it;
+- *lost*: the true sum-rate of these powers below that of powers decided on full matrices, without a remainder; *share*:
+  the same with one.
 
 """
 PLAN = """
 ## Past one machine
 
-One network in parts, a process each, is there (@ref machines). On paper, for 10^8 links with 32 edges each on 100 machines, from
-the figures above:
+One network in parts, a process each, is there (@ref machines). On paper, for 10^8 links with 32 edges each on 100 machines,
+from the figures above:
 
 - **Memory.** 10^6 links a machine are {memory:.0f} MB for UWMMSE. One machine of {whole:.0f} GB could hold all 10^8, if a
   pass may take {alone:.0f} s.
 - **Ghosts.** 32 edges a link reach {radius:.1f} mean distances. A square part of 1000 x 1000 links has about
   4 x 1000 x {radius:.1f} = {ghosts:.0f} ghosts, {share:.1f} % of its links.
-- **Volume.** UWMMSE (`paper`, 4 layers) gives 18 numbers a ghost in 11 exchanges: {uwmmse:.1f} MB a machine and pass, in
-  all its layers; WMMSE with 100 iterations 202 numbers in 202 exchanges, {wmmse:.0f} MB; REGNN of 8 layers, 5 taps and 4
-  features 121 numbers in 33 exchanges, {regnn:.0f} MB. The table in @ref machines counts them for one layer's products.
+- **Volume.** A layer of UWMMSE, as an iteration of WMMSE, takes 2 numbers a ghost, {layer:.1f} MB a machine; the gates of
+  all layers together 9. A layer of REGNN with 5 taps takes 4 numbers a ghost and feature, with 4 features
+  {regnn_layer:.1f} MB. A pass of UWMMSE (`paper`, 4 layers) comes to 18 numbers in 11 exchanges, {uwmmse:.1f} MB; WMMSE
+  with 100 iterations to 202 in 202, {wmmse:.0f} MB; REGNN of 8 such layers to 121 in 33, {regnn:.0f} MB (@ref machines).
 - **Time.** At 1.25 GB/s and 20 us an exchange with its neighbours (10 Gbit/s Ethernet): UWMMSE {t_uwmmse:.1f} ms, WMMSE
   {t_wmmse:.0f} ms, REGNN {t_regnn:.0f} ms of communication, none of it hidden, beside {c_uwmmse:.0f} ms, {c_wmmse:.0f} ms
   and {c_regnn:.0f} ms of computing on one core: {p_uwmmse:.1f} %, {p_wmmse:.1f} % and {p_regnn:.1f} %. Expected: the time
@@ -73,8 +78,8 @@ the figures above:
 - **What would break first.** Not the volume but the evenness: all wait for the part with the most edges, and where users
   cluster that is several times the mean. Parts are what the caller makes them; the library does not balance them. Next,
   shifts divided by their spectral norm, with 63 sums over all ranks one after the other. Then building:
-  pa_mpi_part_create_positions() compares the boxes of all pairs of ranks, which is nothing for 100 and too much for
-  10^5. A link's number within a part has 31 bits, in the network 63.
+  in pa_mpi_part_create_positions() every rank looks at the boxes of all others and tells each a count, which is
+  nothing for 100 ranks and much for 10^5. A link's number within a part has 31 bits, in the network 63.
 """
 
 
@@ -100,7 +105,7 @@ def growth_table(rows, setting):
         if row["setting"] != setting or row["policy"] in (BUILDING, DRAWING):
             continue
         spread = f" ± {float(row['ratio_ci']):.3f}" if row["rate"] and float(row["ratio_ci"]) > 1e-9 else ""
-        rate = [f"{float(row['rate']):.3f}", f"{float(row['rate_of_edges']):.3f}", f"{float(row['ratio']):.3f}{spread}",
+        rate = [f"{float(row['rate']):.4g}", f"{float(row['rate_of_edges']):.4g}", f"{float(row['ratio']):.3f}{spread}",
                 f"{float(row['power']):.3f}"] if row["rate"] else [""] * 4
         memory = f"{float(row['peak_mb']):.0f}"
         cells = [links_text(int(row["links"])), row["networks"], row["policy"], *rate, f"{float(row['ns_a_link']):.0f}",
@@ -150,6 +155,7 @@ set yrange [.55:1.08]
 set ylabel 'rate over that of WMMSE-100 in its setting'
 plot 1 lc rgb '#888888' notitle, {', '.join(rates)}
 set xlabel 'links'
+set key right bottom
 set ylabel 'ns a link, one core'
 set logscale y
 set yrange [100:20000]
@@ -161,17 +167,18 @@ unset multiplot
 
 def cutoff_table(rows):
     """Means over the networks."""
-    text = ("| cut-off | edges a link | left out, over the noise | policy | W a link | error, % | bound, % | "
-            "error, remainder, % | lost, % |\n|---|---|---|---|---|---|---|---|---|\n")
+    text = ("| cut-off | edges a link | left out, over the noise | policy | W a link | error | bound | share | all | "
+            "lost | share |\n|---|---|---|---|---|---|---|---|---|---|---|\n")
     groups = {}
     for row in rows:
         groups.setdefault((float(row["cutoff"]), row["policy"]), []).append(row)
     for (cutoff, policy), same in groups.items():
         def mean(column):
             return sum(float(row[column]) for row in same) / len(same)
+        columns = ["error_none", "bound_mean", "error_share", "error_all", "loss_none", "loss_share"]
         cells = [f"{cutoff:g}", f"{mean('edges'):.1f}", digits(mean("left_out")), policy.removeprefix("builtin:"),
-                 f"{mean('mean_power'):.3f}", digits(mean("error_none")), digits(mean("bound_mean")),
-                 digits(mean("error_share")), digits(mean("loss_none"))]
+                 f"{mean('mean_power'):.3f}", *(f"{mean(column):.3g}" if abs(mean(column)) >= 1 else
+                                                f"{mean(column):.2f}" for column in columns)]
         text += "| " + " | ".join(cells) + " |\n"
     return text
 
@@ -195,7 +202,8 @@ def plan(rows):
     return PLAN.format(memory=float(of["UWMMSE paper (untrained)"]["peak_mb"]), alone=computing["uwmmse"] / 10,
                        whole=float(of["UWMMSE paper (untrained)"]["peak_mb"]) / 10,
                        radius=radius, ghosts=ghosts, share=100 * ghosts / 1e6, fast=computing["uwmmse"] / 10,
-                       small_ghosts=small, small_share=100 * small / 1e4, **values)
+                       small_ghosts=small, small_share=100 * small / 1e4, layer=ghosts * 2 * 8 / 1e6,
+                       regnn_layer=ghosts * 16 * 8 / 1e6, **values)
 
 
 def main():
