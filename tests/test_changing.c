@@ -1,4 +1,5 @@
 /* Networks that change in place against networks built from the same positions. */
+#include "meter.h"
 #include "suite.h"
 
 #include "base/random.h"
@@ -895,22 +896,6 @@ START_TEST(changes_touch_neighbours_only) {
   pa_network_free(network);
 }
 END_TEST
-
-struct meter {
-  int calls, out, refuse;
-};
-
-static void *metered(void *user, size_t bytes, size_t alignment) {
-  struct meter *meter = user;
-  if (meter->calls++ == meter->refuse) return NULL;
-  meter->out++;
-  return aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-}
-
-static void unmetered(void *user, void *memory) {
-  ((struct meter *)user)->out--;
-  free(memory);
-}
 
 START_TEST(memory) {
   struct meter meter = {.refuse = -1};

@@ -1,11 +1,11 @@
 /* States of several networks as one batch against each of them alone. */
 #define _GNU_SOURCE
+#include "allocations.h"
 #include "suite.h"
 
 #include "base/random.h"
 #include "train/trainer.h"
 
-#include <dlfcn.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -1166,22 +1166,6 @@ START_TEST(what_cannot_train_on_mixed_states_says_so) {
 END_TEST
 
 /* ---- memory ---- */
-
-static size_t allocations;
-
-void *malloc(size_t bytes) {
-  static void *(*next)(size_t);
-  if (!next) *(void **)&next = dlsym(RTLD_NEXT, "malloc");
-  allocations++;
-  return next(bytes);
-}
-
-void *aligned_alloc(size_t alignment, size_t bytes) {
-  static void *(*next)(size_t, size_t);
-  if (!next) *(void **)&next = dlsym(RTLD_NEXT, "aligned_alloc");
-  allocations++;
-  return next(alignment, bytes);
-}
 
 START_TEST(nothing_is_allocated_with_a_workspace) {
   struct mix m = all_kinds();

@@ -1,8 +1,8 @@
 #define _GNU_SOURCE /* RTLD_NEXT */
+#include "allocations.h"
 #include "fixture.h"
 #include "suite.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -596,22 +596,6 @@ START_TEST(random_selection_is_exact_uniform_and_repeatable) {
 END_TEST
 
 /* The contract of embedding -------------------------------------------------------------------------------------- */
-
-static size_t allocations;
-
-void *malloc(size_t bytes) {
-  static void *(*next)(size_t);
-  if (!next) *(void **)&next = dlsym(RTLD_NEXT, "malloc");
-  allocations++;
-  return next(bytes);
-}
-
-void *aligned_alloc(size_t alignment, size_t bytes) {
-  static void *(*next)(size_t, size_t);
-  if (!next) *(void **)&next = dlsym(RTLD_NEXT, "aligned_alloc");
-  allocations++;
-  return next(alignment, bytes);
-}
 
 START_TEST(nothing_is_allocated_with_a_workspace) {
   static const size_t sizes[] = {1, 7, 20, 64, 600};

@@ -1,5 +1,6 @@
 /* Sparse channels against full ones. */
 #define _POSIX_C_SOURCE 200809L /* mkstemp */
+#include "meter.h"
 #include "suite.h"
 
 #include "base/random.h"
@@ -561,23 +562,6 @@ START_TEST(remainders_of_networks_without_a_cutoff_are_refused) {
   pa_network_free(network[0]);
 }
 END_TEST
-
-/* Refuses one of its calls; negative: none. */
-struct meter {
-  int calls, refuse, out;
-};
-
-static void *metered(void *user, size_t bytes, size_t alignment) {
-  struct meter *meter = user;
-  if (meter->calls++ == meter->refuse) return NULL;
-  meter->out++;
-  return aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-}
-
-static void unmetered(void *user, void *memory) {
-  ((struct meter *)user)->out--;
-  free(memory);
-}
 
 /* Key k, or the power limits. */
 static pa_status set_one(pa_network *network, int k) {
