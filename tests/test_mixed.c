@@ -696,6 +696,10 @@ START_TEST(what_a_policy_cannot_take_is_named_by_its_part) {
     pa_pool *by = threads ? pool : NULL;
     fails(pa_policy_allocate_parallel(pa_igcnet_policy(igcnet), mixed, power, by, NULL, 0), PA_ERROR_ARGUMENT,
           "part 1: policy igcnet takes full channel matrices");
+    fails(pa_policy_probabilities(pa_igcnet_policy(igcnet), mixed, power), PA_ERROR_ARGUMENT,
+          "part 1: policy igcnet takes full channel matrices");
+    fails(pa_policy_probabilities(pa_igcnet_policy(igcnet), m.part[1].states[DOUBLE], power), PA_ERROR_ARGUMENT,
+          "policy igcnet takes full channel matrices");
     fails(pa_policy_workspace_states(optimal, mixed, by, &bytes), PA_ERROR_ARGUMENT, "part 1: policy optimal");
     ok(pa_states_set_node_state(m.part[3].states[DOUBLE], NULL, 0));
     fails(pa_policy_allocate_parallel(regnn, mixed, power, by, NULL, 0), PA_ERROR_ARGUMENT, "part 3: ");
