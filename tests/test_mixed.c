@@ -123,11 +123,12 @@ static void free_mix(struct mix *m) {
   for (size_t k = 0; k < m->count; k++) free_part(&m->part[k]);
 }
 
-/* Small and large, full and sparse, one sample and several tasks of them: links, samples, sparse, with a start. */
+/* Small and large, full and sparse, one sample and several tasks of them, neither first nor last the largest: links,
+ * samples, sparse, with a start. */
 static struct mix all_kinds(void) {
-  static const size_t shapes[][4] = {{5, 19, 0, 0},  {40, 3, 1, 1}, {33, 2, 0, 1}, {1, 4, 0, 0},
-                                     {200, 1, 0, 0}, {9, 33, 1, 0}, {250, 1, 1, 0}};
-  return mix_of(7, shapes);
+  static const size_t shapes[][4] = {{5, 19, 0, 0},  {40, 3, 1, 1}, {33, 2, 0, 1},  {1, 4, 0, 0},
+                                     {200, 1, 0, 0}, {9, 33, 1, 0}, {250, 1, 1, 0}, {2, 3, 0, 0}};
+  return mix_of(8, shapes);
 }
 
 /* Full matrices of few links, for policies that take only such. */
@@ -315,7 +316,7 @@ END_TEST
 
 START_TEST(permuted_parts_have_permuted_powers) {
   struct mix m = all_kinds();
-  static const size_t order[MOST] = {3, 6, 0, 5, 2, 1, 4};
+  static const size_t order[MOST] = {3, 6, 0, 7, 5, 2, 1, 4};
   pa_policy *policy[] = {unfolded(PA_UWMMSE_EXTENDED), filters(PA_REGNN_OUTPUT_BERNOULLI), classical("random")};
   for (size_t k = 0; k < 3; k++) {
     pa_states *permuted = mixed_of(&m, DOUBLE, order);
@@ -695,6 +696,10 @@ START_TEST(what_a_policy_cannot_take_is_named_by_its_part) {
     pa_pool *by = threads ? pool : NULL;
     fails(pa_policy_allocate_parallel(pa_igcnet_policy(igcnet), mixed, power, by, NULL, 0), PA_ERROR_ARGUMENT,
           "part 1: policy igcnet takes full channel matrices");
+    fails(pa_policy_probabilities(pa_igcnet_policy(igcnet), mixed, power), PA_ERROR_ARGUMENT,
+          "part 1: policy igcnet takes full channel matrices");
+    fails(pa_policy_probabilities(pa_igcnet_policy(igcnet), m.part[1].states[DOUBLE], power), PA_ERROR_ARGUMENT,
+          "policy igcnet takes full channel matrices");
     fails(pa_policy_workspace_states(optimal, mixed, by, &bytes), PA_ERROR_ARGUMENT, "part 1: policy optimal");
     ok(pa_states_set_node_state(m.part[3].states[DOUBLE], NULL, 0));
     fails(pa_policy_allocate_parallel(regnn, mixed, power, by, NULL, 0), PA_ERROR_ARGUMENT, "part 3: ");

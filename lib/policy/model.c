@@ -116,12 +116,18 @@ static void probabilities_of(const pa_policy *policy, const pa_states *states, d
   pa__flush_end(saved);
 }
 
+static pa_status check_part(const pa_policy *policy, const pa_states *part) {
+  const pa__learner_class *learner = policy->class->learner;
+  pa__extent extent = pa__extent_of(part);
+  pa_status status = pa__policy_takes(policy, &extent);
+  return status == PA_OK && learner->check ? learner->check(policy, part) : status;
+}
+
 static pa_status check_states(const pa_policy *policy, const pa_states *states) {
-  pa_status (*check)(const pa_policy *, const pa_states *) = policy->class->learner->check;
   pa_status status = pa__states_check_precision(states);
   if (status == PA_OK) status = pa__states_check_all(states);
-  for (size_t k = 0; check && k < pa_states_part_count(states) && status == PA_OK; k++)
-    status = pa__states_of_part(states, k, check(policy, pa_states_part(states, k)));
+  for (size_t k = 0; k < pa_states_part_count(states) && status == PA_OK; k++)
+    status = pa__states_of_part(states, k, check_part(policy, pa_states_part(states, k)));
   return status;
 }
 
