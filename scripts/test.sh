@@ -39,7 +39,7 @@ variant() {
 }
 
 stage "gcc" variant build-gcc
-stage "clang" env CC=clang CXX=clang++ sh -c '[ -f build-clang/build.ninja ] || meson setup build-clang -Dtests=true -Dwerror=true; ninja -C build-clang && meson test -C build-clang --print-errorlogs --no-suite mpi'
+stage "clang" env CC=clang CXX=clang++ sh -c '[ -f build-clang/build.ninja ] || meson setup build-clang -Dtests=true -Dwerror=true; ninja -C build-clang && meson test -C build-clang --print-errorlogs --no-suite mpi --no-suite structure --no-suite docs'
 stage "address and undefined behaviour sanitizers" env CK_FORK=no sh -c '
   [ -f build-sanitize/build.ninja ] || meson setup build-sanitize -Dtests=true -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
   ninja -C build-sanitize && meson test -C build-sanitize --print-errorlogs --suite unit --suite command'
