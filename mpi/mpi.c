@@ -49,7 +49,7 @@ pa_status pa_mpi_attach(pa_trainer *trainer, MPI_Comm comm) {
 
 pa_status pa_mpi_allocate(const pa_policy *policy, const pa_states *states, double *power, MPI_Comm comm) {
   size_t batch = pa_states_batch(states), links = pa_states_links(states);
-  if (states && links == 0) /* mixed: it says why not */
+  if (states && (links == 0 || pa_states_halo(states))) /* mixed, or a part of a network: it says why not */
     return pa_policy_allocate_part(policy, states, 0, batch, power);
   if (!policy || !states || !power || batch > INT_MAX / links)
     return pa_policy_allocate(policy, states, power, NULL, 0);

@@ -29,7 +29,7 @@ pa_status pa__mpi_part_begin(pa_mpi_part **out, MPI_Comm comm, size_t owned);
 /* Collective: the part is given out if all ranks have their graph and ghosts, and freed if not. */
 pa_status pa__mpi_part_finish(pa_mpi_part **out, pa_mpi_part *part, pa_status status);
 
-/* Collective: `size` numbers of a type for each element, counts [ranks] of which go to each rank; what comes, from rank
+/* Collective: numbers of a type of so many bytes, counts [ranks] of which go to each rank; what comes, from rank
  * after rank, stands in *received, to be freed, and how much in got [ranks]. */
 pa_status pa__mpi_scatter(const struct transport *t, const void *sent, const size_t *counts, MPI_Datatype type,
                           size_t bytes, void **received, size_t *got);

@@ -94,6 +94,13 @@ static void one_fault(const pa_policy *policy, pa_states *states, double *channe
   if (rank == ranks - 1 && edges > 0) channels[0] = good;
 }
 
+/* Each rank has its own links of every sample. */
+static void not_by_samples(const pa_policy *policy, const pa_states *states) {
+  double left = 7;
+  must(pa_mpi_allocate(policy, states, &left, MPI_COMM_WORLD) == PA_ERROR_ARGUMENT);
+  must(strstr(pa_last_error(), "with a halo") != NULL && left == 7);
+}
+
 static void in_parts(const pa_policy *policy) {
   size_t first = first_of(rank), owned = first_of(rank + 1) - first,
          edges = (size_t)(offset[first + owned] - offset[first]);
@@ -114,6 +121,7 @@ static void in_parts(const pa_policy *policy) {
   near(part_power, power, part, 1e-11);
   near(part_rate, rate, part, 1e-11);
   one_fault(policy, states, channels, edges);
+  not_by_samples(policy, states);
   must(pa_policy_allocate_f32(policy, narrow, part_power_f32, NULL, 0) == PA_OK);
   must(pa_rates_f32(narrow, part_power_f32, part_rate_f32) == PA_OK);
   for (size_t k = 0; k < pa_graph_links(graph); k++) {

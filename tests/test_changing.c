@@ -5,6 +5,8 @@
 #include "base/random.h"
 #include "net/network.h"
 
+#include <stdio.h>
+
 static uint64_t drawn;
 
 static double uniform(void) { return pa__random_uniform(11, 0, drawn++); }
@@ -695,6 +697,37 @@ START_TEST(stale_channels_are_refused) {
 }
 END_TEST
 
+START_TEST(what_is_in_gaps_does_not_count) {
+  pa_network *network = start(20, 22, 0);
+  const pa_graph *graph = pa_network_graph(network);
+  size_t slots = pa_graph_slots(graph);
+  double *h = calloc(slots, sizeof *h), power[22], rate[22], again[22];
+  pa_states *states;
+  pa_policy *policy;
+  ok(pa_policy_create(&policy, "threshold", NULL));
+  ok(pa_network_draw(network, 0, 0, 1, h));
+  ok(pa_states_create_sparse(&states, 1, graph, h, 1, 1, NULL));
+  ok(pa_policy_allocate(policy, states, power, NULL, 0));
+  ok(pa_rates(states, power, rate));
+  for (size_t e = 0; e < slots; e++)
+    if (pa_graph_receiver(graph)[e] < 0) h[e] = e % 2 ? NAN : -1;
+  ok(pa_policy_allocate(policy, states, again, NULL, 0));
+  ck_assert(memcmp(power, again, sizeof power) == 0);
+  ok(pa_rates(states, power, again));
+  ck_assert(memcmp(rate, again, sizeof rate) == 0);
+  size_t bad = (size_t)pa_graph_offset(graph)[7];
+  h[bad] = NAN;
+  char words[40];
+  snprintf(words, sizeof words, "h[0][%zu] is nan", bad);
+  fails(pa_rates(states, power, again), PA_ERROR_ARGUMENT, words);
+  fails(pa_graph_path_gain(graph, power, power, 1, 1, again), PA_ERROR_ARGUMENT, "can change it");
+  pa_states_free(states);
+  pa_policy_free(policy);
+  pa_network_free(network);
+  free(h);
+}
+END_TEST
+
 START_TEST(training_on_stale_states_is_refused) {
   pa_network *network = start(20, 22, 0);
   pa_states *states;
@@ -942,7 +975,7 @@ int main(void) {
                                 remainders_are_found_again_after_changes,
                                 training_on_a_network_that_changed,
                                 stale_channels_are_refused,
-                                training_on_stale_states_is_refused,
+                                what_is_in_gaps_does_not_count, training_on_stale_states_is_refused,
                                 errors_change_nothing,
                                 no_room_for_edges,
                                 changes_touch_neighbours_only,

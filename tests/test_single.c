@@ -168,6 +168,19 @@ START_TEST(gradients_are_those_of_double) {
 END_TEST
 
 /* Rewards for the same powers, and the gradient of capacity; among the sizes are some beyond a block of columns. */
+START_TEST(rates_are_finite_or_refused) {
+  const float h = 9e14f, power = 9e14f, least = 1;
+  float rate = 7;
+  pa_states *states;
+  ok(pa_states_create_f32(&states, 1, 1, &h, 1e15, 1, NULL));
+  fails(pa_rates_f32(states, &power, &rate), PA_ERROR_ARGUMENT, "what is received may not be finite");
+  ck_assert(rate == 7);
+  ok(pa_rates_f32(states, &least, &rate));
+  close_to(rate, log2(1 + 8.1e14), 1e-3);
+  pa_states_free(states);
+}
+END_TEST
+
 START_TEST(rewards_are_those_of_double) {
   static const pa_reward_fn rewards[] = {pa_reward_capacity, pa_reward_capacity_over_lifetime, pa_reward_control_cost,
                                          pa_reward_control_success};
@@ -575,7 +588,7 @@ END_TEST
 int main(void) {
   return run_tests("single", (const TTest *const[]){
                                  rates_are_those_of_double, wmmse_loses_no_sample, uwmmse_is_that_of_double,
-                                 gradients_are_those_of_double, rewards_are_those_of_double,
+                                 gradients_are_those_of_double, rates_are_finite_or_refused, rewards_are_those_of_double,
                                  gradients_of_outputs_are_those_of_double, training_reaches_what_it_does_in_double,
                                  rewards_see_states_in_single_precision, teachers_teach_in_single_precision,
                                  trainers_say_what_they_cannot_do_in_single_precision, regnn_is_that_of_double,

@@ -326,6 +326,88 @@ START_TEST(bad_channels_on_edges_are_named) {
 }
 END_TEST
 
+START_TEST(powers_of_minus_zero_are_none) {
+  struct both b = ordered_states(40, 1);
+  double power[40], minus[40], rate[40], again[40];
+  for (int i = 0; i < 40; i++) power[i] = i % 3 ? uniform() : 0;
+  for (int i = 0; i < 40; i++) minus[i] = i % 3 ? power[i] : -0.;
+  ok(pa_rates(b.sparse, power, rate));
+  ok(pa_rates(b.sparse, minus, again));
+  same("rates", rate, again, 40, 0);
+  ok(pa_sinr(b.sparse, minus, again));
+  for (int i = 0; i < 40; i++) ck_assert(!signbit(again[i]));
+  free_both(&b);
+}
+END_TEST
+
+START_TEST(what_takes_full_matrices_says_so) {
+  struct both b = random_states(2, 1, false, 1);
+  pa_policy *optimal;
+  double power[2] = {7, 7}, upper = 7;
+  ok(pa_policy_create(&optimal, "optimal", NULL));
+  fails(pa_policy_certify(optimal, b.sparse, power, &upper), PA_ERROR_ARGUMENT, "full channel matrices");
+  ck_assert(power[0] == 7 && upper == 7);
+  pa_policy_free(optimal);
+  free_both(&b);
+}
+END_TEST
+
+START_TEST(direct_channels_at_the_very_cutoff_are_edges) {
+  const double t[3][2] = {{-1, 0}, {-0x1p-53, 0}, {5, 0}}, r[3][2] = {{-.9, 0}, {2, 0}, {5.1, 0}};
+  pa_graph *graph;
+  ok(pa_graph_create_positions(&graph, 3, &t[0][0], &r[0][0], 2, NULL));
+  for (int k = 0; k < 3; k++) {
+    bool own = false;
+    for (int64_t e = pa_graph_offset(graph)[k]; e < pa_graph_end(graph)[k]; e++) own |= pa_graph_receiver(graph)[e] == k;
+    ck_assert(own);
+  }
+  pa_graph_free(graph);
+}
+END_TEST
+
+START_TEST(path_gains_are_all_or_none) {
+  enum { N = 300 };
+  double t[N][2], r[N][2], gain[3 * N];
+  int64_t offset[N + 1];
+  int32_t receiver[N];
+  for (int i = 0; i < N; i++) {
+    t[i][0] = r[i][0] = i;
+    t[i][1] = 0;
+    r[i][1] = i == N - 1 ? 0 : 1;
+    offset[i] = receiver[i] = i;
+    gain[i] = 7;
+  }
+  offset[N] = N;
+  pa_graph *graph;
+  ok(pa_graph_create(&graph, N, offset, receiver, NULL));
+  fails(pa_graph_path_gain(graph, &t[0][0], &r[0][0], 0, 2, gain), PA_ERROR_ARGUMENT,
+        "transmitter 299 stands on receiver 299");
+  t[N - 1][0] = NAN;
+  fails(pa_graph_path_gain(graph, &t[0][0], &r[0][0], 0, 2, gain), PA_ERROR_ARGUMENT,
+        "from transmitter 299 to receiver 299 is nan");
+  for (int i = 0; i < N; i++) ck_assert(gain[i] == 7);
+  t[N - 1][0] = N - 3;
+  ok(pa_graph_path_gain(graph, &t[0][0], &r[0][0], 0, 2, gain));
+  for (int i = 0; i < N; i++) close_to(gain[i], i == N - 1 ? .25 : 1, 1e-15);
+  pa_graph_free(graph);
+}
+END_TEST
+
+START_TEST(states_of_a_graph_that_was_replaced_take_no_other_channels) {
+  pa_network *network;
+  pa_states *states;
+  ok(pa_network_create_sparse_adhoc(&network, 30, 20, 10, 1, NULL));
+  double *h = calloc(30 * 30, sizeof *h);
+  ok(pa_network_draw(network, 0, 0, 1, h));
+  ok(pa_states_create_sparse(&states, 1, pa_network_graph(network), h, 1, 1, NULL));
+  ok(pa_network_set(network, PA_NETWORK_CUTOFF, 5));
+  fails(pa_states_bind(states, 1, h), PA_ERROR_STATE, "another graph");
+  pa_states_free(states);
+  pa_network_free(network);
+  free(h);
+}
+END_TEST
+
 START_TEST(no_edges_and_lonely_links) {
   const int64_t none[] = {0, 0, 0, 0}, own[] = {0, 1, 1, 2};
   const int32_t receiver[] = {0, 2};
@@ -939,7 +1021,7 @@ int main(void) {
                                 uwmmse,
                                 bad_graphs_are_refused,
                                 bad_channels_on_edges_are_named,
-                                no_edges_and_lonely_links,
+                                powers_of_minus_zero_are_none, what_takes_full_matrices_says_so, direct_channels_at_the_very_cutoff_are_edges, path_gains_are_all_or_none, states_of_a_graph_that_was_replaced_take_no_other_channels, no_edges_and_lonely_links,
                                 thresholds_leave_out_what_they_say,
                                 positions_find_all_neighbours,
                                 whole_networks_are_those_without_a_cutoff,

@@ -117,12 +117,12 @@ PA_API pa_status pa_graph_create_positions_part(pa_graph **out, size_t owned, si
 
 /**
  * @brief Path gains of the edges, max(distance, min_distance)^-exponent, as networks from positions have them.
- * @param graph        the graph
+ * @param graph        the graph; not that of a network which can change it, whose gains are pa_network_path_gain()
  * @param transmitters [links][2] positions in m; those of links without edges are not read
  * @param receivers    [links][2] positions in m
  * @param min_distance shorter distances count as this, >= 0; must be > 0 if a transmitter stands on a receiver
  * @param exponent     of the path loss, > 0 (@ref PA_NETWORK_PATH_LOSS_EXPONENT)
- * @param[out] gain    [edges] path gains; their square roots are channels without fading
+ * @param[out] gain    [edges] path gains; their square roots are channels without fading; untouched on an error
  * @since 0.1
  */
 PA_API pa_status pa_graph_path_gain(const pa_graph *graph, const double *transmitters, const double *receivers,

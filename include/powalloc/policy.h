@@ -226,8 +226,8 @@ PA_API pa_status pa_policy_workspace_parallel_f32(const pa_policy *policy, size_
 /**
  * @brief Bytes of workspace for such states: full, sparse or mixed, in their precision, by the threads of a pool.
  * @param policy     the policy
- * @param states     the states; any others with as many samples, links and channels or fewer will do as well, and so
- *                   will each part of mixed ones
+ * @param states     the states; any others of their kind, full or sparse, with as many samples, links and channels or
+ *                   fewer will do as well, and so will each part of mixed ones
  * @param pool       for pa_policy_allocate_parallel(); NULL: for pa_policy_allocate()
  * @param[out] bytes the size
  * @since 0.1

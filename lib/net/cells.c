@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A sum and a distance are off by less than this part of their terms. */
+#define ROUNDING 0x1p-48
+
 /* Cells of this many cut-offs, unless that makes many more cells than links. */
 #define CELL .5
 #define MOST_CELLS 4
@@ -128,7 +131,8 @@ struct around {
 static struct around around(const struct grid *g, const double at[2], double cutoff) {
   struct around a = {.grid = g};
   for (int axis = 0; axis < 2; axis++) {
-    int64_t from = cell_along(g, axis, at[axis] - cutoff), to = cell_along(g, axis, at[axis] + cutoff);
+    double reach = cutoff + ROUNDING * (cutoff + fabs(at[axis]));
+    int64_t from = cell_along(g, axis, at[axis] - reach), to = cell_along(g, axis, at[axis] + reach);
     a.from[axis] = from < 0 ? 0 : from;
     a.to[axis] = to >= g->size[axis] ? g->size[axis] - 1 : to;
   }

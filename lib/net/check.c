@@ -29,11 +29,16 @@
 #define FURTHEST 1e100
 #endif
 
+/* Whether a channel stands in a gap between rows, where it does not count. */
+static bool in_gap(const pa_states *s, size_t channel) {
+  return s->graph && s->graph->pattern.receiver[channel] < 0;
+}
+
 static pa_status channel_fault(const pa_states *s, double bound) {
   size_t n = s->links, channels = pa__states_channels(s);
   for (size_t k = 0; k < s->batch * channels; k++) {
     double h = (double)pa__states_channel(s)[k];
-    if (h >= 0 && h <= bound) continue;
+    if ((h >= 0 && h <= bound) || in_gap(s, k % channels)) continue;
     char place[80];
     if (s->graph)
       snprintf(place, sizeof place, "h[%zu][%zu]", k / channels, k % channels);
@@ -104,6 +109,7 @@ pa_status pa__states_check(const pa_states *states) {
   if (status != PA_OK || states->trusted) return status;
   real bound = pa__states_bound(states);
   size_t channels = states->batch * pa__states_channels(states);
+  /* All at once, gaps too: what is wrong in a gap is no fault. */
   return pa__la_best()->within(channels, pa__states_channel(states), bound) ? PA_OK
                                                                             : channel_fault(states, (double)bound);
 }
@@ -111,15 +117,19 @@ pa_status pa__states_check(const pa_states *states) {
 /* Powers in double may be for states in single precision, which bound them. */
 pa_status pa__states_check_power(const pa_states *states, const real *power) {
   double strongest = states->precision == PA__SINGLE ? STRONGEST_SINGLE : STRONGEST_DOUBLE;
-  double bound = fmin(strongest * largest(states->limit, states->links), LARGEST);
+  double channel = (double)pa__states_bound(states);
   size_t n = states->links;
+  double finite = fmin(LARGEST / 4 / (double)n / channel / channel, LARGEST); /* so are sums of what is received */
+  double bound = fmin(strongest * largest(states->limit, n), finite);
   for (size_t k = 0; k < states->batch * n; k++) {
     double p = (double)power[k];
     if (!(p >= 0 && p <= LARGEST))
       return pa__fail(PA_ERROR_ARGUMENT, "power[%zu][%zu] is %g, must be finite and >= 0", k / n, k % n, p);
-    if (p > bound)
-      return pa__fail(PA_ERROR_ARGUMENT, "power[%zu][%zu] is %g, more than %g times the power limit", k / n, k % n, p,
-                      strongest);
+    if (p <= bound) continue;
+    if (p > finite)
+      return pa__fail(PA_ERROR_ARGUMENT, "power[%zu][%zu] is %g: what is received may not be finite", k / n, k % n, p);
+    return pa__fail(PA_ERROR_ARGUMENT, "power[%zu][%zu] is %g, more than %g times the power limit", k / n, k % n, p,
+                    strongest);
   }
   return PA_OK;
 }

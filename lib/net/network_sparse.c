@@ -25,57 +25,57 @@ void pa__network_edge_gains(const pa_network *n, size_t count, double *gain) {
   of_squared(count, gain, PA__VALUE(n, PA_NETWORK_PATH_LOSS_EXPONENT));
 }
 
-/* The gain of an edge that is none: says why. */
-static pa_status refuse_edge(const pa_graph *graph, size_t edge, double squared) {
-  const pa__pattern *p = &graph->pattern;
-  size_t row = 0;
-  while ((size_t)p->offset[row + 1] <= edge) row++;
-  return pa__fail(PA_ERROR_ARGUMENT,
-                  isfinite(squared) ? "transmitter %zu stands on receiver %zu: min_distance must be > 0"
-                                    : "transmitter %zu and receiver %zu are infinitely far apart",
-                  pa__graph_link(graph, row), pa__graph_link(graph, (size_t)p->receiver[edge]));
-}
-
 /* Edges whose gains are computed together; a multiple of every vector's width. */
 enum { PART = 256 };
 
-/* max(distance, min_distance)^-exponent of `count` edges from number `first` on. */
-static pa_status part_gains(const pa_graph *graph, size_t first, size_t count, double *squared, double nearest,
-                            double exponent, double *gain) {
-  double part[PART];
-  bool good = true;
-  for (size_t e = count; e < PART; e++) squared[e] = 1;
-  for (size_t e = 0; e < PART; e++) part[e] = squared[e] > nearest * nearest ? squared[e] : nearest * nearest;
-  for (size_t e = 0; e < PART; e++) good &= part[e] >= DBL_MIN && squared[e] <= DBL_MAX;
-  if (good) {
-    of_squared(PART, part, exponent);
-    for (size_t e = 0; e < PART; e++) good &= part[e] <= DBL_MAX;
-  }
-  if (good) memcpy(gain + first, part, count * sizeof *gain);
-  for (size_t e = 0; e < count && !good; e++)
-    if (!(part[e] >= DBL_MIN && squared[e] <= DBL_MAX && part[e] <= DBL_MAX))
-      return refuse_edge(graph, first + e, squared[e]);
-  return PA_OK;
+static double squared_of_edge(const pa_graph *graph, size_t row, int64_t edge, const double *transmitters,
+                              const double *receivers) {
+  return pa__squared_distance(transmitters + 2 * pa__graph_link(graph, row),
+                              receivers + 2 * pa__graph_link(graph, (size_t)graph->pattern.receiver[edge]));
 }
 
-/* As pa__path_gain() has them. */
-static pa_status edge_gains(const pa_graph *graph, const double *transmitters, const double *receivers, double nearest,
-                            double exponent, double *gain) {
+/* Fails unless all edges have a finite gain. */
+static pa_status check_edges(const pa_graph *graph, const double *transmitters, const double *receivers, double nearest,
+                             double exponent) {
   const pa__pattern *p = &graph->pattern;
-  double squared[PART];
-  size_t waiting = 0, done = 0;
-  pa_status status = PA_OK;
-  for (size_t k = 0; k < p->links && status == PA_OK; k++) {
-    const double *from = transmitters + 2 * pa__graph_link(graph, k);
-    for (size_t e = (size_t)p->offset[k]; e < (size_t)p->offset[k + 1] && status == PA_OK; e++) {
-      squared[waiting++] = pa__squared_distance(from, receivers + 2 * pa__graph_link(graph, (size_t)p->receiver[e]));
-      if (waiting < PART) continue;
-      status = part_gains(graph, done, waiting, squared, nearest, exponent, gain);
-      done += waiting;
+  double shortest = INFINITY, gain[PART];
+  size_t from = 0, to = 0;
+  for (size_t k = 0; k < p->links; k++)
+    for (int64_t e = p->offset[k]; e < p->offset[k + 1]; e++) {
+      double squared = squared_of_edge(graph, k, e, transmitters, receivers);
+      size_t j = (size_t)p->receiver[e];
+      if (!(squared <= DBL_MAX))
+        return pa__fail(PA_ERROR_ARGUMENT, "the distance from transmitter %zu to receiver %zu is %g, must be finite",
+                        pa__graph_link(graph, k), pa__graph_link(graph, j), sqrt(squared));
+      if (squared >= shortest) continue;
+      shortest = squared;
+      from = k;
+      to = j;
+    }
+  for (size_t e = 0; e < PART; e++) gain[e] = fmax(shortest, nearest * nearest);
+  bool apart = gain[0] >= DBL_MIN;
+  if (apart && shortest < INFINITY) of_squared(PART, gain, exponent);
+  if (apart && (gain[0] <= DBL_MAX || shortest == INFINITY)) return PA_OK;
+  return pa__fail(PA_ERROR_ARGUMENT, "transmitter %zu stands on receiver %zu: min_distance must be > 0",
+                  pa__graph_link(graph, from), pa__graph_link(graph, to));
+}
+
+/* max(distance, min_distance)^-exponent, as pa__path_gain() has it, of edges that passed the check. */
+static void edge_gains(const pa_graph *graph, const double *transmitters, const double *receivers, double nearest,
+                       double exponent, double *gain) {
+  const pa__pattern *p = &graph->pattern;
+  double part[PART];
+  size_t waiting = 0;
+  for (size_t k = 0; k < p->links; k++)
+    for (int64_t e = p->offset[k]; e < p->offset[k + 1]; e++) {
+      double squared = squared_of_edge(graph, k, e, transmitters, receivers);
+      part[waiting++] = squared > nearest * nearest ? squared : nearest * nearest;
+      if (waiting < PART && e + 1 < p->offset[p->links]) continue;
+      for (size_t rest = waiting; rest < PART; rest++) part[rest] = 1;
+      of_squared(PART, part, exponent);
+      memcpy(gain + e + 1 - waiting, part, waiting * sizeof *gain);
       waiting = 0;
     }
-  }
-  return status == PA_OK ? part_gains(graph, done, waiting, squared, nearest, exponent, gain) : status;
 }
 
 pa_status pa_graph_path_gain(const pa_graph *graph, const double *transmitters, const double *receivers,
@@ -86,9 +86,13 @@ pa_status pa_graph_path_gain(const pa_graph *graph, const double *transmitters, 
                     : !transmitters ? "transmitters"
                     : !receivers    ? "receivers"
                                     : "gain");
+  if (graph->end)
+    return pa__fail(PA_ERROR_ARGUMENT, "the graph is of a network that can change it: see pa_network_path_gain()");
   pa_status status = pa__key_check(PA_NETWORK_MIN_DISTANCE, min_distance);
   if (status == PA_OK) status = pa__key_check(PA_NETWORK_PATH_LOSS_EXPONENT, exponent);
-  return status == PA_OK ? edge_gains(graph, transmitters, receivers, min_distance, exponent, gain) : status;
+  if (status == PA_OK) status = check_edges(graph, transmitters, receivers, min_distance, exponent);
+  if (status == PA_OK) edge_gains(graph, transmitters, receivers, min_distance, exponent, gain);
+  return status;
 }
 
 void pa__network_drop(pa_network *n) {
@@ -105,10 +109,10 @@ pa_status pa__network_build_sparse(pa_network *n) {
   pa_status status = pa__graph_of_positions(&graph, n->links, n->links, n->transmitter_at, n->receiver_at,
                                             PA__VALUE(n, PA_NETWORK_CUTOFF), &n->allocator);
   if (status != PA_OK) return status;
-  double *gain = take_gains(n, graph);
-  status = gain ? edge_gains(graph, n->transmitter_at, n->receiver_at, PA__VALUE(n, PA_NETWORK_MIN_DISTANCE),
-                             PA__VALUE(n, PA_NETWORK_PATH_LOSS_EXPONENT), gain)
-                : PA_ERROR_MEMORY;
+  double *gain = take_gains(n, graph), nearest = PA__VALUE(n, PA_NETWORK_MIN_DISTANCE),
+         exponent = PA__VALUE(n, PA_NETWORK_PATH_LOSS_EXPONENT);
+  status = gain ? check_edges(graph, n->transmitter_at, n->receiver_at, nearest, exponent) : PA_ERROR_MEMORY;
+  if (status == PA_OK) edge_gains(graph, n->transmitter_at, n->receiver_at, nearest, exponent, gain);
   pa_network next = *n;
   next.graph = graph;
   next.gain = gain;
@@ -118,6 +122,7 @@ pa_status pa__network_build_sparse(pa_network *n) {
     pa_graph_free(graph);
     return status;
   }
+  if (n->graph) ((pa_graph *)n->graph)->replaced = true;
   pa__graph_release(n->graph);
   pa__release(&n->allocator, n->gain);
   pa__release(&n->allocator, n->left_out);

@@ -91,7 +91,7 @@ static inline void clear_ghosts(const pa_states *s, size_t bytes, void *x) {
     for (size_t k = 0; k < p->links; k++) {                                                                   \
       size_t own = pa__pattern_own(p, k);                                                                     \
       NUMBER direct = own < (size_t)p->end[k] ? (NUMBER)h[own] : 0;                                           \
-      sinr[k] = direct * direct * power[pa__graph_link(s->graph, k)] / sinr[k];                               \
+      sinr[k] = direct * direct * power[pa__graph_link(s->graph, k)] / sinr[k] + 0; /* no -0 */               \
     }                                                                                                         \
     clear_ghosts(s, sizeof(NUMBER), sinr);                                                                    \
     if (s->halo) pa__halo_refresh(&s->halo->nodes, numbers_of(sizeof(NUMBER), sinr));                         \

@@ -192,11 +192,12 @@ pa_status pa_states_set_weights(pa_states *states, const double *weights, size_t
 
 pa_status pa_states_set_halo(pa_states *states, pa_halo *halo) {
   pa_status status = pa__states_check_one(states);
-  if (status != PA_OK) return status;
+  if (!halo && status != PA_OK) return status;
   if (halo) {
-    double *const values[] = {states->noise, states->limit};
-    if (halo->graph != states->graph) status = pa__fail(PA_ERROR_ARGUMENT, "halo and states are not of the same graph");
+    if (status == PA_OK && halo->graph != states->graph)
+      status = pa__fail(PA_ERROR_ARGUMENT, "halo and states are not of the same graph");
     if ((status = pa__halo_open(halo, status, HALO_CALL)) != PA_OK) return status;
+    double *const values[] = {states->noise, states->limit};
     for (int k = 0; k < 2; k++)
       pa__halo_refresh_links(&halo->nodes,
                              (pa__numbers){.at = values[k], .bytes = sizeof(double), .columns = 1, .step = 1});

@@ -342,6 +342,11 @@ pa_status pa_policy_certify(const pa_policy *policy, const pa_states *states, do
   if (policy->class != &pa__optimal_class)
     return pa__fail(PA_ERROR_ARGUMENT, "policy %s certifies nothing, optimal does", policy->class->name);
   pa_status status = pa__states_check(states);
+  pa__extent extent = {0};
+  if (status == PA_OK) {
+    extent = pa__extent_of(states);
+    status = pa__policy_takes(policy, &extent);
+  }
   if (status == PA_OK) status = check(states);
   if (status != PA_OK) return status;
   size_t bytes = pa__measure(workspace, policy, pa__extent_of_many(states, 1));

@@ -116,6 +116,8 @@ pa_status pa_policy_allocate_part(const pa_policy *policy, const pa_states *stat
                                   double *power) {
   pa_status status = pa__states_check_one(states);
   if (status != PA_OK) return status;
+  if (states->halo)
+    return pa__fail(PA_ERROR_ARGUMENT, "the states are a part of a network, with a halo: pa_policy_allocate() takes them");
   if (count == 0 || first >= states->batch || count > states->batch - first)
     return pa__fail(PA_ERROR_ARGUMENT, "there are no %zu samples from number %zu on in a batch of %zu", count, first,
                     states->batch);

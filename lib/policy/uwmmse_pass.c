@@ -195,13 +195,13 @@ static void add_noise(size_t n, real *interference) {
   for (size_t k = 0; k < n; k++) interference[k] += 1;
 }
 
-/* Amplitudes v of the last layer of the block; false if a channel is out of bounds. With all, also the interference
- * that they make. */
 /* The node vector of a layer, of which there is but one without a way back. */
 static real *layer_of(const pa__uwmmse_tape *t, real *vectors, const pa__layout *l, size_t layer) {
   return node(vectors, l, t->kept ? layer : 0);
 }
 
+/* Amplitudes v of the last layer of the block; false if a channel is out of bounds. With all, also the interference
+ * that they make. */
 static bool block_forward(const pa__la *la, const pa__uwmmse_model *m, const pa__uwmmse_weights *weights,
                           const pa__block *block, const pa__uwmmse_tape *t, bool all) {
   const pa__layout *l = &block->layout;

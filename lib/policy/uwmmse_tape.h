@@ -22,8 +22,7 @@ static inline pa__uwmmse_weights pa__uwmmse_view(const pa__uwmmse_shape *s, real
 
 /* Node vectors of the block. */
 typedef struct pa__uwmmse_tape {
-  bool
-      kept; /* what a way back needs of each layer; without it, v has two vectors in turn, and [layers] below means 1 */
+  bool kept; /* all layers, for a way back; if not, v has two vectors in turn, and [layers] below means 1 */
   pa__gains gains;
   /* F = diag(leave) (A + diag(own)) diag(enter), A with zeros on its diagonal. `paper`: F = scale H, A the amplitudes
    * in units of noise and power limits; without a backward pass they are squared in place afterwards. `extended`: F = A
