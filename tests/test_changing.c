@@ -4,6 +4,7 @@
 
 #include "base/random.h"
 #include "net/network.h"
+#include "policy/policy.h"
 
 static uint64_t drawn;
 
@@ -431,6 +432,18 @@ static void same_powers(const pa_policy *policy, const struct pair *p, double to
   pa_pool_free(pool);
 }
 
+/* What training on the states divides the SNR input by. */
+static double divisor_on(const pa_states *states) {
+  pa_regnn *model;
+  double divisor;
+  ok(pa_regnn_create(&model, NULL, NULL, 0, 5, NULL));
+  pa_policy *policy = pa_regnn_policy(model);
+  ok(policy->class->learner->prepare(policy, states, 0));
+  policy->class->learner->get_constants(policy, &divisor);
+  pa_regnn_free(model);
+  return divisor;
+}
+
 START_TEST(policies) {
   for (int k = 0; k < 3; k++) {
     pa_network *network = start(k == 0 ? 30 : 250, k == 0 ? 40 : 300, 0);
@@ -447,15 +460,17 @@ START_TEST(policies) {
     for (int c = 0; c < 4; c++) {
       pa_uwmmse *unfolded;
       pa_regnn *filters;
-      const int32_t keys[] = {PA_REGNN_SHIFT, PA_REGNN_FEATURES, PA_REGNN_OUTPUT};
-      const double values[] = {PA_REGNN_SHIFT_SCALE + c % 2, 1 + 3 * c, PA_REGNN_OUTPUT_CONTINUOUS};
+      const int32_t keys[] = {PA_REGNN_SHIFT, PA_REGNN_FEATURES, PA_REGNN_OUTPUT, PA_REGNN_INPUTS};
+      const double values[] = {PA_REGNN_SHIFT_SCALE + c % 2, 1 + 3 * c, PA_REGNN_OUTPUT_CONTINUOUS,
+                               PA_REGNN_INPUT_ONES + (c < 2 ? 0 : PA_REGNN_INPUT_WEIGHT)};
       ok(pa_uwmmse_create(&unfolded, c % 2 ? PA_UWMMSE_EXTENDED : PA_UWMMSE_PAPER, 4, 5, 3, NULL));
-      ok(pa_regnn_create(&filters, keys, values, 3, 5, NULL));
+      ok(pa_regnn_create(&filters, keys, values, 4, 5, NULL));
       same_powers(pa_uwmmse_policy(unfolded), &p, 1e-12);
       same_powers(pa_regnn_policy(filters), &p, 1e-12);
       pa_uwmmse_free(unfolded);
       pa_regnn_free(filters);
     }
+    ck_assert_msg(fabs(divisor_on(p.here) / divisor_on(p.there_only) - 1) < 1e-12, "%g", divisor_on(p.here));
     free_pair(&p);
     pa_network_free(network);
   }

@@ -10,9 +10,6 @@ static void no_workspace(const pa_policy *policy, const pa__extent *e, pa__arena
   (void)arena;
 }
 
-/* Links that have not left. */
-static size_t present(const pa_states *s) { return s->links - (s->graph ? s->graph->pattern.absent : 0); }
-
 static pa_status full_power(const pa_policy *policy, const pa_states *s, double *power, void *work) {
   (void)policy;
   (void)work;
@@ -21,7 +18,7 @@ static pa_status full_power(const pa_policy *policy, const pa_states *s, double 
 }
 
 static pa_status equal(const pa_policy *policy, const pa_states *s, double *power, void *work) {
-  double cap = pa__policy_value(policy, PA_POLICY_SUM_POWER), links = (double)present(s);
+  double cap = pa__policy_value(policy, PA_POLICY_SUM_POWER), links = (double)pa__states_present(s);
   (void)work;
   if (s->halo && cap > 0) {
     links = (double)s->halo->owned;
@@ -51,7 +48,8 @@ static pa_status random_selection(const pa_policy *policy, const pa_states *s, d
   size_t n = s->links, *order = work;
   uint64_t key = pa__random_key((uint64_t)pa__policy_value(policy, PA_POLICY_SEED), PA__STREAM_SELECTION, 0);
   double cap = pa__policy_value(policy, PA_POLICY_SUM_POWER);
-  size_t count = present(s), share = (size_t)lround(pa__policy_value(policy, PA_POLICY_ACTIVE_SHARE) * (double)count);
+  size_t count = pa__states_present(s),
+         share = (size_t)lround(pa__policy_value(policy, PA_POLICY_ACTIVE_SHARE) * (double)count);
   for (size_t b = 0; b < s->batch; b++) {
     double *p = power + b * n, left = cap;
     list_present(s, order);
