@@ -642,6 +642,62 @@ START_TEST(training_on_a_network_that_changed) {
 }
 END_TEST
 
+/* Only links that are there are given power. */
+static int32_t capacity_of_present(void *user, const pa_states *states, const double *power, double *reward,
+                                   size_t rewards) {
+  size_t n = pa_states_links(states), there = *(size_t *)user;
+  for (size_t k = 0; k < pa_states_batch(states) * n; k++) ck_assert(k % n < there || power[k] == 0);
+  return pa_reward_capacity(NULL, states, power, reward, rewards);
+}
+
+struct trained {
+  double weights[1000], power;
+  size_t count;
+};
+
+/* One state a step, so that powers are drawn with the same numbers whatever the numbers of links. */
+static struct trained trained_on(const pa_network *network, size_t *there, int output, bool gradient) {
+  const int32_t model_keys[] = {PA_REGNN_OUTPUT, PA_REGNN_INPUTS},
+                keys[] = {PA_TRAINER_BATCH, PA_TRAINER_ACTIONS, PA_TRAINER_HELD_OUT, PA_TRAINER_ENTROPY,
+                          PA_TRAINER_BARRIER};
+  const double options[] = {output, PA_REGNN_INPUT_ONES + PA_REGNN_INPUT_SNR + PA_REGNN_INPUT_WEIGHT},
+               values[] = {1, 3, 4, .02, .02}, budget = 3;
+  struct trained got;
+  pa_regnn *model;
+  pa_trainer *trainer;
+  ok(pa_regnn_create(&model, model_keys, options, 2, 5, NULL));
+  ok(pa_trainer_create(&trainer, pa_regnn_policy(model), network, 1, NULL));
+  ok(pa_trainer_set_reward(trainer, pa_network_links(network), capacity_of_present, there, NULL));
+  if (gradient) ok(pa_trainer_set_reward_gradient(trainer, pa_reward_capacity_gradient));
+  ok(pa_trainer_add_constraint(trainer, PA_CONSTRAINT_MEAN_POWER, &budget, 1));
+  for (int k = 0; k < 5; k++) ok(pa_trainer_set(trainer, keys[k], values[k]));
+  ok(pa_trainer_run(trainer, 30));
+  got.count = pa_regnn_weight_count(model);
+  ck_assert(got.count <= 1000);
+  ok(pa_regnn_get_weights(model, got.weights, got.count));
+  ok(pa_trainer_stat(trainer, PA_TRAINER_STAT_BEST_POWER, &got.power));
+  pa_trainer_free(trainer);
+  pa_regnn_free(model);
+  return got;
+}
+
+START_TEST(training_does_not_see_numbers_without_links) {
+  const int outputs[] = {PA_REGNN_OUTPUT_BERNOULLI, PA_REGNN_OUTPUT_LEVELS, PA_REGNN_OUTPUT_CONTINUOUS};
+  size_t there = 10;
+  pa_network *roomy = start(there, 25, 0), *full = built(plan.t, plan.r, there, CUTOFF);
+  ok(pa_network_set(roomy, PA_NETWORK_FADING, 0));
+  ok(pa_network_set(full, PA_NETWORK_FADING, 0));
+  for (int k = 0; k < 6; k++) {
+    struct trained a = trained_on(full, &there, outputs[k / 2], k % 2),
+                   b = trained_on(roomy, &there, outputs[k / 2], k % 2);
+    for (size_t w = 0; w < a.count; w++) near_to("a weight", a.weights[w], b.weights[w], 1, 1e-9);
+    near_to("the power", a.power, b.power, 1, 1e-9);
+  }
+  pa_network_free(roomy);
+  pa_network_free(full);
+}
+END_TEST
+
 /* ---- states of the graph as it was ---- */
 
 START_TEST(stale_channels_are_refused) {
@@ -956,6 +1012,7 @@ int main(void) {
                                 left_out_knows_who_left,
                                 remainders_are_found_again_after_changes,
                                 training_on_a_network_that_changed,
+                                training_does_not_see_numbers_without_links,
                                 stale_channels_are_refused,
                                 training_on_stale_states_is_refused,
                                 errors_change_nothing,
