@@ -477,6 +477,29 @@ START_TEST(policies) {
 }
 END_TEST
 
+/* What not even full power uses up needs no offset. */
+START_TEST(budgets_are_of_those_that_are_there) {
+  const int32_t key = PA_REGNN_OUTPUT;
+  const double continuous = PA_REGNN_OUTPUT_CONTINUOUS;
+  pa_network *network = start(20, 40, 0);
+  pa_states *states;
+  pa_regnn *model;
+  double power[40], sum = 0, offset;
+  ok(pa_network_draw_states(network, 0, 0, 1, &states, NULL));
+  ok(pa_regnn_create(&model, &key, &continuous, 1, 1, NULL));
+  ok(pa_policy_meet_budget(pa_regnn_policy(model), states, 30));
+  ok(pa_policy_get(pa_regnn_policy(model), PA_POLICY_OFFSET, &offset));
+  ck_assert_msg(offset == 0, "%g", offset);
+  ok(pa_policy_meet_budget(pa_regnn_policy(model), states, 15));
+  ok(pa_policy_allocate(pa_regnn_policy(model), states, power, NULL, 0));
+  for (size_t i = 0; i < 40; i++) sum += power[i];
+  close_to(sum, 15, 1e-4);
+  pa_regnn_free(model);
+  pa_states_free(states);
+  pa_network_free(network);
+}
+END_TEST
+
 START_TEST(selections_are_of_those_that_are_there) {
   pa_network *network = start(60, 100, 0);
   ok(leave(network, 20));
@@ -1007,6 +1030,7 @@ int main(void) {
                                 networks_dropped_by_a_rule_change_too,
                                 odd_places,
                                 policies,
+                                budgets_are_of_those_that_are_there,
                                 selections_are_of_those_that_are_there,
                                 warm_starts_go_on,
                                 left_out_knows_who_left,
