@@ -1,4 +1,6 @@
 /* Networks that change in place against networks built from the same positions. */
+#define _GNU_SOURCE /* RTLD_NEXT */
+#include "allocations.h"
 #include "meter.h"
 #include "suite.h"
 
@@ -1024,6 +1026,30 @@ START_TEST(memory) {
 }
 END_TEST
 
+/* Nor do the C library's functions take any for changes. */
+START_TEST(long_rows_take_no_memory) {
+  enum { LINKS = 400 };
+  const double cutoff = 10;
+  int64_t first = 0;
+  plan.links = LINKS;
+  for (size_t i = 0; i < LINKS; i++) {
+    plan.there[i] = i < LINKS - 1;
+    drop(plan.t[i], plan.r[i]);
+  }
+  pa_network *network = built(plan.t, plan.r, LINKS - 1, cutoff);
+  ok(pa_network_reserve(network, LINKS, 0));
+  size_t before = allocations;
+  for (int k = 0; k < 10; k++) {
+    ok(pa_network_move(network, 1, &first, plan.t[LINKS - 1], plan.r[LINKS - 1]));
+    ok(pa_network_leave(network, 1, &first));
+    ok(pa_network_join(network, 1, plan.t[0], plan.r[0], &first));
+  }
+  ck_assert_uint_eq(allocations, before);
+  same_network(network, cutoff);
+  pa_network_free(network);
+}
+END_TEST
+
 int main(void) {
   const TTest *const tests[] = {random_changes,
                                 keys_and_more_room,
@@ -1043,6 +1069,7 @@ int main(void) {
                                 no_room_for_edges,
                                 changes_touch_neighbours_only,
                                 memory,
+                                long_rows_take_no_memory,
                                 NULL};
   return run_tests("changing", tests);
 }
