@@ -529,6 +529,26 @@ START_TEST(selections_are_of_those_that_are_there) {
 }
 END_TEST
 
+/* Where links stand, and how many numbers there are, has no part in the draw. */
+START_TEST(selections_stay_the_same) {
+  pa_network *network = start(20, 25, 0);
+  pa_policy *policy;
+  double power[2][40] = {{0}};
+  ok(pa_policy_create(&policy, "random", NULL));
+  for (int k = 0; k < 3; k++) {
+    pa_states *states;
+    if (k == 1) ok(move(network, 10, 0));
+    if (k > 0) ok(pa_network_reserve(network, k == 1 ? 25 : 40, 0));
+    ok(pa_network_draw_states(network, 0, 7, 1, &states, NULL));
+    ok(pa_policy_allocate(policy, states, power[k > 0], NULL, 0));
+    ck_assert(k == 0 || memcmp(power[0], power[1], sizeof power[0]) == 0);
+    pa_states_free(states);
+  }
+  pa_policy_free(policy);
+  pa_network_free(network);
+}
+END_TEST
+
 /* A slot loop that keeps its arrays: the powers of the last slot are a start by number. */
 START_TEST(warm_starts_go_on) {
   pa_network *network = start(150, 160, 0);
@@ -1058,6 +1078,7 @@ int main(void) {
                                 policies,
                                 budgets_are_of_those_that_are_there,
                                 selections_are_of_those_that_are_there,
+                                selections_stay_the_same,
                                 warm_starts_go_on,
                                 left_out_knows_who_left,
                                 remainders_are_found_again_after_changes,

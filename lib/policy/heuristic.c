@@ -35,13 +35,14 @@ static void random_workspace(const pa_policy *policy, const pa__extent *e, pa__a
   pa__arena_take(arena, e->links, sizeof(size_t));
 }
 
+/* By their numbers: the order of rows follows the links' places, and changes when these do. */
 static void list_present(const pa_states *s, size_t *order) {
-  size_t count = 0;
-  const pa__pattern *p = s->graph && s->graph->pattern.absent > 0 ? &s->graph->pattern : NULL;
-  for (size_t i = 0; i < s->links; i++) {
-    if (p && pa__pattern_absent(p, i)) continue;
-    order[count++] = p ? pa__graph_link(s->graph, i) : i;
-  }
+  size_t count = 0, none = s->links;
+  for (size_t i = 0; i < s->links; i++) order[i] = i;
+  for (size_t row = 0; s->graph && row < s->links; row++)
+    if (pa__pattern_absent(&s->graph->pattern, row)) order[pa__graph_link(s->graph, row)] = none;
+  for (size_t i = 0; i < s->links; i++)
+    if (order[i] != none) order[count++] = order[i];
 }
 
 static pa_status random_selection(const pa_policy *policy, const pa_states *s, double *power, void *work) {
