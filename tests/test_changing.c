@@ -8,6 +8,8 @@
 #include "net/network.h"
 #include "policy/policy.h"
 
+#include <stdio.h>
+
 static uint64_t drawn;
 
 static double uniform(void) { return pa__random_uniform(11, 0, drawn++); }
@@ -925,7 +927,7 @@ START_TEST(errors_change_nothing) {
   /* Nothing to do is fine, and changes nothing. */
   ok(pa_network_move(network, 0, NULL, at, to));
   ok(pa_network_leave(network, 0, NULL));
-  ok(pa_network_join(network, 0, at, to, NULL));
+  ok(pa_network_join(network, 0, NULL, NULL, NULL));
   unchanged(network, &before);
   ok(pa_network_set(network, PA_NETWORK_MIN_DISTANCE, 0));
   free_view(&before);
@@ -933,7 +935,11 @@ START_TEST(errors_change_nothing) {
   double upon[2];
   memcpy(upon, plan.r[also], sizeof upon);
   fails(pa_network_move(network, 1, &here, upon, NULL), bad, "stands on receiver");
-  fails(pa_network_join(network, 1, at, plan.t[also], links), bad, "stands on receiver");
+  char words[100];
+  snprintf(words, sizeof words, "transmitter %d stands on receiver 0 of the call:", (int)also);
+  fails(pa_network_join(network, 1, at, plan.t[also], links), bad, words);
+  fails(pa_network_join(network, 2, (const double[]){.1, .2, 50, 50}, (const double[]){.1, .3, 50, 50}, links), bad,
+        "transmitter 1 of the call stands on receiver 1 of the call:");
   fails(pa_network_move(network, 1, &here, (const double[]){50, 50}, (const double[]){50, 50}), bad,
         "stands on receiver");
   unchanged(network, &before);
