@@ -1,9 +1,14 @@
 /* Networks that change in place against networks built from the same positions. */
+#define _GNU_SOURCE /* RTLD_NEXT */
+#include "allocations.h"
 #include "meter.h"
 #include "suite.h"
 
 #include "base/random.h"
 #include "net/network.h"
+#include "policy/policy.h"
+
+#include <stdio.h>
 
 #include <stdio.h>
 
@@ -433,6 +438,18 @@ static void same_powers(const pa_policy *policy, const struct pair *p, double to
   pa_pool_free(pool);
 }
 
+/* What training on the states divides the SNR input by. */
+static double divisor_on(const pa_states *states) {
+  pa_regnn *model;
+  double divisor;
+  ok(pa_regnn_create(&model, NULL, NULL, 0, 5, NULL));
+  pa_policy *policy = pa_regnn_policy(model);
+  ok(policy->class->learner->prepare(policy, states, 0));
+  policy->class->learner->get_constants(policy, &divisor);
+  pa_regnn_free(model);
+  return divisor;
+}
+
 START_TEST(policies) {
   for (int k = 0; k < 3; k++) {
     pa_network *network = start(k == 0 ? 30 : 250, k == 0 ? 40 : 300, 0);
@@ -449,18 +466,43 @@ START_TEST(policies) {
     for (int c = 0; c < 4; c++) {
       pa_uwmmse *unfolded;
       pa_regnn *filters;
-      const int32_t keys[] = {PA_REGNN_SHIFT, PA_REGNN_FEATURES, PA_REGNN_OUTPUT};
-      const double values[] = {PA_REGNN_SHIFT_SCALE + c % 2, 1 + 3 * c, PA_REGNN_OUTPUT_CONTINUOUS};
+      const int32_t keys[] = {PA_REGNN_SHIFT, PA_REGNN_FEATURES, PA_REGNN_OUTPUT, PA_REGNN_INPUTS};
+      const double values[] = {PA_REGNN_SHIFT_SCALE + c % 2, 1 + 3 * c, PA_REGNN_OUTPUT_CONTINUOUS,
+                               PA_REGNN_INPUT_ONES + (c < 2 ? 0 : PA_REGNN_INPUT_WEIGHT)};
       ok(pa_uwmmse_create(&unfolded, c % 2 ? PA_UWMMSE_EXTENDED : PA_UWMMSE_PAPER, 4, 5, 3, NULL));
-      ok(pa_regnn_create(&filters, keys, values, 3, 5, NULL));
+      ok(pa_regnn_create(&filters, keys, values, 4, 5, NULL));
       same_powers(pa_uwmmse_policy(unfolded), &p, 1e-12);
       same_powers(pa_regnn_policy(filters), &p, 1e-12);
       pa_uwmmse_free(unfolded);
       pa_regnn_free(filters);
     }
+    ck_assert_msg(fabs(divisor_on(p.here) / divisor_on(p.there_only) - 1) < 1e-12, "%g", divisor_on(p.here));
     free_pair(&p);
     pa_network_free(network);
   }
+}
+END_TEST
+
+/* What not even full power uses up needs no offset. */
+START_TEST(budgets_are_of_those_that_are_there) {
+  const int32_t key = PA_REGNN_OUTPUT;
+  const double continuous = PA_REGNN_OUTPUT_CONTINUOUS;
+  pa_network *network = start(20, 40, 0);
+  pa_states *states;
+  pa_regnn *model;
+  double power[40], sum = 0, offset;
+  ok(pa_network_draw_states(network, 0, 0, 1, &states, NULL));
+  ok(pa_regnn_create(&model, &key, &continuous, 1, 1, NULL));
+  ok(pa_policy_meet_budget(pa_regnn_policy(model), states, 30));
+  ok(pa_policy_get(pa_regnn_policy(model), PA_POLICY_OFFSET, &offset));
+  ck_assert_msg(offset == 0, "%g", offset);
+  ok(pa_policy_meet_budget(pa_regnn_policy(model), states, 15));
+  ok(pa_policy_allocate(pa_regnn_policy(model), states, power, NULL, 0));
+  for (size_t i = 0; i < 40; i++) sum += power[i];
+  close_to(sum, 15, 1e-4);
+  pa_regnn_free(model);
+  pa_states_free(states);
+  pa_network_free(network);
 }
 END_TEST
 
@@ -487,6 +529,26 @@ START_TEST(selections_are_of_those_that_are_there) {
   }
   pa_policy_free(policy);
   pa_states_free(states);
+  pa_network_free(network);
+}
+END_TEST
+
+/* Where links stand, and how many numbers there are, has no part in the draw. */
+START_TEST(selections_stay_the_same) {
+  pa_network *network = start(20, 25, 0);
+  pa_policy *policy;
+  double power[2][40] = {{0}};
+  ok(pa_policy_create(&policy, "random", NULL));
+  for (int k = 0; k < 3; k++) {
+    pa_states *states;
+    if (k == 1) ok(move(network, 10, 0));
+    if (k > 0) ok(pa_network_reserve(network, k == 1 ? 25 : 40, 0));
+    ok(pa_network_draw_states(network, 0, 7, 1, &states, NULL));
+    ok(pa_policy_allocate(policy, states, power[k > 0], NULL, 0));
+    ck_assert(k == 0 || memcmp(power[0], power[1], sizeof power[0]) == 0);
+    pa_states_free(states);
+  }
+  pa_policy_free(policy);
   pa_network_free(network);
 }
 END_TEST
@@ -626,6 +688,62 @@ START_TEST(training_on_a_network_that_changed) {
     pa_uwmmse_free(unfolded);
     pa_network_free(network);
   }
+}
+END_TEST
+
+/* Only links that are there are given power. */
+static int32_t capacity_of_present(void *user, const pa_states *states, const double *power, double *reward,
+                                   size_t rewards) {
+  size_t n = pa_states_links(states), there = *(size_t *)user;
+  for (size_t k = 0; k < pa_states_batch(states) * n; k++) ck_assert(k % n < there || power[k] == 0);
+  return pa_reward_capacity(NULL, states, power, reward, rewards);
+}
+
+struct trained {
+  double weights[1000], power;
+  size_t count;
+};
+
+/* One state a step, so that powers are drawn with the same numbers whatever the numbers of links. */
+static struct trained trained_on(const pa_network *network, size_t *there, int output, bool gradient) {
+  const int32_t model_keys[] = {PA_REGNN_OUTPUT, PA_REGNN_INPUTS},
+                keys[] = {PA_TRAINER_BATCH, PA_TRAINER_ACTIONS, PA_TRAINER_HELD_OUT, PA_TRAINER_ENTROPY,
+                          PA_TRAINER_BARRIER};
+  const double options[] = {output, PA_REGNN_INPUT_ONES + PA_REGNN_INPUT_SNR + PA_REGNN_INPUT_WEIGHT},
+               values[] = {1, 3, 4, .02, .02}, budget = 3;
+  struct trained got;
+  pa_regnn *model;
+  pa_trainer *trainer;
+  ok(pa_regnn_create(&model, model_keys, options, 2, 5, NULL));
+  ok(pa_trainer_create(&trainer, pa_regnn_policy(model), network, 1, NULL));
+  ok(pa_trainer_set_reward(trainer, pa_network_links(network), capacity_of_present, there, NULL));
+  if (gradient) ok(pa_trainer_set_reward_gradient(trainer, pa_reward_capacity_gradient));
+  ok(pa_trainer_add_constraint(trainer, PA_CONSTRAINT_MEAN_POWER, &budget, 1));
+  for (int k = 0; k < 5; k++) ok(pa_trainer_set(trainer, keys[k], values[k]));
+  ok(pa_trainer_run(trainer, 30));
+  got.count = pa_regnn_weight_count(model);
+  ck_assert(got.count <= 1000);
+  ok(pa_regnn_get_weights(model, got.weights, got.count));
+  ok(pa_trainer_stat(trainer, PA_TRAINER_STAT_BEST_POWER, &got.power));
+  pa_trainer_free(trainer);
+  pa_regnn_free(model);
+  return got;
+}
+
+START_TEST(training_does_not_see_numbers_without_links) {
+  const int outputs[] = {PA_REGNN_OUTPUT_BERNOULLI, PA_REGNN_OUTPUT_LEVELS, PA_REGNN_OUTPUT_CONTINUOUS};
+  size_t there = 10;
+  pa_network *roomy = start(there, 25, 0), *full = built(plan.t, plan.r, there, CUTOFF);
+  ok(pa_network_set(roomy, PA_NETWORK_FADING, 0));
+  ok(pa_network_set(full, PA_NETWORK_FADING, 0));
+  for (int k = 0; k < 6; k++) {
+    struct trained a = trained_on(full, &there, outputs[k / 2], k % 2),
+                   b = trained_on(roomy, &there, outputs[k / 2], k % 2);
+    for (size_t w = 0; w < a.count; w++) near_to("a weight", a.weights[w], b.weights[w], 1, 1e-9);
+    near_to("the power", a.power, b.power, 1, 1e-9);
+  }
+  pa_network_free(roomy);
+  pa_network_free(full);
 }
 END_TEST
 
@@ -842,7 +960,7 @@ START_TEST(errors_change_nothing) {
   /* Nothing to do is fine, and changes nothing. */
   ok(pa_network_move(network, 0, NULL, at, to));
   ok(pa_network_leave(network, 0, NULL));
-  ok(pa_network_join(network, 0, at, to, NULL));
+  ok(pa_network_join(network, 0, NULL, NULL, NULL));
   unchanged(network, &before);
   ok(pa_network_set(network, PA_NETWORK_MIN_DISTANCE, 0));
   free_view(&before);
@@ -850,7 +968,11 @@ START_TEST(errors_change_nothing) {
   double upon[2];
   memcpy(upon, plan.r[also], sizeof upon);
   fails(pa_network_move(network, 1, &here, upon, NULL), bad, "stands on receiver");
-  fails(pa_network_join(network, 1, at, plan.t[also], links), bad, "stands on receiver");
+  char words[100];
+  snprintf(words, sizeof words, "transmitter %d stands on receiver 0 of the call:", (int)also);
+  fails(pa_network_join(network, 1, at, plan.t[also], links), bad, words);
+  fails(pa_network_join(network, 2, (const double[]){.1, .2, 50, 50}, (const double[]){.1, .3, 50, 50}, links), bad,
+        "transmitter 1 of the call stands on receiver 1 of the call:");
   fails(pa_network_move(network, 1, &here, (const double[]){50, 50}, (const double[]){50, 50}), bad,
         "stands on receiver");
   unchanged(network, &before);
@@ -963,23 +1085,51 @@ START_TEST(memory) {
 }
 END_TEST
 
+/* Nor do the C library's functions take any for changes. */
+START_TEST(long_rows_take_no_memory) {
+  enum { LINKS = 400 };
+  const double cutoff = 10;
+  int64_t first = 0;
+  plan.links = LINKS;
+  for (size_t i = 0; i < LINKS; i++) {
+    plan.there[i] = i < LINKS - 1;
+    drop(plan.t[i], plan.r[i]);
+  }
+  pa_network *network = built(plan.t, plan.r, LINKS - 1, cutoff);
+  ok(pa_network_reserve(network, LINKS, 0));
+  size_t before = allocations;
+  for (int k = 0; k < 10; k++) {
+    ok(pa_network_move(network, 1, &first, plan.t[LINKS - 1], plan.r[LINKS - 1]));
+    ok(pa_network_leave(network, 1, &first));
+    ok(pa_network_join(network, 1, plan.t[0], plan.r[0], &first));
+  }
+  ck_assert_uint_eq(allocations, before);
+  same_network(network, cutoff);
+  pa_network_free(network);
+}
+END_TEST
+
 int main(void) {
   const TTest *const tests[] = {random_changes,
                                 keys_and_more_room,
                                 networks_dropped_by_a_rule_change_too,
                                 odd_places,
                                 policies,
+                                budgets_are_of_those_that_are_there,
                                 selections_are_of_those_that_are_there,
+                                selections_stay_the_same,
                                 warm_starts_go_on,
                                 left_out_knows_who_left,
                                 remainders_are_found_again_after_changes,
                                 training_on_a_network_that_changed,
+                                training_does_not_see_numbers_without_links,
                                 stale_channels_are_refused,
                                 what_is_in_gaps_does_not_count, training_on_stale_states_is_refused,
                                 errors_change_nothing,
                                 no_room_for_edges,
                                 changes_touch_neighbours_only,
                                 memory,
+                                long_rows_take_no_memory,
                                 NULL};
   return run_tests("changing", tests);
 }

@@ -86,15 +86,29 @@ struct pa__tally pa__change_count(const struct pa__change *c) {
   return t;
 }
 
-pa_status pa__change_check_nearest(const pa_network *n, const struct pa__tally *t) {
+/* What errors call link i: its number, or its place in the call if it joins. */
+static size_t name_of(const struct pa__change *c, size_t i, const char **where) {
+  *where = "";
+  for (size_t k = 0; c->joins && k < c->count; k++) {
+    if ((size_t)c->network->room->list[k] != i) continue;
+    *where = " of the call";
+    return k;
+  }
+  return i;
+}
+
+pa_status pa__change_check_nearest(const struct pa__change *c, const struct pa__tally *t) {
+  const pa_network *n = c->network;
+  const char *from_where, *to_where;
   if (t->nearest == INFINITY) return PA_OK;
   double nearest = PA__VALUE(n, PA_NETWORK_MIN_DISTANCE), gain[TOGETHER];
   for (size_t k = 0; k < TOGETHER; k++) gain[k] = fmax(t->nearest, nearest * nearest);
   bool apart = gain[0] >= DBL_MIN;
   if (apart) pa__network_edge_gains(n, TOGETHER, gain);
   if (apart && gain[0] <= DBL_MAX) return PA_OK;
-  return pa__fail(PA_ERROR_ARGUMENT, "transmitter %zu stands on receiver %zu: min_distance must be > 0", t->from,
-                  t->to);
+  size_t from = name_of(c, t->from, &from_where), to = name_of(c, t->to, &to_where);
+  return pa__fail(PA_ERROR_ARGUMENT, "transmitter %zu%s stands on receiver %zu%s: min_distance must be > 0", from,
+                  from_where, to, to_where);
 }
 
 pa_status pa__change_check_room(size_t slots, size_t edges) {
@@ -187,7 +201,7 @@ pa_status pa__change_run(const struct pa__change *c, const double *transmitters,
                     : before + 2);
   }
   struct pa__tally t = pa__change_count(c);
-  pa_status status = pa__change_check_nearest(n, &t);
+  pa_status status = pa__change_check_nearest(c, &t);
   if (status == PA_OK)
     status = pa__change_check_room(r->graph->pattern.slots, r->graph->pattern.edges - t.lost + t.gained);
   if (status == PA_OK)

@@ -10,6 +10,7 @@
 struct pa__change {
   pa_network *network;
   size_t count, others;
+  bool joins; /* their numbers are not the caller's yet */
 };
 
 /* Edges, by the positions before the change and now. */
@@ -20,7 +21,7 @@ struct pa__tally {
 };
 
 struct pa__tally pa__change_count(const struct pa__change *change);
-pa_status pa__change_check_nearest(const pa_network *network, const struct pa__tally *tally);
+pa_status pa__change_check_nearest(const struct pa__change *change, const struct pa__tally *tally);
 pa_status pa__change_check_room(size_t slots, size_t edges);
 /* The edges follow the positions. */
 void pa__change_edges(const struct pa__change *change);

@@ -57,7 +57,8 @@ pa_status pa_network_leave(pa_network *network, size_t count, const int64_t *lin
 pa_status pa_network_join(pa_network *network, size_t count, const double *transmitters, const double *receivers,
                           int64_t *links) {
   pa_status status = check_change(network);
-  if (status == PA_OK && !links && count > 0) status = pa__fail(PA_ERROR_ARGUMENT, "links is NULL");
+  if (status != PA_OK || count == 0) return status;
+  if (!links) status = pa__fail(PA_ERROR_ARGUMENT, "links is NULL");
   if (status == PA_OK) status = pa__positions_check("transmitters", transmitters, count);
   if (status == PA_OK) status = pa__positions_check("receivers", receivers, count);
   if (status != PA_OK) return status;
@@ -65,12 +66,12 @@ pa_status pa_network_join(pa_network *network, size_t count, const double *trans
   if (count > r->free_count)
     return pa__fail(PA_ERROR_STATE, "there is room for %zu more links, not for %zu: see pa_network_reserve()",
                     r->free_count, count);
-  struct pa__change c = {.network = network, .count = count, .others = network->links - r->free_count};
+  struct pa__change c = {.network = network, .count = count, .others = network->links - r->free_count, .joins = true};
   for (size_t k = 0; k < count; k++) {
     r->list[k] = r->free[r->free_count - 1 - k];
     r->moving[r->list[k]] = true;
   }
-  if (count > 0 && (status = pa__change_run(&c, transmitters, receivers)) != PA_OK) return status;
+  if ((status = pa__change_run(&c, transmitters, receivers)) != PA_OK) return status;
   for (size_t k = 0; k < count; k++) links[k] = r->list[k];
   r->free_count -= count;
   r->graph->pattern.absent = r->free_count;

@@ -97,7 +97,7 @@ static pa_status settle(pa_network *n, size_t slots) {
   p->absent = r->free_count;
   struct pa__tally t = pa__change_count(&c);
   slots = choose_slots(slots, t.gained, n->links, c.count);
-  if ((status = pa__change_check_nearest(n, &t)) != PA_OK ||
+  if ((status = pa__change_check_nearest(&c, &t)) != PA_OK ||
       (status = pa__change_check_room(slots, t.gained)) != PA_OK || (status = take_slots(n, slots)) != PA_OK)
     return status;
   pa__change_edges(&c);

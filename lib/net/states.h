@@ -106,6 +106,11 @@ static inline void pa__states_set_graph(pa_states *states, const pa_graph *graph
   states->version = graph ? graph->version : 0;
 }
 
+/* Links that have not left. */
+static inline size_t pa__states_present(const pa_states *states) {
+  return states->links - (states->graph ? states->graph->pattern.absent : 0);
+}
+
 /* The channels in the including file's precision. */
 static inline const real *pa__states_channel(const pa_states *states) {
 #ifdef PA_SINGLE

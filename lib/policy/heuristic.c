@@ -10,9 +10,6 @@ static void no_workspace(const pa_policy *policy, const pa__extent *e, pa__arena
   (void)arena;
 }
 
-/* Links that have not left. */
-static size_t present(const pa_states *s) { return s->links - (s->graph ? s->graph->pattern.absent : 0); }
-
 static pa_status full_power(const pa_policy *policy, const pa_states *s, double *power, void *work) {
   (void)policy;
   (void)work;
@@ -21,7 +18,7 @@ static pa_status full_power(const pa_policy *policy, const pa_states *s, double 
 }
 
 static pa_status equal(const pa_policy *policy, const pa_states *s, double *power, void *work) {
-  double cap = pa__policy_value(policy, PA_POLICY_SUM_POWER), links = (double)present(s);
+  double cap = pa__policy_value(policy, PA_POLICY_SUM_POWER), links = (double)pa__states_present(s);
   (void)work;
   if (s->halo && cap > 0) {
     links = (double)s->halo->owned;
@@ -38,20 +35,22 @@ static void random_workspace(const pa_policy *policy, const pa__extent *e, pa__a
   pa__arena_take(arena, e->links, sizeof(size_t));
 }
 
+/* By their numbers: the order of rows follows the links' places, and changes when these do. */
 static void list_present(const pa_states *s, size_t *order) {
-  size_t count = 0;
-  const pa__pattern *p = s->graph && s->graph->pattern.absent > 0 ? &s->graph->pattern : NULL;
-  for (size_t i = 0; i < s->links; i++) {
-    if (p && pa__pattern_absent(p, i)) continue;
-    order[count++] = p ? pa__graph_link(s->graph, i) : i;
-  }
+  size_t count = 0, none = s->links;
+  for (size_t i = 0; i < s->links; i++) order[i] = i;
+  for (size_t row = 0; s->graph && row < s->links; row++)
+    if (pa__pattern_absent(&s->graph->pattern, row)) order[pa__graph_link(s->graph, row)] = none;
+  for (size_t i = 0; i < s->links; i++)
+    if (order[i] != none) order[count++] = order[i];
 }
 
 static pa_status random_selection(const pa_policy *policy, const pa_states *s, double *power, void *work) {
   size_t n = s->links, *order = work;
   uint64_t key = pa__random_key((uint64_t)pa__policy_value(policy, PA_POLICY_SEED), PA__STREAM_SELECTION, 0);
   double cap = pa__policy_value(policy, PA_POLICY_SUM_POWER);
-  size_t count = present(s), share = (size_t)lround(pa__policy_value(policy, PA_POLICY_ACTIVE_SHARE) * (double)count);
+  size_t count = pa__states_present(s),
+         share = (size_t)lround(pa__policy_value(policy, PA_POLICY_ACTIVE_SHARE) * (double)count);
   for (size_t b = 0; b < s->batch; b++) {
     double *p = power + b * n, left = cap;
     list_present(s, order);

@@ -329,16 +329,27 @@ struct budget {
   double watts, *power;
 };
 
+static double mean_of(const struct budget *b) {
+  double sum = 0;
+  for (size_t k = 0; k < b->states->batch * b->states->links; k++) sum += b->power[k];
+  return sum / (double)b->states->batch;
+}
+
+/* Mean total power if all links that are there transmit at their limits. */
+static double full_power(const struct budget *b) {
+  const pa_states *s = b->states;
+  for (size_t k = 0; k < s->batch * s->links; k++) b->power[k] = s->limit[k % s->links];
+  if (s->graph) silence(s, b->power);
+  return mean_of(b);
+}
+
 /* Mean total power at a price. It does not rise with the price. */
 static pa_status mean_power(const struct budget *b, double price, double *mean) {
   int32_t key = b->policy->class->budget_key;
   put(b->policy, key, key == PA_POLICY_OFFSET ? -price : price);
   pa_status status = pa_policy_allocate(b->policy, b->states, b->power, NULL, 0);
-  if (status != PA_OK) return status;
-  double sum = 0;
-  for (size_t k = 0; k < b->states->batch * b->states->links; k++) sum += b->power[k];
-  *mean = sum / (double)b->states->batch;
-  return PA_OK;
+  if (status == PA_OK) *mean = mean_of(b);
+  return status;
 }
 
 /* Doubles step until the mean power at step * sign is on the other side of the budget, at most until `end`. */
@@ -358,9 +369,8 @@ static pa_status widen(const struct budget *b, double first, double sign, double
 /* Smallest price, to 1e-6 in the mean power, at which the policy stays within the budget. */
 static pa_status find_price(const struct budget *b, double *price) {
   bool offset = b->policy->class->budget_key == PA_POLICY_OFFSET;
-  double low, high, mean, most = 0;
+  double low, high, mean, most = full_power(b);
   *price = 0;
-  for (size_t i = 0; i < b->states->links; i++) most += b->states->limit[i];
   pa_status status = mean_power(b, 0, &mean);
   if (status != PA_OK || (mean <= b->watts && (!offset || most <= b->watts))) return status;
   if (mean > b->watts) { /* the price is of the order of a nat per watt of budget */

@@ -154,7 +154,7 @@ static void backward(const pa_policy *policy, const pa_states *states, const dou
   pass_of(states->precision)->backward(&model_of(policy)->model, states, dy, gradient, pa__arena_take(&arena, 0, 1));
 }
 
-/* Before the first training: the root mean square of the log SNR, and a last layer that
+/* Before the first training: the root mean square of the log SNR over the links that are there, and a last layer that
  * starts at `share` of pmax. */
 static pa_status prepare(pa_policy *policy, const pa_states *states, double share) {
   pa_regnn *m = (pa_regnn *)policy;
@@ -165,7 +165,7 @@ static pa_status prepare(pa_policy *policy, const pa_states *states, double shar
     for (size_t k = 0; k < n; k++) {
       size_t i = states->graph ? pa__graph_link(states->graph, k) : k;
       double h = pa__states_direct(states, b, k), s = log1p(h * h * states->limit[i] / states->noise[i]);
-      square += s * s / (double)(states->batch * n);
+      square += s * s / (double)(states->batch * pa__states_present(states));
     }
   m->prepared = 1;
   m->model.snr = square > 0 ? sqrt(square) : 1;

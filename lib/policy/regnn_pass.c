@@ -151,11 +151,17 @@ static bool build_shift(const pa__la *la, const pa__regnn_model *m, const pa__bl
   return good;
 }
 
+/* Over the links that are there: the powers do not depend on how many could join. */
 static double mean_weight(const pa_states *states, const pa__layout *l) {
   double mean = 0, sum[2] = {0}; /* and links */
-  for (size_t i = 0; !l->halo && i < l->links; i++) mean += states->weights[i] / (double)l->links;
+  size_t present = l->links - (l->pattern ? l->pattern->absent : 0);
+  for (size_t i = pa__layout_begin(l); i < pa__layout_end(l); i++) {
+    if (l->pattern && pa__pattern_absent(l->pattern, i)) continue;
+    double weight = states->weights[pa__layout_link(l, i)];
+    mean += weight / (double)present;
+    sum[0] += weight, sum[1]++;
+  }
   if (!l->halo) return mean;
-  for (size_t i = l->halo->begin; i < l->halo->end; i++) sum[0] += states->weights[pa__layout_link(l, i)], sum[1]++;
   pa__layout_sum(l, sum, 2);
   return sum[0] / sum[1];
 }

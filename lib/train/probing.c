@@ -49,6 +49,7 @@ struct probing {
   double *power;           /* [actions][batch][links] W */
   double *reward;          /* [actions][batch][rewards] */
   double *value;           /* [actions][batch] Lagrangian, then advantage */
+  double *limit;           /* [links] of the powers; 0 of links that are not there */
   double *skipped;         /* [batch] whether a callback left the state out */
   double *gradients;       /* [chunks of a batch][weight_count] */
   double *pull;            /* [chunks of a batch] largest of dy */
@@ -122,7 +123,7 @@ static void action_task(void *user, size_t worker, size_t task) {
     size_t all = r->batch * n;
     pa__output_draw_many(output, key, (uint64_t)first << 32, count, own->y + first * own->outputs, own->mean + first,
                          own->power + a * all + first, own->score + (a * all + first) * own->outputs);
-    for (size_t k = first; k < first + count; k++) own->power[a * all + k] *= own->states.limit[k % n];
+    for (size_t k = first; k < first + count; k++) own->power[a * all + k] *= own->limit[k % n];
   }
   pa__flush_end(saved);
 }
@@ -210,7 +211,7 @@ static pa_status try_powers(pa__run *r, bool *skip) {
   if (t->progress.step == 0 && learner_of(r)->check && own->share.batch > 0)
     status = learner_of(r)->check(t->policy, &own->share);
   if (own->problem->reward_gradient)
-    for (size_t k = own->begin * n; k < own->end * n; k++) own->power[k] = own->mean[k] * own->states.limit[k % n];
+    for (size_t k = own->begin * n; k < own->end * n; k++) own->power[k] = own->mean[k] * own->limit[k % n];
   return status == PA_OK ? probe_actions(r, skip) : status;
 }
 
@@ -246,7 +247,7 @@ static pa_status judge_step(pa__run *r) {
   for (size_t i = 0; i < n; i++) {
     double power = 0, demand = 0;
     for (size_t b = 0; b < r->batch; b++) {
-      power += own->mean[b * n + i] * own->states.limit[i];
+      power += own->mean[b * n + i] * own->limit[i];
       if (own->states.node_features > 0) demand += own->states.node_state[(b * n + i) * own->states.node_features];
     }
     own->means.power[i] = power / (double)r->batch;
@@ -298,7 +299,8 @@ static void set_prices(pa__run *r) {
     own->price[i] = power ? e->dual[first + k] * exp(e->drift[first + k]) / power->bound[k] : 0;
   }
   double mean = 0;
-  for (size_t i = 0; i < n && own->problem->rewards == n; i++) mean += own->coefficient[i] / (double)n;
+  for (size_t i = 0; i < n && own->problem->rewards == n; i++)
+    if (own->limit[i] > 0) mean += own->coefficient[i] / (double)pa__states_present(&own->states);
   for (size_t i = 0; i < n; i++) e->link_weight[i] = mean > 0 ? fmax(own->coefficient[i] / mean, LEAST_WEIGHT) : 1;
 }
 
@@ -383,7 +385,7 @@ static pa_status model_gradient(pa__run *r, bool *skip) {
                       r->trainer->progress.step, k / n - own->begin, k % n, own->reward_gradient[k]);
     for (size_t o = 0; o < own->outputs; o++)
       own->dy[k * own->outputs + o] =
-          own->reward_gradient[k] * own->states.limit[k % n] * own->slope[k * own->outputs + o] / unit;
+          own->reward_gradient[k] * own->limit[k % n] * own->slope[k * own->outputs + o] / unit;
   }
   return PA_OK;
 }
@@ -395,7 +397,7 @@ static void add_charge(pa__run *r) {
   if (output_of(r)->kind == PA_REGNN_OUTPUT_CONTINUOUS && !own->problem->reward_gradient) return;
   for (size_t b = own->begin; b < own->end; b++)
     for (size_t i = 0; i < n; i++) {
-      double price = own->price[i] * own->states.limit[i] / (double)r->batch;
+      double price = own->price[i] * own->limit[i] / (double)r->batch;
       size_t at = (b * n + i) * own->outputs;
       for (size_t o = 0; o < own->outputs; o++) own->dy[at + o] -= price * own->slope[at + o];
     }
@@ -416,6 +418,13 @@ static void add_barrier(pa__run *r, double barrier) {
   size_t numbers = own->states.links * own->outputs;
   for (size_t k = own->begin * numbers; k < own->end * numbers; k++)
     own->dy[k] -= barrier * copysign(fmax(fabs(own->y[k]) - BARRIER_FROM, 0), own->y[k]) / (double)r->batch;
+}
+
+/* Nothing depends on the outputs of links that are not there. */
+static void drop_absent(struct probing *own) {
+  size_t n = own->states.links;
+  for (size_t k = own->begin * n; k < own->end * n; k++)
+    for (size_t o = 0; o < own->outputs && own->limit[k % n] == 0; o++) own->dy[k * own->outputs + o] = 0;
 }
 
 static void add_exact(pa__run *r) {
@@ -488,7 +497,7 @@ static pa_status check_policy(pa__run *r) {
   const pa__constraint *budget = pa__problem_power(own->problem, &first);
   for (size_t i = 0; i < n; i++) {
     power += own->means.power[i];
-    limit += own->states.limit[i];
+    limit += own->limit[i];
   }
   for (size_t k = 0; budget && k < budget->count; k++) dual += t->estimates.dual[first + k];
   if (budget && budget->count == 1) limit = fmin(limit, budget->bound[0]);
@@ -529,6 +538,7 @@ static pa_status differentiate(pa__run *r, bool *skip) {
     score_gradient(r);
   }
   add_exact(r);
+  drop_absent(own);
   return pa__run_tasks(r, own->tasks, backward_task);
 }
 
@@ -581,8 +591,8 @@ static double held_out_power(pa__run *r, double offset, double *per_link) {
     double sum = 0;
     for (size_t s = 0; s < r->held_out; s++)
       sum += pa__output_power(output, own->y_held_out + (s * n + i) * own->outputs, offset);
-    if (per_link) per_link[i] = own->states.limit[i] * sum / (double)r->held_out;
-    total += own->states.limit[i] * sum / (double)r->held_out;
+    if (per_link) per_link[i] = own->limit[i] * sum / (double)r->held_out;
+    total += own->limit[i] * sum / (double)r->held_out;
   }
   return total;
 }
@@ -620,7 +630,7 @@ static pa_status probe_look(pa__run *r, size_t look, double offset) {
   if (status != PA_OK) return status;
   for (size_t k = 0; k < count * n; k++)
     own->power[k] =
-        own->states.limit[k % n] * pa__output_power(output, own->y_held_out + (first * n + k) * own->outputs, offset);
+        own->limit[k % n] * pa__output_power(output, own->y_held_out + (first * n + k) * own->outputs, offset);
   for (size_t k = 0; k < count * n && features > 0; k++)
     own->demand_held_out[first * n + k] = own->states.node_state[k * features];
   status = probe(r, own->power, own->reward_held_out + first * own->problem->rewards, &skip);
@@ -727,9 +737,9 @@ static pa_status prepare(pa__run *r) {
   size_t n = own->states.links, first;
   const pa__constraint *power = pa__problem_power(own->problem, &first);
   double limit = 0, budget = 0, share = 0;
-  for (size_t i = 0; i < n; i++) limit += own->states.limit[i];
+  for (size_t i = 0; i < n; i++) limit += own->limit[i];
   for (size_t k = 0; power && k < power->count; k++) {
-    budget += power->bound[k];
+    if (power->count == 1 || own->limit[k] > 0) budget += power->bound[k];
     t->estimates.dual[first + k] = FIRST_POWER_DUAL;
   }
   if (power && !t->policy->given) share = budget / limit;
@@ -833,6 +843,7 @@ static size_t numbers_of(const pa__run *r, struct probing *own) {
                 {&own->power, own->actions * nodes},
                 {&own->reward, own->actions * batch * p->rewards},
                 {&own->value, own->actions * batch},
+                {&own->limit, n},
                 {&own->means.power, n},
                 {&own->judgement.slope, p->rewards},
                 {&own->judgement.violation, p->duals},
@@ -845,6 +856,13 @@ static size_t numbers_of(const pa__run *r, struct probing *own) {
   for (size_t k = 0; k < sizeof arrays / sizeof arrays[0]; used += arrays[k++].count)
     if (own->memory) *arrays[k].array = own->memory + used;
   return used;
+}
+
+static void set_limits(struct probing *own) {
+  const pa_states *s = &own->states;
+  memcpy(own->limit, s->limit, s->links * sizeof(double));
+  for (size_t row = 0; s->graph && row < s->links; row++)
+    if (pa__pattern_absent(&s->graph->pattern, row)) own->limit[pa__graph_link(s->graph, row)] = 0;
 }
 
 static pa_status begin(pa__run *r) {
@@ -880,6 +898,7 @@ static pa_status begin(pa__run *r) {
   own->states.limit = own->states.noise + n;
   own->states.weights = own->states.limit + n;
   memcpy(own->states.noise, own->chunks[0].states.noise, 3 * n * sizeof(double));
+  set_limits(own);
   if (t->progress.step > 0) pa__set_constants(t->policy, t->constants);
   return PA_OK;
 }
