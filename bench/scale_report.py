@@ -152,7 +152,7 @@ set format x '10^{{%T}}'
 set grid
 set key right center
 set yrange [.55:1.08]
-set ylabel 'rate over that of WMMSE-100 in its setting'
+set ylabel 'rate over that of WMMSE in its setting'
 plot 1 lc rgb '#888888' notitle, {', '.join(rates)}
 set xlabel 'links'
 set key right bottom
